@@ -1,0 +1,68 @@
+"""A page in the Chromium that the system has.
+
+Where there is none the tests are skipped; with `ORION_NB_REQUIRE_BROWSER=1` they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Playwright adds --headless and --no-sandbox. The rest keeps the browser from calling home.
+ARGUMENTS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium."""
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    reason = "no Chromium on PATH (Debian: apt install chromium)"
+    if os.environ.get("ORION_NB_REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser with an empty profile of its own."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "chromium",
+            executable_path=chromium,
+            args=ARGUMENTS,
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def console_errors() -> list[str]:
+    """What went wrong in `page`: errors on the console, and exceptions nobody caught."""
+    return []
+
+
+@pytest.fixture
+def page(browser: BrowserContext, console_errors: list[str]) -> Page:
+    """An empty page; what goes wrong in it is kept in `console_errors`."""
+    page = browser.pages[0]
+    page.on(
+        "console", lambda line: console_errors.append(line.text) if line.type == "error" else None
+    )
+    page.on("pageerror", lambda error: console_errors.append(str(error)))
+    return page
