@@ -27,6 +27,7 @@ SOURCES = (
 )
 BUILT = (
     "widgets/orion_nb_widgets/static/orion-card.js",
+    "widgets/orion_nb_widgets/static/orion-card.css",
     "server_extension/orion_nb_server/static/orion-dashboard.js",
     "server_extension/orion_nb_server/static/orion-dashboard.css",
 )
