@@ -1,0 +1,1 @@
+"""The API: one class `Orion`, whose methods are its routes."""

@@ -1,0 +1,99 @@
+"""What all parts of Orion stand on: the open database and this process's session."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+
+from orion_nb import clock
+from orion_nb.errors import InvalidInput, RunNotFound
+from orion_nb.schemas.runs import Run, new_id
+from orion_nb.settings import Settings
+from orion_nb.store import runs, sessions
+from orion_nb.store.database import Connection, Database
+from orion_nb.store.reports import Reports
+
+
+class Core:
+    """An open store; the parts of Orion are its subclasses."""
+
+    def __init__(self, settings: Settings, label: str | None = None) -> None:
+        self.settings = settings
+        self.label = label
+        self.database = Database(settings.database_path, settings.synchronous)
+        self.reports = Reports()
+        self.database.on_rollback.append(self.reports.forget)
+        self._session: tuple[int, str] | None = None
+        self._session_lock = threading.Lock()
+        _open.add(self)
+
+    def close(self) -> None:
+        """The session ends and the file is closed; safe to call twice."""
+        if self not in _open:
+            return
+        _open.discard(self)
+        if self._session and self._session[0] == os.getpid():
+            key, now = bytes.fromhex(self._session[1]), clock.now()
+            self.database.write(
+                lambda tx: tx.execute("UPDATE sessions SET ended=? WHERE id=?", (now, key))
+            )
+        self.database.close()
+
+    @property
+    def session(self) -> str:
+        """The id of this process's session; it is written when it is first asked for."""
+        known = self._session
+        if known is not None and known[0] == os.getpid():
+            return known[1]
+        with self._session_lock:
+            if self._session is None or self._session[0] != os.getpid():
+                made = sessions.this_session(new_id(), self.label, clock.now())
+                self.database.write(lambda tx: sessions.insert(tx, made))
+                self._session = (os.getpid(), made.id)
+            return self._session[1]
+
+    def find(self, ref: str) -> Run:
+        """The run of an id, of at least four last digits of one, or the newest of a name.
+
+        Raises:
+            RunNotFound: there is none.
+            InvalidInput: the digits fit several runs; the message lists them.
+        """
+        with self.database.read() as connection:
+            run_id = _resolve(connection, ref)
+            run = runs.read(connection, run_id) if run_id else None
+        if run is None:
+            raise RunNotFound(f"no run {ref!r}; `orion-nb runs ls` lists the runs there are")
+        return run
+
+
+def _resolve(connection: Connection, ref: str) -> str | None:
+    text = ref.strip().lower().replace("-", "")
+    if len(text) == 32 and _is_hex(text):
+        return text
+    if 4 <= len(text) < 32 and _is_hex(text):
+        fitting = runs.ids_ending_in(connection, text)
+        if len(fitting) > 1:
+            listed = ", ".join(fitting)
+            raise InvalidInput(
+                f"{ref!r} fits several runs: {listed}; give more digits", field="run"
+            )
+        if fitting:
+            return fitting[0]
+    named = runs.ids_named(connection, ref.strip(), limit=1)
+    return named[0] if named else None
+
+
+def _is_hex(text: str) -> bool:
+    return all(digit in "0123456789abcdef" for digit in text)
+
+
+_open: weakref.WeakSet[Core] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for core in list(_open):
+        core.close()

@@ -1,0 +1,291 @@
+"""Deployments over the API: create, change, pause, run now, and what is due."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orion_nb import clock
+from orion_nb.api.routes import route
+from orion_nb.api.runs import RunRoutes, check_text, is_id
+from orion_nb.errors import (
+    DeploymentExists,
+    DeploymentNotFound,
+    InvalidInput,
+    InvalidNotebook,
+    NotebookNotFound,
+)
+from orion_nb.schemas.runs import Run, new_id
+from orion_nb.store.database import Connection
+from orion_nb.store.runs import RunFilter
+
+if TYPE_CHECKING:
+    from orion_nb.schemas.deployments import Deployment
+
+SHOWN_TIMES = 5
+SHOWN_RUNS = 10
+NOTEBOOK_LIMIT = 100 * 1024 * 1024
+
+
+class DeploymentRoutes(RunRoutes):
+    """What can be done with deployments."""
+
+    @route("POST", "/deployments", action="execute", status=201)
+    def create_deployment(
+        self,
+        name: str,
+        path: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        schedules: list[Any] | None = None,
+        kernel: str | None = None,
+        cwd: str | None = None,
+        timeout: float | str | None = None,
+        cell_timeout: float | str | None = None,
+        retries: int = 0,
+        retry_delay: float | str = 0.0,
+        tags: list[str] | None = None,
+        paused: bool = False,
+        update: bool = False,
+    ) -> dict[str, Any]:
+        """A notebook is deployed; with `update` a deployment of this name is changed instead.
+
+        Schedules are objects `{"kind": "cron", "cron": "0 9 * * 1-5", "timezone": "UTC"}` or texts
+        like `0 9 * * 1-5` or `15m`. Parameters are checked against the notebook's.
+        """
+        told = {
+            "path": path, "parameters": parameters or {}, "schedules": schedules or [],
+            "kernel": kernel, "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout,
+            "retries": retries, "retry_delay": retry_delay, "tags": tags or [],
+        }  # fmt: skip
+        now = clock.now()
+        spec = _checked({**told, "id": new_id(), "name": name, "paused": paused, "created": now})
+
+        def work(tx: Connection) -> Deployment:
+            known = deployment_rows().read_named(tx, name)
+            if known is None:
+                made = _scheduled(spec, now)
+                deployment_rows().insert(tx, made)
+                return made
+            if not update:
+                raise DeploymentExists(f"{name!r} exists; choose another name, or update it")
+            kept = {"id": known.id, "created": known.created, "revision": known.revision + 1}
+            made = _scheduled(spec.model_copy(update=kept), now)
+            deployment_rows().update(tx, made)
+            return made
+
+        return self._show(self.database.write(work))
+
+    @route("GET", "/deployments", action="read")
+    def list_deployments(self) -> dict[str, Any]:
+        """All deployments by name, each with its next times and last runs."""
+        with self.database.read() as connection:
+            found = deployment_rows().read_all(connection)
+        return {"deployments": [self._show(deployment) for deployment in found]}
+
+    @route("GET", "/deployments/{deployment}", action="read")
+    def read_deployment(self, deployment: str) -> dict[str, Any]:
+        """One deployment, by name or id, with its next times and last runs."""
+        return self._show(self.find_deployment(deployment))
+
+    @route("PATCH", "/deployments/{deployment}", action="execute")
+    def update_deployment(
+        self,
+        deployment: str,
+        *,
+        path: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        schedules: list[Any] | None = None,
+        kernel: str | None = None,
+        cwd: str | None = None,
+        timeout: float | str | None = None,
+        cell_timeout: float | str | None = None,
+        retries: int | None = None,
+        retry_delay: float | str | None = None,
+        tags: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """The given fields of a deployment are changed; the others stay as they are."""
+        given = {
+            "path": path, "parameters": parameters, "schedules": schedules, "kernel": kernel,
+            "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout, "retries": retries,
+            "retry_delay": retry_delay, "tags": tags,
+        }  # fmt: skip
+        changes = {field: value for field, value in given.items() if value is not None}
+        return self._show(
+            self._change(deployment, lambda known: _checked({**known.as_json(), **changes}))
+        )
+
+    @route("DELETE", "/deployments/{deployment}", action="execute")
+    def delete_deployment(self, deployment: str) -> dict[str, Any]:
+        """The deployment is gone; its runs stay."""
+        known = self.find_deployment(deployment)
+        self.database.write(lambda tx: deployment_rows().delete(tx, known.id))
+        return {"deleted": known.name, "id": known.id}
+
+    @route("POST", "/deployments/{deployment}/pause", action="execute")
+    def pause_deployment(self, deployment: str) -> dict[str, Any]:
+        """Its schedules create no runs until it is resumed."""
+        return self._show(
+            self._change(deployment, lambda known: known.model_copy(update={"paused": True}))
+        )
+
+    @route("POST", "/deployments/{deployment}/resume", action="execute")
+    def resume_deployment(self, deployment: str) -> dict[str, Any]:
+        """Its schedules create runs again, from now on."""
+        return self._show(
+            self._change(deployment, lambda known: known.model_copy(update={"paused": False}))
+        )
+
+    @route("POST", "/deployments/{deployment}/runs", action="execute", status=201)
+    def run_deployment(self, deployment: str, parameters: dict[str, Any] | None = None) -> Run:
+        """A run of the deployment is scheduled for now; `parameters` are laid over its own."""
+        known = self.find_deployment(deployment)
+        given = {**known.parameters, **(parameters or {})}
+        check_parameters(known.path, given)
+        return self.begin(self.deployed_run(known, clock.now(), given))[0]
+
+    @route("POST", "/schedules/preview", action="read")
+    def preview_schedules(self, schedules: list[Any], n: int = SHOWN_TIMES) -> dict[str, Any]:
+        """The next `n` (1 to 100) times of schedules, and what they say in words."""
+        from orion_nb.schemas.schedules import dump_schedule, parse_schedule
+
+        if not 1 <= n <= 100:
+            raise InvalidInput(f"n: {n} is not between 1 and 100", field="n")
+        read = [parse_schedule(each) for each in schedules]
+        now = clock.utc(clock.now())
+        times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})
+        return {
+            "schedules": [{**dump_schedule(one), "words": one.describe()} for one in read],
+            "next_times": times[:n],
+        }
+
+    def find_deployment(self, ref: str) -> Deployment:
+        """The deployment of this name or id.
+
+        Raises:
+            DeploymentNotFound: with the closest name, if one is close.
+        """
+        with self.database.read() as connection:
+            known = deployment_rows().read_named(connection, ref)
+            if known is None and is_id(ref):
+                known = deployment_rows().read(connection, ref)
+            names = [] if known else [each.name for each in deployment_rows().read_all(connection)]
+        if known is None:
+            close = difflib.get_close_matches(ref, names, 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise DeploymentNotFound(f"no deployment {ref!r}{hint}")
+        return known
+
+    def deployed_run(self, known: Deployment, at: int, parameters: dict[str, Any]) -> Run:
+        """A run of a deployment for the instant `at`, not yet written."""
+        return self.new_run(
+            "flow",
+            known.name,
+            policy=known.policy,
+            parameters=parameters,
+            tags=known.tags,
+            key=f"notebook:{known.path}",
+            scheduled_time=at,
+            deployment=known.id,
+        )
+
+    def _change(self, ref: str, change: Callable[[Deployment], Deployment]) -> Deployment:
+        wanted, now = self.find_deployment(ref), clock.now()
+
+        def work(tx: Connection) -> Deployment:
+            known = deployment_rows().read(tx, wanted.id)
+            if known is None:
+                raise DeploymentNotFound(f"no deployment {ref!r}")
+            changed = change(known)
+            changed = changed.model_copy(update={"revision": known.revision + 1})
+            changed = _scheduled(changed, now)
+            deployment_rows().update(tx, changed)
+            return changed
+
+        return self.database.write(work)
+
+    def _show(self, known: Deployment) -> dict[str, Any]:
+        words = [schedule.describe() for schedule in known.schedules]
+        last = self.list_runs(RunFilter(kind="flow", deployment=known.id), SHOWN_RUNS)
+        times = [] if known.paused else known.upcoming(clock.now(), SHOWN_TIMES)
+        return {
+            **known.as_json(),
+            "words": words,
+            "next_times": times,
+            "last_runs": [run.as_json() for run in last],
+        }
+
+
+def check_parameters(path: str, values: dict[str, Any]) -> None:
+    """The notebook takes these parameters.
+
+    Raises:
+        NotebookNotFound, InvalidNotebook, ParameterError.
+    """
+    from orion_nb.schemas.parameters import read_parameters
+
+    read_parameters(read_notebook(path)).validate(values)
+
+
+def read_notebook(path: str) -> dict[str, Any]:
+    """A notebook's JSON.
+
+    Raises:
+        NotebookNotFound: with the closest name in the folder.
+        InvalidNotebook: it is no notebook of format 4.
+    """
+    file = Path(path)
+    if not file.is_file():
+        near = [each.name for each in file.parent.glob("*.ipynb")] if file.parent.is_dir() else []
+        close = difflib.get_close_matches(file.name, near, 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise NotebookNotFound(f"path: {path!r} is not there{hint}")
+    if file.stat().st_size > NOTEBOOK_LIMIT:
+        raise InvalidNotebook(f"path: {path!r} is larger than 100 MiB", field="path")
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
+    if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
+        raise InvalidNotebook(f"path: {path!r} has no cells; is it of format 4?", field="path")
+    return told
+
+
+def _checked(told: dict[str, Any]) -> Deployment:
+    """A deployment from JSON values, its notebook found and its parameters checked."""
+    from pydantic import ValidationError
+
+    from orion_nb.schemas.deployments import Deployment
+
+    check_text("name", told["name"])
+    known = set(Deployment.model_fields)
+    told = {key: value for key, value in told.items() if key in known}
+    told["path"] = str(Path(told["path"]).expanduser().absolute())
+    try:
+        made = Deployment(**told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"{field}: {first['msg']}, got {first['input']!r}", field=field
+        ) from error
+    check_parameters(made.path, made.parameters)
+    if made.cwd is not None and not Path(made.cwd).is_dir():
+        raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
+    return made
+
+
+def _scheduled(known: Deployment, now: int) -> Deployment:
+    """The deployment with its next instant, counted from now."""
+    due = None if known.paused else known.due_after(now - 1)
+    return known.model_copy(update={"next_due": due, "updated": now})
+
+
+def deployment_rows() -> Any:
+    """The store's deployments; imported when first needed, for pydantic comes with it."""
+    from orion_nb.store import deployments
+
+    return deployments

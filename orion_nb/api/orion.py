@@ -1,0 +1,72 @@
+"""`Orion`: the orchestration API, in this process, on the configured database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from orion_nb import clock
+from orion_nb.api.liveness import Liveness
+from orion_nb.api.routes import Route, route, routes_of
+from orion_nb.api.scheduling import Scheduling
+from orion_nb.store import events
+from orion_nb.store.database import SCHEMA_VERSION
+from orion_nb.store.events import Event
+
+#: How often a watcher looks whether anything was committed (seconds); one look costs some µs.
+LOOK = 0.02
+
+
+class Orion(Scheduling, Liveness):
+    """Everything the API can do. Each route is one of its methods.
+
+    It is safe to use from any number of threads, and by any number of processes on one file.
+    """
+
+    @route("GET", "/health", action="read")
+    def health(self) -> dict[str, Any]:
+        """The database answers; what it holds, in numbers."""
+        with self.database.read() as connection:
+            newest = events.last(connection)
+        return {
+            "status": "ok",
+            "time": clock.now(),
+            "schema": SCHEMA_VERSION,
+            "last_event": newest,
+            "version": version(),
+        }
+
+    def watch(
+        self,
+        after: int | None = None,
+        root: str | None = None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> Iterator[list[Event]]:
+        """The events after number `after` (default: from now on), as they are committed by anybody.
+
+        Yields lists that are never empty, until `until()` is true. It blocks its thread.
+        """
+        n = self.last_event() if after is None else after
+        seen = -1
+        with self.database.read() as connection:
+            while not until():
+                version_now = events.data_version(connection)
+                if version_now != seen:
+                    seen = version_now
+                    while found := events.after(connection, n, root):
+                        n = found[-1].n
+                        yield found
+                time.sleep(LOOK)
+
+
+ROUTES: list[Route] = routes_of(Orion)
+
+
+def version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("orion-nb")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,364 @@
+"""Runs over the API: create, read, propose, explain, list, cancel."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated, Any, get_args
+
+from orion_nb import clock
+from orion_nb.api.proposals import Proposals
+from orion_nb.api.routes import route
+from orion_nb.api.why import summarize
+from orion_nb.errors import DeploymentNotFound, InvalidInput
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import DEFAULT_POLICY, Kind, Run, RunPolicy, Trigger, new_id
+from orion_nb.schemas.states import (
+    CANCELLING,
+    NAMES,
+    RUNNING,
+    SCHEDULED,
+    Pending,
+    Scheduled,
+    State,
+    StateType,
+    state,
+)
+from orion_nb.store import events, runs
+from orion_nb.store.events import Event
+from orion_nb.store.runs import RunFilter
+
+#: A moment: microseconds since the epoch, UTC; over HTTP ISO 8601 with an offset is read as well.
+Moment = Annotated[int, "moment"]
+PAGE = 50
+LONGEST_PAGE = 200
+PARAMETERS_LIMIT = 512 * 1024
+
+
+class RunRoutes(Proposals):
+    """What can be done with runs."""
+
+    @route("POST", "/runs", action="write", status=201)
+    def create_run(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        parent: str | None = None,
+        policy: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+        key: str | None = None,
+        run_name: str | None = None,
+        upstream: list[str] | None = None,
+        scheduled_time: Moment | None = None,
+        state: StateType | None = None,
+    ) -> Run:
+        """A run is created: Pending, or Scheduled if it has a time; `state` is proposed at once.
+
+        The answer carries the report when a state was proposed, with `attempt` and `token` if the
+        run is Running.
+        """
+        made = self.new_run(
+            kind, name, parent=parent, policy=read_policy(policy), parameters=parameters,
+            tags=tuple(tags or ()), key=key, run_name=run_name, scheduled_time=scheduled_time,
+        )  # fmt: skip
+        waits_for = [self.find(ref).id for ref in upstream or ()]
+        if state is None:
+            return self.begin(made, None, waits_for)[0]
+        if state not in (StateType.PENDING, RUNNING, SCHEDULED):
+            says = f"state: {state.value!r} is no state to be born in; use SCHEDULED, PENDING or RUNNING"
+            raise InvalidInput(says, field="state")
+        if state in (made.state.type, SCHEDULED):
+            return self.begin(made, None, waits_for)[0]
+        after, report = self.begin(made, _named(state, None), waits_for)
+        return replace(after, report=report)
+
+    def new_run(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        parent: str | None = None,
+        policy: RunPolicy = DEFAULT_POLICY,
+        parameters: dict[str, Any] | None = None,
+        tags: tuple[str, ...] = (),
+        key: str | None = None,
+        run_name: str | None = None,
+        scheduled_time: int | None = None,
+        deployment: str | None = None,
+    ) -> Run:
+        """A run as a value, not yet written; its texts are checked."""
+        check_text("name", name)
+        for tag in tags:
+            check_text("tags", tag)
+        if parameters is not None and len(json.dumps(parameters, default=str)) > PARAMETERS_LIMIT:
+            raise InvalidInput("parameters: more than 512 KiB; store the data and pass a path")
+        run_id = new_id()
+        above = self.find(parent) if parent else None
+        return Run(
+            id=run_id,
+            kind=kind,
+            name=name,
+            state=Pending() if scheduled_time is None else Scheduled(scheduled_time),
+            root=above.root if above else run_id,
+            parent=above.id if above else None,
+            run_name=run_name,
+            key=key,
+            deployment=deployment,
+            policy=policy,
+            tags=tags,
+            parameters=parameters,
+        )
+
+    @route("GET", "/runs/{run_id}", action="read")
+    def read_run(self, run_id: str) -> Run:
+        """One run, as it is now."""
+        return self.find(run_id)
+
+    @route("POST", "/runs/{run_id}/state", action="write", query=("explain",))
+    def propose(
+        self,
+        run_id: str,
+        type: StateType,
+        *,
+        name: str | None = None,
+        message: str | None = None,
+        scheduled_time: Moment | None = None,
+        cache_key: str | None = None,
+        result: str | None = None,
+        attempt: int | None = None,
+        token: str | None = None,
+        transition_id: str | None = None,
+        retriable: bool = True,
+        force: bool = False,
+        why: str | None = None,
+        by: str | None = None,
+        explain: bool = False,
+    ) -> Report:
+        """A state is proposed; the rules accept it, enter another one, wait or abort, and say why.
+
+        With `explain` nothing is written: the report says what would happen.
+        """
+        run = self.find(run_id)
+        proposed = _named(
+            type, name, message=message, scheduled_time=scheduled_time, cache_key=cache_key,
+            result=result, by=by,
+        )  # fmt: skip
+        if force and not explain:
+            return self.force(run.id, proposed, by=by or "api", why=why or "")[1]
+        if attempt is None and token is not None:
+            raise InvalidInput("attempt: a token is that of an attempt; give both", field="attempt")
+        claim: dict[str, Any] = {"claims": attempt, "token": token, "retriable": retriable}
+        if explain:
+            return self.foresee(run.id, proposed, **claim)
+        return self.judge(run.id, proposed, transition_id=transition_id, **claim)[1]
+
+    @route("GET", "/runs/{run_id}/states", action="read")
+    def read_states(self, run_id: str) -> dict[str, Any]:
+        """All states of a run, oldest first, each with the report on how it was entered."""
+        run = self.find(run_id)
+        with self.database.read() as connection:
+            told = runs.history(connection, run.id)
+        return {"states": [_told(state, report) for state, report in told]}
+
+    @route("GET", "/runs/{run_id}/why", action="read")
+    def why(self, run_id: str) -> dict[str, Any]:
+        """What happened to a run and why: in words, state by state, rule by rule."""
+        run = self.find(run_id)
+        with self.database.read() as connection:
+            connection.execute("BEGIN")
+            told = runs.history(connection, run.id)
+            below = RunFilter(root=run.root, parent=run.id)
+            children = runs.page(connection, below, LONGEST_PAGE, clock.now())
+        return {
+            "run": run.as_json(),
+            "summary": summarize(run, told, children, clock.now()),
+            "states": [_told(state, report) for state, report in told],
+            "blocked": run.blocked.as_json() if run.blocked else None,
+            "tasks": [child.as_json() for child in reversed(children)],
+        }
+
+    @route("POST", "/runs/filter", action="read")
+    def filter_runs(
+        self,
+        *,
+        kind: Kind | None = None,
+        states: list[str] | None = None,
+        text: str | None = None,
+        name: str | None = None,
+        deployment: str | None = None,
+        parent: str | None = None,
+        root: str | None = None,
+        top_level: bool = False,
+        since: Moment | None = None,
+        limit: int = PAGE,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """The runs that match, newest first, a page at a time; `cursor` asks for the next page."""
+        if not 1 <= limit <= LONGEST_PAGE:
+            raise InvalidInput(f"limit: {limit} is not between 1 and {LONGEST_PAGE}", field="limit")
+        chosen = self._filter(
+            kind, states, text, name, deployment, parent, root, top_level, since, cursor
+        )
+        found = self.list_runs(chosen, limit + 1)
+        more = found[limit - 1].id if len(found) > limit else None
+        return {"runs": [run.as_json() for run in found[:limit]], "cursor": more}
+
+    @route("POST", "/runs/count-by", action="read")
+    def count_runs(
+        self,
+        *,
+        kind: Kind | None = None,
+        states: list[str] | None = None,
+        text: str | None = None,
+        name: str | None = None,
+        deployment: str | None = None,
+        parent: str | None = None,
+        root: str | None = None,
+        top_level: bool = False,
+        since: Moment | None = None,
+    ) -> dict[str, Any]:
+        """How many runs match, by state type; scheduled runs that are late are counted as Late."""
+        chosen = self._filter(
+            kind, states, text, name, deployment, parent, root, top_level, since, None
+        )
+        with self.database.read() as connection:
+            return {"counts": runs.counts(connection, chosen, clock.now())}
+
+    def list_runs(self, chosen: RunFilter, limit: int = PAGE) -> list[Run]:
+        """The newest runs that match, as values."""
+        with self.database.read() as connection:
+            return runs.page(connection, chosen, limit, clock.now())
+
+    @route("POST", "/runs/{run_id}/cancel", action="execute")
+    def cancel(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
+        """The run is asked to stop; one that executes nothing is Cancelled at once."""
+        proposed = state(CANCELLING, message=why or "cancelled on request", by=by)
+        return self.judge(self.find(run_id).id, proposed)[1]
+
+    def events_after(self, n: int, root: str | None = None, limit: int = 1000) -> list[Event]:
+        """The states entered after event number `n`, oldest first."""
+        with self.database.read() as connection:
+            return events.after(connection, n, root, limit)
+
+    def last_event(self) -> int:
+        """The number of the newest event."""
+        with self.database.read() as connection:
+            return events.last(connection)
+
+    def _filter(
+        self,
+        kind: str | None,
+        states: list[str] | None,
+        text: str | None,
+        name: str | None,
+        deployment: str | None,
+        parent: str | None,
+        root: str | None,
+        top_level: bool,
+        since: int | None,
+        cursor: str | None,
+    ) -> RunFilter:
+        if cursor is not None:
+            check_id("cursor", cursor)
+        if deployment is not None:
+            deployment = self.deployment_id(deployment)
+        return RunFilter(
+            kind=kind,
+            states=tuple(_state_word(word) for word in states or ()),
+            text=text,
+            name=name,
+            deployment=deployment,
+            parent=self.find(parent).id if parent else None,
+            root=self.find(root).id if root else None,
+            top_level=top_level,
+            since=since,
+            cursor=cursor,
+        )
+
+    def deployment_id(self, ref: str) -> str:
+        """The id of a deployment, by name or id; an id of one that is gone is taken as it is."""
+        with self.database.read() as connection:
+            found = runs.deployment_named(connection, ref)
+        if found is None:
+            if is_id(ref):
+                return ref
+            raise DeploymentNotFound(f"no deployment {ref!r}; `orion-nb deployments ls` lists them")
+        return found
+
+
+def read_policy(told: dict[str, Any] | None) -> RunPolicy:
+    """A policy from JSON values; durations are seconds or texts like `10s`.
+
+    Raises:
+        InvalidInput: naming the field, the value and what it may be.
+    """
+    from orion_nb.schemas.durations import seconds
+
+    known = {"retries", "retry_delay", "timeout", "trigger"}
+    if unknown := set(told or ()) - known:
+        word = sorted(unknown)[0]
+        raise InvalidInput(f"policy.{word}: not known; there are {', '.join(sorted(known))}")
+    told = told or {}
+    retries, delay = told.get("retries", 0), told.get("retry_delay", [0.0])
+    if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= 100:
+        raise InvalidInput(f"policy.retries: expected 0..100, got {retries!r}", field="policy")
+    trigger = told.get("trigger", "all_completed")
+    if trigger not in get_args(Trigger):
+        says = f"policy.trigger: {trigger!r} is none of {', '.join(get_args(Trigger))}"
+        raise InvalidInput(says, field="policy")
+    delays = delay if isinstance(delay, list | tuple) else [delay]
+    timeout = told.get("timeout")
+    return RunPolicy(
+        retries,
+        tuple(seconds(each) for each in delays) or (0.0,),
+        None if timeout is None else seconds(timeout),
+        trigger,
+    )
+
+
+def check_text(field: str, value: str) -> None:
+    """A name or tag is 1 to 255 characters, none of them a control character."""
+    if not 1 <= len(value) <= 255:
+        raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
+    if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+        raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
+
+
+def is_id(value: str) -> bool:
+    return len(value) == 32 and all(digit in "0123456789abcdef" for digit in value)
+
+
+def check_id(field: str, value: str) -> None:
+    if not is_id(value):
+        raise InvalidInput(f"{field}: {value!r} is not an id (32 hexadecimal digits)", field=field)
+
+
+def _named(kind: StateType, name: str | None, **fields: Any) -> State:
+    if name is not None and name not in NAMES[kind]:
+        says = f"name: {name!r} is no name of {kind.value}; there are {', '.join(NAMES[kind])}"
+        raise InvalidInput(says, field="name")
+    if kind is SCHEDULED and fields.get("scheduled_time") is None:
+        fields["scheduled_time"] = clock.now()
+    return state(kind, name, **fields)
+
+
+def _state_word(word: str) -> str:
+    words = {"late": "Late"}
+    for kind, names in NAMES.items():
+        words |= {name.lower(): name for name in names} | {kind.value.lower(): kind.value}
+    # "Running" is both a name and, in capitals, the type: the name in capitals means the type.
+    if word in {kind.value for kind in StateType}:
+        return word
+    try:
+        return words[word.lower()]
+    except KeyError:
+        known = ", ".join(sorted({*words.values()}))
+        raise InvalidInput(
+            f"states: {word!r} is no state; there are {known}", field="states"
+        ) from None
+
+
+def _told(state: State, report: Report | None) -> dict[str, Any]:
+    return {**state.as_json(), "report": report.as_json() if report else None}

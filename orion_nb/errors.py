@@ -1,0 +1,111 @@
+"""Every error of orion_nb, as one tree.
+
+    OrionError
+    ├── InvalidInput            422  a value that can't be accepted; names its field
+    │   ├── ScheduleError       422
+    │   ├── ParameterError      422
+    │   └── InvalidNotebook     422
+    ├── NotFound                404
+    │   ├── RunNotFound · DeploymentNotFound · NotebookNotFound · KernelNotFound
+    ├── Conflict                409
+    │   ├── Fenced              409  a message of an attempt that is over
+    │   └── DeploymentExists    409
+    ├── StoreUnavailable        503
+    ├── RunStopped                   user code goes no further: the API said so
+    │   └── UpstreamFailed
+    └── TaskTimeout                  also a TimeoutError
+
+The docstring of an error says what to do about it. `status` is its HTTP status.
+"""
+
+from __future__ import annotations
+
+
+class OrionError(Exception):
+    """Something went wrong in orion_nb."""
+
+    status = 500
+    field: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        return {"error": type(self).__name__, "message": str(self), "field": self.field}
+
+
+class InvalidInput(OrionError):
+    """Change the named field as the message says and try again."""
+
+    status = 422
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ScheduleError(InvalidInput):
+    """Correct the schedule: the message names the part that can't be read."""
+
+
+class ParameterError(InvalidInput):
+    """Correct the parameter: the message names it and what the notebook takes."""
+
+
+class InvalidNotebook(InvalidInput):
+    """Open the notebook in JupyterLab and save it again, or correct the named cell."""
+
+
+class NotFound(OrionError):
+    """Check the name or id; `orion-nb runs ls` and `orion-nb deployments ls` list what there is."""
+
+    status = 404
+
+
+class RunNotFound(NotFound):
+    """No run has this id; `orion-nb runs ls` lists the runs there are."""
+
+
+class DeploymentNotFound(NotFound):
+    """No deployment has this name; `orion-nb deployments ls` lists those there are."""
+
+
+class NotebookNotFound(NotFound):
+    """Check the path of the notebook; it is resolved from the folder the command runs in."""
+
+
+class KernelNotFound(NotFound):
+    """Install the kernel or name another one; `jupyter kernelspec list` shows those there are."""
+
+
+class Conflict(OrionError):
+    """Somebody else was faster: read the current state and decide again."""
+
+    status = 409
+
+
+class Fenced(Conflict):
+    """This attempt is over: another one owns the run now. Stop working on it."""
+
+
+class DeploymentExists(Conflict):
+    """Choose another name, or say that the deployment is to be updated (`--update`)."""
+
+
+class StoreUnavailable(OrionError):
+    """The database can't be reached or written; `orion-nb doctor` says why."""
+
+    status = 503
+
+
+class RunStopped(OrionError):
+    """The run was stopped by a rule or a person; its report says which and why."""
+
+    status = 409
+
+
+class UpstreamFailed(RunStopped):
+    """A run that this one waits for did not complete; look at that one first."""
+
+
+class TaskTimeout(OrionError, TimeoutError):
+    """Raise the timeout, or make the code faster."""
+
+    status = 409

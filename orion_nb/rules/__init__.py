@@ -1,0 +1,30 @@
+"""The rules on transitions between states: pure functions, one policy of them per kind of run."""
+
+from __future__ import annotations
+
+from orion_nb.rules.core import Phase, Policy, Rule, Transition, Upstream, enters, evaluate, rule
+from orion_nb.rules.flows import FLOW_POLICY
+from orion_nb.rules.tasks import TASK_POLICY
+from orion_nb.schemas.runs import Kind
+
+POLICIES: dict[Kind, Policy] = {"flow": FLOW_POLICY, "task": TASK_POLICY}
+
+#: What each rule says of itself, by name; the last are no rules but a person's hand.
+SAYS: dict[str, str] = {r.name: r.says for policy in POLICIES.values() for r in policy}
+SAYS["set_by_hand"] = "The state was set by force; no rule was asked."
+SAYS["born"] = "The run was created in this state."
+
+__all__ = [
+    "FLOW_POLICY",
+    "POLICIES",
+    "SAYS",
+    "TASK_POLICY",
+    "Phase",
+    "Policy",
+    "Rule",
+    "Transition",
+    "Upstream",
+    "enters",
+    "evaluate",
+    "rule",
+]

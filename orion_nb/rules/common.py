@@ -1,0 +1,141 @@
+"""The rules for every run, of a flow or a task."""
+
+from __future__ import annotations
+
+from orion_nb.rules.core import SECOND, Phase, Transition, rule
+from orion_nb.schemas.reports import Abort, Reject, Verdict, Wait
+from orion_nb.schemas.states import (
+    ACTIVE,
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    CRASHED,
+    FAILED,
+    PAUSED,
+    PENDING,
+    RUNNING,
+    SCHEDULED,
+    TERMINAL,
+    AwaitingRetry,
+    Cancelled,
+    StateType,
+)
+
+
+@rule(Phase.IDENTITY)
+def fence_stale_attempts(t: Transition) -> Verdict | None:
+    """Only the current attempt of a run may speak for it.
+
+    A message of an attempt that is over changes nothing: whoever sent it is told to stop.
+    """
+    facts = {"attempt": t.run.attempt, "claims": t.claims}
+    if t.claims is None:
+        return None
+    if t.claims != t.run.attempt:
+        says = f"attempt {t.claims} is over: attempt {t.run.attempt} owns the run"
+        return Abort(says, fenced=True, facts=facts)
+    if not t.token_matches:
+        return Abort(f"the token is not that of attempt {t.claims}", fenced=True, facts=facts)
+    return None
+
+
+@rule(Phase.IDENTITY, leaving=[RUNNING], entering=[*TERMINAL - {CRASHED}, PENDING, SCHEDULED])
+def leave_live_runs_to_their_owner(t: Transition) -> Verdict | None:
+    """While a live session executes a run, only that session may end it.
+
+    Anybody may ask to cancel it, or set its state by force.
+    """
+    if t.claims is None and t.held:
+        return Abort(
+            f"attempt {t.run.attempt} is executing in a live session; cancel the run, or use force",
+            facts={"session": t.run.session},
+        )
+    return None
+
+
+@rule(Phase.FINALITY, leaving=TERMINAL)
+def keep_finished_runs_finished(t: Transition) -> Verdict | None:
+    """A finished run stays as it is, unless it is rerun or its state is set by force."""
+    return Reject(None, f"the run has finished: {t.current.name}")
+
+
+@rule(Phase.FINALITY, leaving=[CANCELLING], entering=set(StateType) - {CANCELLED})
+def funnel_cancelling_into_cancelled(t: Transition) -> Verdict | None:
+    """A run that was asked to stop can only end as Cancelled."""
+    if t.proposed.type not in TERMINAL:
+        return Reject(None, "the run is being cancelled")
+    detail = f" ({t.proposed.message})" if t.proposed.message else ""
+    told = f"stopped as asked; would have been {t.proposed.name}{detail}"
+    return Reject(Cancelled(told, attempt=t.proposed.attempt), "the run was asked to stop")
+
+
+@rule(Phase.FINALITY, leaving=[SCHEDULED, PENDING, PAUSED], entering=[CANCELLING])
+def cancel_at_once_what_is_not_running(t: Transition) -> Verdict | None:
+    """A run that executes nothing is Cancelled as soon as it is asked to stop."""
+    return Reject(Cancelled(t.proposed.message), f"nothing to stop: the run was {t.current.name}")
+
+
+@rule(Phase.FINALITY, leaving=[RUNNING], entering=[RUNNING, PENDING])
+def run_one_attempt_at_a_time(t: Transition) -> Verdict | None:
+    """A run that is executing is not started a second time."""
+    return Abort(f"attempt {t.run.attempt} is running", facts={"attempt": t.run.attempt})
+
+
+@rule(Phase.LINEAGE, leaving=ACTIVE, entering=[PENDING, RUNNING])
+def start_nothing_in_a_stopped_parent(t: Transition) -> Verdict | None:
+    """A run does not start inside a run that has finished or is being cancelled."""
+    if t.parent is None:
+        return None
+    if t.parent.type is CANCELLING or t.parent.type is CANCELLED:
+        return Reject(Cancelled("its parent was cancelled"), f"the parent is {t.parent.name}")
+    if t.parent.type in TERMINAL:
+        return Abort(f"the parent has finished: {t.parent.name}")
+    return None
+
+
+@rule(Phase.TIME, leaving=[SCHEDULED], entering=[PENDING, RUNNING])
+def wait_for_the_scheduled_time(t: Transition) -> Verdict | None:
+    """A scheduled run becomes neither Pending nor Running before its time."""
+    due = t.current.scheduled_time
+    if due is None or due <= t.now:
+        return None
+    reason = f"{t.current.name} in {(due - t.now) / SECOND:.3g} s"
+    return Wait(reason, until=due, facts={"scheduled_time": due, "now": t.now})
+
+
+@rule(Phase.REWRITE, leaving=[RUNNING], entering=[FAILED])
+def retry_failures(t: Transition) -> Verdict | None:
+    """A run that fails is tried again until its retries are used up.
+
+    A crash of the machine it ran on (CRASHED) is no failure of the code: this rule never sees it.
+    """
+    run, policy = t.run, t.run.policy
+    if not t.retriable or run.run_count > policy.retries:
+        return None
+    delay = policy.delay_before(run.run_count)
+    reason = f"attempt {run.run_count} of {policy.retries + 1} failed; retry in {delay:g} s"
+    again = AwaitingRetry(t.now + round(delay * SECOND), message=t.proposed.message)
+    facts = {"run_count": run.run_count, "retries": policy.retries, "delay": delay}
+    return Reject(again, reason, facts)
+
+
+@rule(Phase.FINALITY, leaving=[SCHEDULED, PENDING, PAUSED], entering=[COMPLETED])
+def complete_only_what_ran(t: Transition) -> Verdict | None:
+    """A run that never ran can't complete; it can be skipped, fail, crash or be cancelled."""
+    if t.proposed.name == "Completed":
+        return Reject(None, f"the run never ran: it is {t.current.name}; propose Running first")
+    return None
+
+
+COMMON = (
+    fence_stale_attempts,
+    leave_live_runs_to_their_owner,
+    keep_finished_runs_finished,
+    funnel_cancelling_into_cancelled,
+    cancel_at_once_what_is_not_running,
+    run_one_attempt_at_a_time,
+    start_nothing_in_a_stopped_parent,
+    wait_for_the_scheduled_time,
+    complete_only_what_ran,
+    retry_failures,
+)

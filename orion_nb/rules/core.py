@@ -1,0 +1,214 @@
+"""What a rule is, what it may weigh, and how a policy of rules judges a transition.
+
+A rule is a pure function `Transition -> Reject | Wait | Abort | None`. It names the states it
+governs in `@rule`; its docstring is its documentation. It has no session and no clock: every
+fact it may weigh is a field of the frozen `Transition`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from functools import lru_cache
+
+from orion_nb.schemas.reports import Abort, Line, Reject, Report, Status, Verdict, Wait
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import State, StateType
+
+SECOND = 1_000_000
+
+
+class Phase(IntEnum):
+    """The order in which rules are asked, whatever their order in a policy."""
+
+    IDENTITY = 0
+    FINALITY = 1
+    LINEAGE = 2
+    TIME = 3
+    CACHE = 4
+    ADMISSION = 5
+    REWRITE = 6
+    USER = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A run that another one waits for, and the state it is in."""
+
+    id: str
+    name: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Every fact a rule may weigh, read by the store under the write lock.
+
+    `claims` is the attempt the proposal says it speaks for, None when it comes from outside;
+    `token_matches` says whether it showed that attempt's token. `held` means that a live session
+    is executing the run. `now` is in microseconds, UTC.
+    """
+
+    run: Run
+    proposed: State
+    now: int
+    claims: int | None = None
+    token_matches: bool = True
+    held: bool = False
+    retriable: bool = True
+    parent: State | None = None
+    upstream: tuple[Upstream, ...] = ()
+
+    @property
+    def current(self) -> State:
+        return self.run.state
+
+
+Judge = Callable[[Transition], Verdict | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A judge with the transitions it governs. Call it as the plain function it wraps."""
+
+    judge: Judge
+    phase: Phase
+    leaving: frozenset[StateType]
+    entering: frozenset[StateType]
+
+    @property
+    def name(self) -> str:
+        return self.judge.__name__
+
+    @property
+    def says(self) -> str:
+        return (self.judge.__doc__ or "").strip().partition("\n")[0]
+
+    def governs(self, leaving: StateType, entering: StateType) -> bool:
+        return leaving in self.leaving and entering in self.entering
+
+    def __call__(self, transition: Transition) -> Verdict | None:
+        return self.judge(transition)
+
+
+Policy = Sequence[Rule]
+
+
+def rule(
+    phase: Phase,
+    *,
+    leaving: Iterable[StateType] = StateType,
+    entering: Iterable[StateType] = StateType,
+) -> Callable[[Judge], Rule]:
+    """The decorated function is a rule of this phase for these transitions."""
+
+    def make(judge: Judge) -> Rule:
+        return Rule(judge, phase, frozenset(leaving), frozenset(entering))
+
+    return make
+
+
+def evaluate(policy: Policy, transition: Transition) -> Report:
+    """Every rule that governs the transition is asked, in order of phase, until one objects.
+
+    A first `Wait` or `Abort` stops. A `Reject` with another state goes on with that state, once,
+    from the phase of finality; the report keeps a line for every rule asked, in order.
+    """
+    lines: list[Line] = []
+    asked = transition
+    rewritten: Reject | None = None
+    for _ in range(2):
+        verdict = _ask(policy, asked, lines, after=Phase.IDENTITY if rewritten else None)
+        match verdict:
+            case None:
+                return _entered(transition, asked.proposed, lines, rewritten)
+            case Reject(state=None):
+                return _refused(transition, Status.REJECT, verdict.reason, lines)
+            case Reject(state=State() as other) if rewritten is None:
+                rewritten = verdict
+                asked = replace(asked, proposed=other)
+            case Reject():
+                reason = f"{verdict.reason} (a second rewrite is not made)"
+                return _refused(transition, Status.ABORT, reason, lines)
+            case Wait():
+                return _waits(transition, verdict, lines)
+            case Abort():
+                refused = _refused(transition, Status.ABORT, verdict.reason, lines)
+                return replace(refused, fenced=verdict.fenced)
+    raise AssertionError("unreachable: the second pass always returns")
+
+
+def _ask(
+    policy: Policy, transition: Transition, lines: list[Line], after: Phase | None
+) -> Verdict | None:
+    current, proposed = transition.run.state.type, transition.proposed.type
+    for judge, phase, passed in _governing(tuple(policy), current, proposed):
+        if after is not None and phase <= after:
+            continue
+        verdict = judge(transition)
+        if verdict is None:
+            lines.append(passed)
+            continue
+        word = {Reject: "rewrite", Wait: "wait", Abort: "abort"}[type(verdict)]
+        if isinstance(verdict, Reject) and verdict.state is None:
+            word = "reject"
+        lines.append(replace(passed, verdict=word, reason=verdict.reason, facts=verdict.facts))
+        return verdict
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _governing(
+    policy: tuple[Rule, ...], leaving: StateType, entering: StateType
+) -> tuple[tuple[Judge, Phase, Line], ...]:
+    """The rules to ask for this pair of states, each with the line it leaves when it passes."""
+    return tuple(
+        (rule.judge, rule.phase, Line(rule.name, rule.says, "pass"))
+        for rule in sorted(policy, key=lambda rule: rule.phase)
+        if rule.governs(leaving, entering)
+    )
+
+
+def _entered(
+    transition: Transition, state: State, lines: list[Line], rewritten: Reject | None
+) -> Report:
+    return Report(
+        status=Status.REJECT if rewritten else Status.ACCEPT,
+        state=state,
+        reason=rewritten.reason if rewritten else None,
+        rules=tuple(lines),
+        proposed=transition.proposed.name,
+    )
+
+
+def _refused(transition: Transition, status: Status, reason: str, lines: list[Line]) -> Report:
+    return Report(
+        status=status,
+        state=transition.current,
+        reason=reason,
+        rules=tuple(lines),
+        proposed=transition.proposed.name,
+    )
+
+
+def _waits(transition: Transition, verdict: Wait, lines: list[Line]) -> Report:
+    until = verdict.until
+    if until is None:
+        until = transition.now + round((verdict.after or 0.0) * SECOND)
+    return Report(
+        status=Status.WAIT,
+        state=transition.current,
+        reason=verdict.reason,
+        retry_after=max(0.0, (until - transition.now) / SECOND),
+        until=until,
+        rules=tuple(lines),
+        proposed=transition.proposed.name,
+    )
+
+
+def enters(report: Report, before: State) -> bool:
+    """The report says that a state was entered (and not that the run stays as it was)."""
+    if report.status is Status.ACCEPT:
+        return True
+    return report.status is Status.REJECT and report.state is not before

@@ -1,0 +1,8 @@
+"""The rules for flow runs: FLOW_POLICY. An executed notebook is a flow run."""
+
+from __future__ import annotations
+
+from orion_nb.rules.common import COMMON
+from orion_nb.rules.core import Policy
+
+FLOW_POLICY: Policy = COMMON

@@ -1,0 +1,42 @@
+"""The rules for task runs, and TASK_POLICY."""
+
+from __future__ import annotations
+
+from orion_nb.rules.common import COMMON
+from orion_nb.rules.core import Phase, Policy, Transition, rule
+from orion_nb.schemas.reports import Reject, Verdict, Wait
+from orion_nb.schemas.states import COMPLETED, PENDING, RUNNING, SCHEDULED, Skipped, UpstreamFailed
+
+
+@rule(Phase.LINEAGE, leaving=[SCHEDULED, PENDING], entering=[RUNNING])
+def wait_for_upstream_runs(t: Transition) -> Verdict | None:
+    """A task run waits until the runs it depends on have finished."""
+    waiting = [up for up in t.upstream if not up.state.is_terminal]
+    if not waiting:
+        return None
+    first = waiting[0]
+    reason = f"waits for {first.name} ({first.state.name})"
+    if len(waiting) > 1:
+        reason += f" and {len(waiting) - 1} more"
+    return Wait(reason, after=0.05, facts={"upstream": [up.id for up in waiting[:20]]})
+
+
+@rule(Phase.LINEAGE, leaving=[SCHEDULED, PENDING], entering=[RUNNING])
+def heed_the_trigger(t: Transition) -> Verdict | None:
+    """A task run starts only if its finished upstream runs pull its trigger.
+
+    `all_completed` (default): every one completed; `all_finished`: whatever they ended as;
+    `any_failed`: at least one did not complete, else the task is skipped.
+    """
+    bad = [up for up in t.upstream if up.state.is_terminal and up.state.type is not COMPLETED]
+    trigger = t.run.policy.trigger
+    if trigger == "all_completed" and bad:
+        told = f"upstream {bad[0].name} is {bad[0].state.name}"
+        facts = {"upstream": [up.id for up in bad[:20]]}
+        return Reject(UpstreamFailed(told), told, facts)
+    if trigger == "any_failed" and t.upstream and not bad:
+        return Reject(Skipped(message="no upstream run failed"), "no upstream run failed")
+    return None
+
+
+TASK_POLICY: Policy = (*COMMON, wait_for_upstream_runs, heed_the_trigger)

@@ -1,0 +1,122 @@
+"""A deployment: a notebook with parameters, schedules and limits, that runs without its author."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from orion_nb.clock import SECOND, micros, utc
+from orion_nb.schemas import durations
+from orion_nb.schemas.runs import RunPolicy
+from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
+
+NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
+
+Seconds = Annotated[float, BeforeValidator(durations.seconds)]
+
+
+def _schedules(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(parse_schedule(each) for each in value)
+
+
+class DeploymentSpec(BaseModel):
+    """What a person says about a deployment. Durations are seconds, or texts like `10m`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
+    kernel: str | None = None
+    cwd: str | None = None
+    timeout: Seconds | None = None
+    cell_timeout: Seconds | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 0
+    retry_delay: Seconds = 0.0
+    tags: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> RunPolicy:
+        """What the rules may grant a run of this deployment."""
+        return RunPolicy(self.retries, (self.retry_delay,), self.timeout)
+
+    @property
+    def folder(self) -> Path:
+        """Where its runs work: `cwd`, or the folder of the notebook."""
+        return Path(self.cwd) if self.cwd else Path(self.path).parent
+
+    def spec(self) -> dict[str, Any]:
+        """The spec as JSON values."""
+        told = self.model_dump(mode="json", include=set(DeploymentSpec.model_fields))
+        told["schedules"] = [dump_schedule(schedule) for schedule in self.schedules]
+        return told
+
+
+class Deployment(DeploymentSpec):
+    """A deployment as it is kept. Times are microseconds since the epoch, UTC.
+
+    `revision` counts its changes; `next_due` is the next instant one of its schedules names.
+    """
+
+    id: str
+    name: str
+    paused: bool = False
+    next_due: int | None = None
+    revision: int = 1
+    created: int = 0
+    updated: int = 0
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: use up to 100 letters, digits, spaces and . _ -")
+        return name
+
+    def upcoming(self, after: int, n: int) -> list[int]:
+        """The next `n` instants of all its schedules, at or after `after`, each once."""
+        found: set[int] = set()
+        for schedule in self.schedules:
+            found.update(micros(at) for at in schedule.upcoming(utc(after), n=n))
+        return sorted(found)[:n]
+
+    def due_after(self, instant: int) -> int | None:
+        """The first instant of its schedules that is later than `instant`."""
+        return next(iter(self.upcoming(instant + 1, 1)), None)
+
+    def latest_due(self, until: int) -> int | None:
+        """The last instant from `next_due` up to `until`: of missed ones only the latest is run."""
+        latest = self.next_due
+        if latest is None or latest > until:
+            return None
+        found = (_last(schedule, latest, until) for schedule in self.schedules)
+        return max([latest, *(at for at in found if at is not None)])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            **self.spec(),
+            "paused": self.paused,
+            "next_due": self.next_due,
+            "revision": self.revision,
+            "created": self.created,
+            "updated": self.updated,
+        }
+
+
+def _last(schedule: Schedule, after: int, until: int) -> int | None:
+    """The last instant of a schedule in a span; looked for from the end, in growing steps."""
+    step = SECOND
+    while True:
+        start = max(after, until - step)
+        if found := schedule.upcoming(utc(start), until=utc(until)):
+            return micros(found[-1])
+        if start == after:
+            return None
+        step *= 4

@@ -1,0 +1,119 @@
+"""A run of a flow or a task, and the policy it runs under."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.states import State
+
+Kind = Literal["flow", "task"]
+Trigger = Literal["all_completed", "all_finished", "any_failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """What the rules may grant a run. Durations are seconds.
+
+    `retry_delay[i]` is the wait before retry i + 1; the last one repeats.
+    """
+
+    retries: int = 0
+    retry_delay: tuple[float, ...] = (0.0,)
+    timeout: float | None = None
+    trigger: Trigger = "all_completed"
+
+    def delay_before(self, retry: int) -> float:
+        """The wait in seconds before retry number `retry`, counted from 1."""
+        return self.retry_delay[min(retry, len(self.retry_delay)) - 1] if self.retry_delay else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "retries": self.retries,
+            "retry_delay": list(self.retry_delay),
+            "timeout": self.timeout,
+            "trigger": self.trigger,
+        }
+
+
+DEFAULT_POLICY = RunPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a flow or a task. Times are microseconds since the epoch, UTC.
+
+    `attempt` counts entries into RUNNING; `token` is the secret of the current attempt and is
+    never shown in lists. `root` is the outermost run of its tree (itself, when it has no parent).
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    state: State
+    root: str
+    parent: str | None = None
+    run_name: str | None = None
+    key: str | None = None
+    deployment: str | None = None
+    attempt: int = 0
+    run_count: int = 0
+    created: int = 0
+    scheduled_time: int | None = None
+    start_time: int | None = None
+    end_time: int | None = None
+    total_time: int = 0
+    policy: RunPolicy = DEFAULT_POLICY
+    tags: tuple[str, ...] = ()
+    parameters: dict[str, Any] | None = None
+    session: str | None = None
+    blocked: Report | None = None
+    token: str | None = field(default=None, repr=False)
+    report: Report | None = field(default=None, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        shown = {
+            "id": self.id,
+            "kind": self.kind,
+            "name": self.name,
+            "run_name": self.run_name,
+            "key": self.key,
+            "state": self.state.as_json(),
+            "parent": self.parent,
+            "root": self.root,
+            "deployment": self.deployment,
+            "attempt": self.attempt,
+            "run_count": self.run_count,
+            "created": self.created,
+            "scheduled_time": self.scheduled_time,
+            "start_time": self.start_time,
+            "end_time": self.end_time,
+            "total_time": self.total_time,
+            "policy": self.policy.as_json(),
+            "tags": list(self.tags),
+            "parameters": self.parameters,
+            "blocked": self.blocked.as_json() if self.blocked else None,
+        }
+        if self.report is not None:
+            shown["report"] = self.report.as_json()
+        return shown
+
+
+def new_id() -> str:
+    """A fresh id: UUID version 7 as 32 hexadecimal digits, so ids sort by the time they were made.
+
+    The 12 bits after the millisecond carry its fraction (RFC 9562, section 6.2, method 3).
+    """
+    nanos = time.time_ns()
+    millis, rest = divmod(nanos, 1_000_000)
+    high = (millis << 16) | 0x7000 | (rest * 4096 // 1_000_000)
+    low = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    return f"{(high << 64) | low:032x}"
+
+
+def short(run_id: str) -> str:
+    """The last eight digits of an id: what people see and type."""
+    return run_id[-8:]

@@ -1,0 +1,72 @@
+"""Who moves the write-ahead log into the database file, and when.
+
+SQLite up to 3.51.2 can corrupt a file when two connections checkpoint while a third one commits
+(sqlite.org/wal.html, "the WAL-reset bug"). So no connection checkpoints by itself: writers hold a
+shared file lock during a transaction, and a process that finds the log long takes the lock for
+itself, without waiting, and checkpoints.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own checkpoints are left on
+    fcntl = None  # type: ignore[assignment]
+
+#: The log is moved when it is longer than this (bytes); looked at every so many commits.
+LONG = 4 * 1024 * 1024
+EVERY = 64
+
+
+class Checkpoints:
+    """One process's part in keeping the log of one database short."""
+
+    def __init__(self, database: Path) -> None:
+        self.owned_by_us = fcntl is not None
+        self._log = database.with_name(database.name + "-wal")
+        self._commits = 0
+        self._file = -1
+        if self.owned_by_us:
+            lock = database.with_name(database.name + ".checkpoint")
+            self._file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    def enter_write(self) -> None:
+        if self.owned_by_us:
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def leave_write(self, connection: sqlite3.Connection) -> None:
+        """Called after each transaction, outside of it."""
+        if not self.owned_by_us:
+            return
+        self._commits += 1
+        if self._commits % EVERY == 0 and self._is_long():
+            self._checkpoint(connection)
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _is_long(self) -> bool:
+        try:
+            return self._log.stat().st_size > LONG
+        except OSError:
+            return False
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return  # somebody is writing; the log is looked at again later
+        connection.execute("PRAGMA busy_timeout=250")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:
+            return  # a reader is in the way; no harm
+        finally:
+            connection.execute("PRAGMA busy_timeout=0")

@@ -1,0 +1,77 @@
+"""Deployments as rows, and rows as deployments."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from orion_nb.schemas.deployments import Deployment
+from orion_nb.store.statements import DEPLOYMENTS, INSERT_DEPLOYMENT
+
+_SELECT = f"SELECT {', '.join(DEPLOYMENTS)} FROM deployments "
+
+
+def insert(tx: sqlite3.Connection, deployment: Deployment) -> None:
+    tx.execute(INSERT_DEPLOYMENT, _row(deployment))
+
+
+def update(tx: sqlite3.Connection, deployment: Deployment) -> None:
+    row = _row(deployment)
+    sets = ", ".join(f"{name} = ?" for name in DEPLOYMENTS[1:])
+    tx.execute(f"UPDATE deployments SET {sets} WHERE id = ?", (*row[1:], row[0]))
+
+
+def delete(tx: sqlite3.Connection, deployment_id: str) -> None:
+    tx.execute("DELETE FROM deployments WHERE id = ?", (bytes.fromhex(deployment_id),))
+
+
+def read(connection: sqlite3.Connection, deployment_id: str) -> Deployment | None:
+    return _one(connection, "WHERE id = ?", (bytes.fromhex(deployment_id),))
+
+
+def read_named(connection: sqlite3.Connection, name: str) -> Deployment | None:
+    return _one(connection, "WHERE name = ?", (name,))
+
+
+def read_all(connection: sqlite3.Connection) -> list[Deployment]:
+    return [_deployment(row) for row in connection.execute(_SELECT + "ORDER BY name")]
+
+
+def read_due(connection: sqlite3.Connection, now: int) -> list[Deployment]:
+    """The deployments with an instant due at or before `now`, most overdue first."""
+    where = "WHERE paused = 0 AND next_due <= ? ORDER BY next_due"
+    return [_deployment(row) for row in connection.execute(_SELECT + where, (now,))]
+
+
+def next_due(connection: sqlite3.Connection) -> int | None:
+    """The earliest instant at which a deployment is due."""
+    row = connection.execute("SELECT min(next_due) FROM deployments WHERE paused = 0").fetchone()
+    return row[0] if row[0] is None else int(row[0])
+
+
+def _one(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> Deployment | None:
+    row = connection.execute(_SELECT + where, tuple(values)).fetchone()
+    return _deployment(row) if row else None
+
+
+def _row(deployment: Deployment) -> tuple[Any, ...]:
+    d = deployment
+    spec = json.dumps(d.spec(), ensure_ascii=False)
+    key = bytes.fromhex(d.id)
+    return (key, d.name, spec, int(d.paused), d.next_due, d.revision, d.created, d.updated)
+
+
+def _deployment(row: tuple[Any, ...]) -> Deployment:
+    key, name, spec, paused, due, revision, created, updated = row
+    return Deployment(
+        **json.loads(spec),
+        id=key.hex(),
+        name=name,
+        paused=bool(paused),
+        next_due=due,
+        revision=revision,
+        created=created,
+        updated=updated,
+    )

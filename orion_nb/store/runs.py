@@ -1,0 +1,339 @@
+"""Runs and their states as rows, and rows as runs and states."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from orion_nb.clock import SECOND
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import DEFAULT_POLICY, Run, RunPolicy
+from orion_nb.schemas.states import LATE_AFTER, State, StateType
+from orion_nb.store import reports
+from orion_nb.store.statements import INSERT_EDGE, INSERT_RUN, INSERT_STATE, MOVE_RUN, RUNS, STATES
+
+_RUN_COLUMNS = ", ".join(f'runs."{name}"' for name in RUNS)
+_STATE_COLUMNS = ", ".join(f'states."{name}"' for name in STATES)
+SELECT_RUN = (
+    f"SELECT {_RUN_COLUMNS}, {_STATE_COLUMNS} FROM runs "
+    "JOIN states ON states.run = runs.id AND states.seq = runs.seq "
+)
+_TYPES = {kind.value: kind for kind in StateType}
+
+
+def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
+    """A new run is written as it is now; its states are appended apart."""
+    state = run.state
+    row = (
+        bytes.fromhex(run.id),
+        run.kind,
+        run.name,
+        run.run_name,
+        run.key,
+        bytes.fromhex(run.parent) if run.parent else None,
+        bytes.fromhex(run.root),
+        bytes.fromhex(run.deployment) if run.deployment else None,
+        slot,
+        state.type.value,
+        state.name,
+        state.seq,
+        run.attempt,
+        run.token,
+        run.run_count,
+        run.created,
+        run.scheduled_time,
+        run.start_time,
+        run.end_time,
+        run.total_time,
+        None if run.policy is DEFAULT_POLICY else json.dumps(run.policy.as_json()),
+        json.dumps(run.tags) if run.tags else None,
+        None if run.parameters is None else json.dumps(run.parameters, ensure_ascii=False),
+        bytes.fromhex(run.session) if run.session else None,
+        None,
+    )
+    tx.execute(INSERT_RUN, row)
+
+
+def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
+    """The run is as given if it still was in state number `before`; else nothing is written."""
+    state = run.state
+    row = (
+        state.type.value,
+        state.name,
+        state.seq,
+        run.attempt,
+        run.token,
+        run.run_count,
+        run.scheduled_time,
+        run.start_time,
+        run.end_time,
+        run.total_time,
+        bytes.fromhex(run.session) if run.session else None,
+        None,
+        bytes.fromhex(run.id),
+        before,
+    )
+    return tx.execute(MOVE_RUN, row).rowcount == 1
+
+
+def append(
+    tx: sqlite3.Connection,
+    run_id: str,
+    state: State,
+    report: int | None,
+    transition_id: str | None = None,
+) -> None:
+    row = (
+        bytes.fromhex(run_id),
+        state.seq,
+        state.type.value,
+        state.name,
+        state.timestamp,
+        state.attempt,
+        state.message,
+        state.reason,
+        state.scheduled_time,
+        state.cache_key,
+        state.result,
+        state.by,
+        transition_id,
+        report,
+    )
+    tx.execute(INSERT_STATE, row)
+
+
+def block(tx: sqlite3.Connection, run_id: str, report: Report) -> None:
+    """The last refusal is kept with the run, so that `why` can tell what it waits for."""
+    row = (reports.dump(report), bytes.fromhex(run_id))
+    tx.execute("UPDATE runs SET blocked=? WHERE id=?", row)
+
+
+def depend(tx: sqlite3.Connection, run_id: str, upstream: Iterable[str]) -> None:
+    rows = [(bytes.fromhex(run_id), bytes.fromhex(other)) for other in upstream]
+    tx.executemany(INSERT_EDGE, rows)
+
+
+def read(connection: sqlite3.Connection, run_id: str) -> Run | None:
+    row = connection.execute(SELECT_RUN + "WHERE runs.id=?", (bytes.fromhex(run_id),)).fetchone()
+    return as_run(row) if row else None
+
+
+def read_slot(connection: sqlite3.Connection, deployment: str, slot: int) -> Run | None:
+    sql = SELECT_RUN + "WHERE runs.deployment=? AND runs.slot=?"
+    row = connection.execute(sql, (bytes.fromhex(deployment), slot)).fetchone()
+    return as_run(row) if row else None
+
+
+def read_many(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[Run]:
+    """The runs that match a condition in SQL; for this package's other modules."""
+    return [as_run(row) for row in connection.execute(SELECT_RUN + where, tuple(values))]
+
+
+def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) -> list[str]:
+    sql = "SELECT id FROM runs WHERE lower(hex(id)) LIKE ? ORDER BY id DESC LIMIT ?"
+    return [row[0].hex() for row in connection.execute(sql, (f"%{ending}", limit))]
+
+
+def ids_named(connection: sqlite3.Connection, name: str, limit: int = 2) -> list[str]:
+    """The newest flow runs of this run name or name."""
+    sql = (
+        "SELECT id FROM runs WHERE kind = 'flow' AND (run_name = ? OR name = ?) "
+        "ORDER BY id DESC LIMIT ?"
+    )
+    return [row[0].hex() for row in connection.execute(sql, (name, name, limit))]
+
+
+def first_report(
+    connection: sqlite3.Connection, run_id: str, transition_id: str
+) -> tuple[State, Report | None] | None:
+    """The state that a repeated proposal led to the first time, and its report."""
+    sql = (
+        f"SELECT {_STATE_COLUMNS}, reports.body FROM states LEFT JOIN reports "
+        "ON reports.digest = states.report WHERE states.run=? AND states.transition_id=?"
+    )
+    row = connection.execute(sql, (bytes.fromhex(run_id), transition_id)).fetchone()
+    if row is None:
+        return None
+    state = as_state(row[: len(STATES)])
+    return state, reports.load(row[-1], state) if row[-1] else None
+
+
+def history(connection: sqlite3.Connection, run_id: str) -> list[tuple[State, Report | None]]:
+    """All states of a run, oldest first, each with the report on how it was entered."""
+    sql = (
+        f"SELECT {_STATE_COLUMNS}, reports.body FROM states LEFT JOIN reports "
+        "ON reports.digest = states.report WHERE states.run=? ORDER BY states.seq"
+    )
+    found = []
+    for row in connection.execute(sql, (bytes.fromhex(run_id),)):
+        state = as_state(row[: len(STATES)])
+        found.append((state, reports.load(row[-1], state) if row[-1] else None))
+    return found
+
+
+def as_run(row: tuple[Any, ...]) -> Run:
+    """A row of `SELECT_RUN` as a run."""
+    state = as_state(row[len(RUNS) :])
+    parent, root, deployment, session, blocked = row[5], row[6], row[7], row[23], row[24]
+    return Run(
+        id=row[0].hex(),
+        kind=row[1],
+        name=row[2],
+        run_name=row[3],
+        key=row[4],
+        parent=parent.hex() if parent else None,
+        root=root.hex(),
+        deployment=deployment.hex() if deployment else None,
+        state=state,
+        attempt=row[12],
+        token=row[13],
+        run_count=row[14],
+        created=row[15],
+        scheduled_time=row[16],
+        start_time=row[17],
+        end_time=row[18],
+        total_time=row[19],
+        policy=_policy(row[20]) if row[20] else DEFAULT_POLICY,
+        tags=tuple(json.loads(row[21])) if row[21] else (),
+        parameters=json.loads(row[22]) if row[22] else None,
+        session=session.hex() if session else None,
+        blocked=reports.load(blocked, state) if blocked else None,
+    )
+
+
+def as_state(row: tuple[Any, ...]) -> State:
+    """A row of the states table as a state."""
+    return State(
+        type=_TYPES[row[3]],
+        name=row[4],
+        timestamp=row[5],
+        seq=row[2],
+        attempt=row[6],
+        message=row[7],
+        reason=row[8],
+        scheduled_time=row[9],
+        cache_key=row[10],
+        result=row[11],
+        by=row[12],
+    )
+
+
+@lru_cache(maxsize=256)
+def _policy(text: str) -> RunPolicy:
+    told = json.loads(text)
+    return RunPolicy(**{**told, "retry_delay": tuple(told["retry_delay"])})
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to list. `states` are types or names; `since` is in microseconds, UTC.
+
+    `text` is looked for in names and at the end of ids. `cursor` is where the last page ended.
+    """
+
+    kind: str | None = None
+    states: tuple[str, ...] = ()
+    text: str | None = None
+    name: str | None = None
+    deployment: str | None = None
+    parent: str | None = None
+    root: str | None = None
+    top_level: bool = False
+    since: int | None = None
+    cursor: str | None = None
+
+
+def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
+    """The condition of a filter in SQL, and its values."""
+    parts: list[str] = []
+    values: list[Any] = []
+
+    def add(part: str, *given: Any) -> None:
+        parts.append(part)
+        values.extend(given)
+
+    if chosen.kind:
+        # Written out, not bound: SQLite uses the partial index of flow runs only for a literal.
+        parts.append("runs.kind = 'flow'" if chosen.kind == "flow" else "runs.kind = 'task'")
+    if chosen.states:
+        names = [name for name in chosen.states if name != "Late"]
+        marks = ", ".join("?" * len(names))
+        late = now - round(LATE_AFTER * SECOND)
+        wanted = [f"runs.state_type IN ({marks}) OR runs.state_name IN ({marks})"] if names else []
+        if len(names) < len(chosen.states):
+            wanted.append("(runs.state_type = 'SCHEDULED' AND runs.scheduled_time < ?)")
+        given = [*names, *names, *([late] if len(names) < len(chosen.states) else [])]
+        add(f"({' OR '.join(wanted)})", *given)
+    if chosen.text:
+        like = f"%{chosen.text.lower()}%"
+        add(
+            "(lower(runs.name) LIKE ? OR lower(runs.run_name) LIKE ? OR lower(hex(runs.id)) LIKE ?)",
+            *(like, like, f"%{chosen.text.lower()}"),
+        )
+    if chosen.name:
+        add("runs.name = ?", chosen.name)
+    for column in ("deployment", "parent", "root", "cursor"):
+        if value := getattr(chosen, column):
+            test = "runs.id < ?" if column == "cursor" else f"runs.{column} = ?"
+            add(test, bytes.fromhex(value))
+    if chosen.top_level:
+        parts.append("runs.parent IS NULL")
+    if chosen.since is not None:
+        add("runs.created >= ?", chosen.since)
+    return " AND ".join(parts) or "1", values
+
+
+def page(connection: sqlite3.Connection, chosen: RunFilter, limit: int, now: int) -> list[Run]:
+    """The newest runs that match, newest first."""
+    condition, values = where(chosen, now)
+    tail = f"WHERE {condition} ORDER BY runs.id DESC LIMIT ?"
+    return read_many(connection, tail, [*values, limit])
+
+
+def counts(connection: sqlite3.Connection, chosen: RunFilter, now: int) -> dict[str, int]:
+    """How many runs match, by state type; those that are late apart."""
+    condition, values = where(chosen, now)
+    late = "state_type = 'SCHEDULED' AND scheduled_time < ?"
+    sql = (
+        f"SELECT CASE WHEN {late} THEN 'Late' ELSE state_type END, count(*) "
+        f"FROM runs WHERE {condition} GROUP BY 1"
+    )
+    return dict(connection.execute(sql, [now - round(LATE_AFTER * SECOND), *values]).fetchall())
+
+
+def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]:
+    """The flow runs of deployments whose time has come, most overdue first."""
+    tail = (
+        "WHERE runs.state_type = 'SCHEDULED' AND runs.scheduled_time <= ? "
+        "AND runs.end_time IS NULL AND runs.deployment IS NOT NULL AND runs.kind = 'flow' "
+        "ORDER BY runs.scheduled_time LIMIT ?"
+    )
+    return read_many(connection, tail, (now, limit))
+
+
+def next_scheduled(connection: sqlite3.Connection) -> int | None:
+    """The earliest time at which a scheduled run of a deployment may start."""
+    sql = (
+        "SELECT min(scheduled_time) FROM runs WHERE state_type = 'SCHEDULED' "
+        "AND end_time IS NULL AND deployment IS NOT NULL AND kind = 'flow'"
+    )
+    found = connection.execute(sql).fetchone()[0]
+    return None if found is None else int(found)
+
+
+def unfinished(connection: sqlite3.Connection) -> list[Run]:
+    """The runs that belong to a session and have not ended."""
+    kinds = "'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING', 'SCHEDULED'"
+    tail = (
+        f"WHERE runs.state_type IN ({kinds}) AND runs.end_time IS NULL AND runs.session IS NOT NULL"
+    )
+    return read_many(connection, tail, ())
+
+
+def deployment_named(connection: sqlite3.Connection, name: str) -> str | None:
+    row = connection.execute("SELECT id FROM deployments WHERE name = ?", (name,)).fetchone()
+    return row[0].hex() if row else None

@@ -1,0 +1,88 @@
+"""Sessions: the processes that execute runs, and whether they still live."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from orion_nb.store.statements import INSERT_SESSION
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process of one host; `pid_start` tells it from a later process with the same pid."""
+
+    id: str
+    host: str
+    pid: int
+    pid_start: str | None
+    label: str | None
+    started: int
+    ended: int | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """The process lives. One on another host is taken to live: it can't be seen from here."""
+        if self.ended is not None:
+            return False
+        if self.host != this_host():
+            return True
+        if self.pid == os.getpid():
+            return True
+        return pid_start(self.pid) == self.pid_start if self.pid_start else _exists(self.pid)
+
+
+def this_session(session_id: str, label: str | None, started: int) -> Session:
+    pid = os.getpid()
+    return Session(session_id, this_host(), pid, pid_start(pid), label, started)
+
+
+def insert(tx: sqlite3.Connection, session: Session) -> None:
+    s = session
+    row = (bytes.fromhex(s.id), s.host, s.pid, s.pid_start, s.label, s.started, s.ended)
+    tx.execute(INSERT_SESSION, row)
+
+
+def read(connection: sqlite3.Connection, session_id: bytes) -> Session | None:
+    sql = "SELECT id, host, pid, pid_start, label, started, ended FROM sessions WHERE id=?"
+    row = connection.execute(sql, (session_id,)).fetchone()
+    return Session(row[0].hex(), *row[1:]) if row else None
+
+
+@lru_cache(maxsize=1)
+def this_host() -> str:
+    return socket.gethostname()
+
+
+def pid_start(pid: int) -> str | None:
+    """When a process began, as boot id and clock ticks since boot; None where it can't be told."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] == "Z":
+        return None
+    return f"{_boot_id()}-{fields[19]}"
+
+
+@lru_cache(maxsize=1)
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")[:8]
+    except OSError:
+        return ""
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

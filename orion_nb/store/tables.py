@@ -1,0 +1,192 @@
+"""The tables, described once; `python -m orion_nb.store.tables` writes `statements.py` from them.
+
+Kernels run the generated text through the plain sqlite3 driver and never import SQLAlchemy;
+migrations and tests use this metadata. All times are microseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BLOB,
+    BindParameter,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql import ClauseElement
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BLOB, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("run_name", Text),
+    Column("key", Text),
+    Column("parent", BLOB),
+    Column("root", BLOB, nullable=False),
+    Column("deployment", BLOB),
+    Column("slot", Integer),
+    Column("state_type", Text, nullable=False),
+    Column("state_name", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("token", Text),
+    Column("run_count", Integer, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("scheduled_time", Integer),
+    Column("start_time", Integer),
+    Column("end_time", Integer),
+    Column("total_time", Integer, nullable=False),
+    Column("policy", Text),
+    Column("tags", Text),
+    Column("parameters", Text),
+    Column("session", BLOB),
+    Column("blocked", Text),
+    sqlite_with_rowid=False,
+)
+Index("runs_by_root", runs.c.root, runs.c.id)
+Index(
+    "runs_active", runs.c.state_type, runs.c.scheduled_time, sqlite_where=runs.c.end_time.is_(None)
+)
+Index("runs_of_flows", runs.c.id, sqlite_where=runs.c.kind == text("'flow'"))
+Index(
+    "runs_one_per_slot",
+    runs.c.deployment,
+    runs.c.slot,
+    unique=True,
+    sqlite_where=runs.c.deployment.is_not(None),
+)
+
+states = Table(
+    "states",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("run", BLOB, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("timestamp", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("message", Text),
+    Column("reason", Text),
+    Column("scheduled_time", Integer),
+    Column("cache_key", Text),
+    Column("result", Text),
+    Column("proposer", Text),
+    Column("transition_id", Text),
+    Column("report", Integer),
+    UniqueConstraint("run", "seq"),
+)
+Index(
+    "states_by_transition",
+    states.c.run,
+    states.c.transition_id,
+    unique=True,
+    sqlite_where=states.c.transition_id.is_not(None),
+)
+
+#: Reports are kept once each: most transitions are judged alike. The key is a hash of the body.
+reports = Table(
+    "reports",
+    metadata,
+    Column("digest", Integer, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+edges = Table(
+    "edges",
+    metadata,
+    Column("run", BLOB, primary_key=True),
+    Column("upstream", BLOB, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", BLOB, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("pid_start", Text),
+    Column("label", Text),
+    Column("started", Integer, nullable=False),
+    Column("ended", Integer),
+    sqlite_with_rowid=False,
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", BLOB, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("spec", Text, nullable=False),
+    Column("paused", Integer, nullable=False),
+    Column("next_due", Integer),
+    Column("revision", Integer, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("deployments_due", deployments.c.next_due, sqlite_where=deployments.c.paused == text("0"))
+
+_RUN_MOVES = (
+    "state_type state_name seq attempt token run_count scheduled_time start_time end_time "
+    "total_time session blocked"
+).split()
+
+
+def statements() -> str:
+    """The text of `statements.py`: the schema, and the statements of the write path."""
+    moves: dict[str, BindParameter[Any]] = {name: bindparam(None, name) for name in _RUN_MOVES}
+    move = runs.update().where(runs.c.id == bindparam(None, "id")).values(moves)
+    move = move.where(runs.c.seq == bindparam(None, "before"))
+    parts = {
+        "INSERT_RUN": runs.insert(),
+        "MOVE_RUN": move,
+        "INSERT_STATE": states.insert().values(
+            {c.name: bindparam(None, c.name) for c in states.c if c.name != "n"}
+        ),
+        "INSERT_REPORT": reports.insert().prefix_with("OR IGNORE"),
+        "INSERT_EDGE": edges.insert().prefix_with("OR IGNORE"),
+        "INSERT_SESSION": sessions.insert(),
+        "INSERT_DEPLOYMENT": deployments.insert(),
+    }
+    schema: list[ClauseElement] = []
+    for table in metadata.sorted_tables:
+        schema.append(CreateTable(table))
+        schema.extend(CreateIndex(i) for i in sorted(table.indexes, key=lambda i: str(i.name)))
+    lines = [
+        '"""The SQL of the write path, generated by `python -m orion_nb.store.tables`."""',
+        "",
+        "# ruff: noqa: E501",
+        "SCHEMA = (",
+        *(f"    {_text(part)!r}," for part in schema),
+        ")",
+        *(f"{name} = {_text(part)!r}" for name, part in parts.items()),
+        *(f"{t.name.upper()} = {tuple(t.c.keys())!r}" for t in metadata.sorted_tables),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _text(part: ClauseElement) -> str:
+    compiled = part.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+    return " ".join(str(compiled).split())
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("statements.py").write_text(statements())
