@@ -169,7 +169,7 @@ class DeploymentRoutes(RunRoutes):
             DeploymentNotFound: with the closest name, if one is close.
         """
         with self.database.read() as connection:
-            known = deployment_rows().read_named(connection, ref)
+            known: Deployment | None = deployment_rows().read_named(connection, ref)
             if known is None and is_id(ref):
                 known = deployment_rows().read(connection, ref)
             names = [] if known else [each.name for each in deployment_rows().read_all(connection)]

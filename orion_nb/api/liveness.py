@@ -13,7 +13,7 @@ class Liveness(Proposals):
     """What a reaper asks."""
 
     def reap(self, why: str = "its process is gone") -> list[Run]:
-        """Every run whose process is gone is proposed as Crashed (as Cancelled, if it was asked to).
+        """Every run whose process is gone is proposed as Crashed; as Cancelled, if asked to stop.
 
         A deployed run whose runner was lost before it began is Scheduled again.
         """

@@ -67,7 +67,7 @@ class RunRoutes(Proposals):
         if state is None:
             return self.begin(made, None, waits_for)[0]
         if state not in (StateType.PENDING, RUNNING, SCHEDULED):
-            says = f"state: {state.value!r} is no state to be born in; use SCHEDULED, PENDING or RUNNING"
+            says = f"state: no run is born {state.value}; use SCHEDULED, PENDING or RUNNING"
             raise InvalidInput(says, field="state")
         if state in (made.state.type, SCHEDULED):
             return self.begin(made, None, waits_for)[0]

@@ -13,7 +13,7 @@ History = Sequence[tuple[State, Report | None]]
 
 
 def summarize(run: Run, history: History, children: Sequence[Run], now: int) -> list[str]:
-    """One sentence for each state the run entered, then what it waits for, then what failed in it."""
+    """A sentence for each state entered, then what the run waits for, then what failed in it."""
     lines = [_sentence(state, report) for state, report in history]
     if run.blocked is not None:
         lines.append(f"blocked: {_refusal(run.blocked)}")
@@ -39,7 +39,8 @@ def _sentence(state: State, report: Report | None) -> str:
         return f"{said}: created so"
     if report.status is Status.REJECT:
         rule = next((line.rule for line in report.rules if line.verdict == "rewrite"), "a rule")
-        return f"{said}: {report.proposed} was proposed; {rule} entered {state.name} instead: {report.reason}"
+        asked = f"{report.proposed} was proposed"
+        return f"{said}: {asked}; {rule} entered {state.name} instead: {report.reason}"
     if state.reason:
         return f"{said}: {state.reason}"
     passed = len(report.rules)

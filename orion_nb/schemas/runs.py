@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orion_nb import clock
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.states import State
 
@@ -107,9 +107,8 @@ def new_id() -> str:
 
     The 12 bits after the millisecond carry its fraction (RFC 9562, section 6.2, method 3).
     """
-    nanos = time.time_ns()
-    millis, rest = divmod(nanos, 1_000_000)
-    high = (millis << 16) | 0x7000 | (rest * 4096 // 1_000_000)
+    millis, rest = divmod(clock.now(), 1000)
+    high = (millis << 16) | 0x7000 | (rest * 4096 // 1000)
     low = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     return f"{(high << 64) | low:032x}"
 

@@ -192,7 +192,7 @@ def look(kind: str, name: str) -> Look:
 
 
 def is_late(kind: str, scheduled_time: int | None, now: int) -> bool:
-    """A scheduled run is late when its time passed `LATE_AFTER` seconds ago: derived, not stored."""
+    """A scheduled run is late `LATE_AFTER` seconds after its time: derived, not stored."""
     if kind != SCHEDULED or scheduled_time is None:
         return False
     return scheduled_time + LATE_AFTER * 1_000_000 < now

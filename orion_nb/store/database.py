@@ -60,7 +60,7 @@ class Database:
         _open_databases.add(self)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """`work` is run in a write transaction of its own or one shared with others; then committed.
+        """`work` is run in a write transaction, its own or one shared with others; then committed.
 
         Raises:
             StoreUnavailable: the file can't be written, or stayed locked for a minute.

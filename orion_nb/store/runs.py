@@ -271,7 +271,8 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
     if chosen.text:
         like = f"%{chosen.text.lower()}%"
         add(
-            "(lower(runs.name) LIKE ? OR lower(runs.run_name) LIKE ? OR lower(hex(runs.id)) LIKE ?)",
+            "(lower(runs.name) LIKE ? OR lower(runs.run_name) LIKE ? "
+            "OR lower(hex(runs.id)) LIKE ?)",
             *(like, like, f"%{chosen.text.lower()}"),
         )
     if chosen.name:

@@ -1,0 +1,1 @@
+"""Runs user code in the user's process: flows, tasks, futures, and how they end."""

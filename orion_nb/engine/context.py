@@ -1,0 +1,105 @@
+"""Which run the code at hand belongs to."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orion_nb.api.connect import connect
+from orion_nb.api.orion import Orion
+from orion_nb.schemas.runs import Kind, Run
+
+if TYPE_CHECKING:
+    from orion_nb.engine.futures import TaskFuture
+    from orion_nb.engine.runners import ThreadRunner
+
+#: Set in the kernel of a deployed notebook: the flow run that its tasks and flows belong to.
+RUN_ID_VARIABLE = "ORION_NB_RUN_ID"
+
+
+@dataclass(slots=True)
+class RunContext:
+    """The run being executed; what is called within it becomes its child."""
+
+    orion: Orion
+    run: Run
+    runner: ThreadRunner | None = None
+    futures: set[TaskFuture[Any]] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_current: ContextVar[RunContext | None] = ContextVar("orion_nb_run", default=None)
+
+#: What runs outside any flow belong to, by kind; the notebook sets it. None: to nothing.
+Ambient = Callable[[Kind], Run | None]
+_ambient: list[Ambient] = []
+
+#: Called with each flow run that begins outside any other; the notebook shows its card so.
+Observer = Callable[[Orion, Run], None]
+flow_observers: list[Observer] = []
+
+
+def current() -> RunContext | None:
+    return _current.get()
+
+
+def get_run_context() -> RunContext:
+    """The context of the run being executed: `.run` is the run, `.run.attempt` its attempt.
+
+    Raises:
+        RuntimeError: no flow or task is being executed here.
+    """
+    found = _current.get()
+    if found is None:
+        raise RuntimeError("no flow or task is being executed here; call this inside of one")
+    return found
+
+
+@contextmanager
+def entered(context: RunContext) -> Iterator[RunContext]:
+    """Within the block, `context` is the current one."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)
+
+
+def here(kind: Kind) -> tuple[Orion, Run | None, RunContext | None]:
+    """The API and the parent for a run of this kind that is called here."""
+    context = _current.get()
+    if context is not None:
+        return context.orion, context.run, context
+    orion = connect()
+    for ambient in reversed(_ambient):
+        if (run := ambient(kind)) is not None:
+            return orion, run, None
+    return orion, _of_the_kernel(orion), None
+
+
+@contextmanager
+def belonging_to(ambient: Ambient) -> Iterator[None]:
+    """Within the block, runs outside any flow belong to what `ambient` says."""
+    _ambient.append(ambient)
+    try:
+        yield
+    finally:
+        _ambient.remove(ambient)
+
+
+def _of_the_kernel(orion: Orion) -> Run | None:
+    run_id = os.environ.get(RUN_ID_VARIABLE)
+    if not run_id:
+        return None
+    if _kernel_run.get("id") != run_id:
+        _kernel_run.update(id=run_id, run=orion.find(run_id))
+    found: Run = _kernel_run["run"]
+    return found
+
+
+_kernel_run: dict[str, Any] = {}

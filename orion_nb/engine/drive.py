@@ -1,0 +1,104 @@
+"""Drives the life of a run: sync on the calling thread, async on the caller's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from orion_nb.api.orion import Orion
+from orion_nb.engine.lead import Ending, Life, Outcome, Propose, Sleep
+from orion_nb.errors import Fenced
+from orion_nb.schemas.reports import Report, Status
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import State
+
+#: A long wait is cut into pieces of this length (seconds), so that a cancelled run is noticed.
+PIECE = 0.5
+
+
+class Proposer:
+    """Puts one run's proposals to the API, and holds the run as the API last answered it."""
+
+    __slots__ = ("began", "orion", "run", "upstream")
+
+    def __init__(self, orion: Orion, run: Run, upstream: tuple[str, ...] = ()) -> None:
+        self.orion = orion
+        self.run = run
+        self.upstream = upstream
+        self.began = False
+
+    def propose(self, state: State, retriable: bool = True) -> Report:
+        """The report on proposing `state`; the first proposal also writes the run."""
+        if not self.began:
+            self.began = True
+            self.run, report = self.orion.begin(self.run, state, self.upstream)
+            assert report is not None
+            return report
+        try:
+            self.run, report = self.orion.advance(self.run, state, retriable=retriable)
+        except Fenced as fenced:
+            self.run = self.orion.find(self.run.id)
+            return Report(Status.ABORT, self.run.state, str(fenced), proposed=state.name)
+        return report
+
+    def was_moved(self) -> bool:
+        """Somebody else has moved the run since we last did."""
+        return self.orion.find(self.run.id).state.seq != self.run.state.seq
+
+    def ending(self, report: Report, outcome: Outcome | None) -> Ending:
+        """The run's final state, as users get it."""
+        outcome = outcome or Outcome()
+        fields = {name: getattr(report.state, name) for name in State.__slots__}
+        return Ending(
+            **fields, value=outcome.value, error=outcome.error, run_id=self.run.id, report=report
+        )
+
+
+def drive(life: Life, proposer: Proposer, call: Callable[[Run], Outcome]) -> Ending:
+    """The life is lived on this thread; waiting blocks it."""
+    answer: Any = None
+    while True:
+        try:
+            step = life.send(answer)
+        except StopIteration as end:
+            return proposer.ending(*end.value)
+        if isinstance(step, Propose):
+            answer = proposer.propose(step.state, step.retriable)
+        elif isinstance(step, Sleep):
+            for piece in _pieces(step.seconds):
+                time.sleep(piece)
+                if piece >= PIECE and proposer.was_moved():
+                    break
+        else:
+            answer = call(proposer.run)
+
+
+async def drive_async(
+    life: Life, proposer: Proposer, call: Callable[[Run], Awaitable[Outcome]]
+) -> Ending:
+    """The life is lived on the caller's loop; waiting does not block it.
+
+    A proposal is put to the database right here: at 0.1 ms it costs less than a thread would.
+    """
+    answer: Any = None
+    while True:
+        try:
+            step = life.send(answer)
+        except StopIteration as end:
+            return proposer.ending(*end.value)
+        if isinstance(step, Propose):
+            answer = proposer.propose(step.state, step.retriable)
+        elif isinstance(step, Sleep):
+            for piece in _pieces(step.seconds):
+                await asyncio.sleep(piece)
+                if piece >= PIECE and proposer.was_moved():
+                    break
+        else:
+            answer = await call(proposer.run)
+
+
+def _pieces(seconds: float) -> list[float]:
+    whole, rest = divmod(seconds, PIECE)
+    return [*([PIECE] * int(whole)), rest]

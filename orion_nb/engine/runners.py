@@ -1,0 +1,40 @@
+"""Where submitted tasks run: threads of this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from orion_nb.engine.futures import TaskFuture
+from orion_nb.errors import InvalidInput
+
+
+class ThreadRunner:
+    """Runs submitted tasks on up to `max_workers` threads (default: processors + 4, at most 32)."""
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise InvalidInput(f"max_workers: {max_workers} is not 1 or more", field="max_workers")
+        self.max_workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, future: TaskFuture[Any]) -> None:
+        """The future's job is done on one of the threads, or by whoever waits for it earlier."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="orion-task")
+            self._pool.submit(future.help)
+
+    def forget(self) -> None:
+        """After a fork: the threads stayed in the parent."""
+        self._pool = None
+        self._lock = threading.Lock()
+
+
+DEFAULT_RUNNER = ThreadRunner()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=DEFAULT_RUNNER.forget)
