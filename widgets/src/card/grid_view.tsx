@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { rowOf, TaskTable, type Shown } from "./view";
 import type { Row } from "./frames";
 import type { RunStore } from "./store";
-import { cellAt, Grid, step } from "../shared/grid";
+import { Grid, step } from "../shared/grid";
 import { lookOf, words } from "../shared/looks";
 import { duration } from "../shared/times";
 
@@ -53,8 +53,7 @@ export function GridView({ feed, looks, theme }: Shown & { theme: string }) {
       event.stopPropagation();
     }
   };
-  const under = (event: MouseEvent) =>
-    grid.current ? cellAt(grid.current.layout, store.size, event.offsetX, event.offsetY) : -1;
+  const under = (event: MouseEvent) => grid.current?.find(event.offsetX, event.offsetY) ?? -1;
   const attention = needingEyes(store);
   const option = useRef(`orion-${Math.random().toString(36).slice(2)}`).current;
   return (

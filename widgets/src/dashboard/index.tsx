@@ -1,0 +1,89 @@
+// The dashboard: the frame around the pages, and the wiring at start.
+import { render } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { DeploymentsPage } from "./deployments";
+import { keepDeployments } from "./known";
+import { follow, link, startClock } from "./live";
+import { Notes, Stars } from "./parts";
+import { place, startRouter } from "./router";
+import { Lost, RunPage } from "./run";
+import { RunsPage } from "./runs";
+
+const TITLES = { runs: "Runs", run: "Run", deployments: "Deployments", lost: "Not found" };
+
+function App() {
+  const { page, id } = place.value;
+  const main = useRef<HTMLElement>(null);
+  const fresh = useRef(true);
+  useEffect(() => {
+    document.title = `${TITLES[page]} · Orion`;
+    if (fresh.current) fresh.current = false;
+    else {
+      scrollTo(0, 0);
+      main.current?.querySelector("h1")?.focus({ preventScroll: true });
+    }
+  }, [page, id]);
+  return (
+    <>
+      <header class="top">
+        <a class="skip" href="#main" onClick={(event) => skip(event, main.current)}>
+          Skip to the content
+        </a>
+        <a class="brand" href="#/" aria-label="Orion, all runs">
+          <Stars />
+          Orion
+        </a>
+        <nav aria-label="Pages">
+          <a href="#/" aria-current={page === "runs" || page === "run" ? "page" : undefined}>
+            Runs
+          </a>
+          <a href="#/deployments" aria-current={page === "deployments" ? "page" : undefined}>
+            Deployments
+          </a>
+        </nav>
+        <Link />
+      </header>
+      <main id="main" ref={main} tabIndex={-1}>
+        {page === "runs" && <RunsPage />}
+        {page === "run" && <RunPage key={id} id={id} />}
+        {page === "deployments" && <DeploymentsPage />}
+        {page === "lost" && <Lost />}
+      </main>
+      <Notes />
+    </>
+  );
+}
+
+function skip(event: Event, main: HTMLElement | null): void {
+  event.preventDefault();
+  main?.focus();
+}
+
+const LINKS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting…" };
+
+/** Whether what is shown is fresh. */
+function Link() {
+  return (
+    <span class="link" role="status" data-link={link.value}>
+      {LINKS[link.value]}
+    </span>
+  );
+}
+
+/** `data-theme` follows the system, for the colours of states. */
+function followTheme(): void {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const set = () => (document.documentElement.dataset.theme = dark.matches ? "dark" : "light");
+  dark.addEventListener("change", set);
+  set();
+}
+
+const mount = document.getElementById("orion");
+if (mount) {
+  followTheme();
+  startRouter();
+  startClock();
+  follow();
+  keepDeployments();
+  render(<App />, mount);
+}

@@ -78,6 +78,11 @@ export class Grid {
     if (this.selected >= 0) this.cell(this.selected);
   }
 
+  /** The cell at a point of the canvas, or -1. */
+  find(x: number, y: number): number {
+    return cellAt(this.layout, this.cells.size, x, y);
+  }
+
   select(index: number): void {
     const before = this.selected;
     this.selected = index;

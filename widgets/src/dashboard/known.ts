@@ -1,0 +1,33 @@
+// The deployments there are: many pages need their names.
+import { signal } from "@preact/signals";
+import { api } from "./api";
+import { onEvents } from "./live";
+
+export const deployments = signal<{ id: string; name: string }[]>([]);
+
+/** The name of a deployment; "" for none, the end of its id while its name isn't known. */
+export function deploymentName(id: string | null): string {
+  if (!id) return "";
+  return deployments.value.find((one) => one.id === id)?.name ?? id.slice(-8);
+}
+
+export async function learnDeployments(): Promise<void> {
+  try {
+    deployments.value = (await api.deployments()).deployments;
+  } catch {
+    // The page that is shown says what is wrong; names come with the next try.
+  }
+}
+
+const APART_MS = 15_000;
+
+/** Learns them now, and again when runs happen, seldom. */
+export function keepDeployments(): void {
+  let last = Date.now();
+  void learnDeployments();
+  onEvents((events) => {
+    if (events.length && Date.now() - last < APART_MS) return;
+    last = Date.now();
+    void learnDeployments();
+  });
+}

@@ -1,0 +1,35 @@
+// Where we are, from the part of the address after `#`.
+import { signal } from "@preact/signals";
+
+export interface Place {
+  page: "runs" | "run" | "deployments" | "lost";
+  id: string;
+  query: URLSearchParams;
+}
+
+export function parsePlace(hash: string): Place {
+  const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
+  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const query = new URLSearchParams(search);
+  if (parts.length === 0 || (parts[0] === "runs" && parts.length === 1)) return { page: "runs", id: "", query };
+  if (parts[0] === "runs" && parts.length === 2) return { page: "run", id: parts[1]!, query };
+  if (parts[0] === "deployments" && parts.length === 1) return { page: "deployments", id: "", query };
+  return { page: "lost", id: "", query };
+}
+
+export const place = signal<Place>(parsePlace(typeof location === "undefined" ? "" : location.hash));
+
+export function startRouter(): void {
+  addEventListener("hashchange", () => (place.value = parsePlace(location.hash)));
+}
+
+/** Changes the address without a new entry in the history. */
+export function replaceHash(hash: string): void {
+  history.replaceState(null, "", hash);
+  place.value = parsePlace(hash);
+}
+
+export const hrefs = {
+  runs: (filter = "") => (filter ? `#/?q=${encodeURIComponent(filter)}` : "#/"),
+  run: (id: string, task = "") => `#/runs/${id}${task ? `?task=${task}` : ""}`,
+};

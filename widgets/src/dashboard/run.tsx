@@ -1,0 +1,246 @@
+// One run: how it stands, the tasks in it, and what happened and why.
+import type { ComponentChildren } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
+import { api, type ApiError } from "./api";
+import { deploymentName } from "./known";
+import { act, Ago, Bar, Empty, Failure, isLate, Loading, outcome, RunState, Took } from "./parts";
+import { now } from "./live";
+import { useQuery } from "./query";
+import { hrefs, place } from "./router";
+import { Message, Story } from "./story";
+import { TaskTable, tree } from "./tasks";
+import type { LiveEvent, Run, Why } from "./types";
+import { isTerminal } from "../shared/looks";
+
+const PAGE = 200;
+const MOST = 2000;
+
+/** The run's story, and the runs of its tree as far as they are shown. */
+async function loadRun(id: string): Promise<Why & { counts: Record<string, number> }> {
+  const why = await api.why(id);
+  const below = why.run.root === why.run.id ? { root: why.run.id } : { parent: why.run.id };
+  if (!why.tasks.length) return { ...why, counts: {} };
+  const [tasks, { counts }] = await Promise.all([loadBelow(below), api.counts(below)]);
+  if (below.root) {
+    const own = isLate(why.run, now.value) ? "Late" : why.run.state.type;
+    counts[own] = Math.max(0, (counts[own] ?? 0) - 1);
+  }
+  return { ...why, tasks, counts };
+}
+
+async function loadBelow(below: { root?: string; parent?: string }): Promise<Run[]> {
+  const runs: Run[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await api.runs({ ...below, limit: PAGE, ...(cursor ? { cursor } : {}) });
+    runs.push(...page.runs);
+    cursor = page.cursor;
+  } while (cursor && runs.length < MOST);
+  return runs;
+}
+
+export function RunPage({ id }: { id: string }) {
+  const root = useRef(id);
+  const concerns = (event: LiveEvent) => event.run === id || event.root === root.current;
+  const { data, error, reload } = useQuery(id, () => loadRun(id), concerns);
+  if (data) root.current = data.run.root;
+  const task = place.value.query.get("task") ?? "";
+  const branches = useMemo(() => (data ? tree(data.tasks, data.run.id) : []), [data]);
+  if (!data) return <NotYet id={id} error={error} again={reload} />;
+  const { run } = data;
+  const chosen = branches.find((branch) => branch.run.id === task)?.run;
+  return (
+    <>
+      <RunHeader run={run} reload={reload} />
+      {error && <Failure error={error} again={reload} />}
+      {run.state.message && <Callout run={run} />}
+      <div class="two">
+        <section aria-labelledby="tasks-title">
+          <h2 id="tasks-title">Tasks</h2>
+          {branches.length > 0 ? (
+            <>
+              <Bar counts={data.counts} />
+              <TaskTable top={run} branches={branches} chosen={task} />
+            </>
+          ) : (
+            <NoTasks run={run} />
+          )}
+          <Parameters run={run} />
+        </section>
+        <section class="side" aria-labelledby="story-title">
+          {task ? <TaskStory key={task} top={run} id={task} known={chosen} /> : <RunStory why={data} />}
+        </section>
+      </div>
+    </>
+  );
+}
+
+function NotYet({ id, error, again }: { id: string; error: ApiError | undefined; again(): void }) {
+  return (
+    <>
+      <h1 tabIndex={-1}>Run {id.slice(-8)}</h1>
+      {error ? <Failure error={error} again={again} /> : <Loading />}
+    </>
+  );
+}
+
+function RunHeader({ run, reload }: { run: Run; reload(): void }) {
+  const [asked, setAsked] = useState(false);
+  const cancel = async () => {
+    setAsked(true);
+    await act(async () => ({ text: outcome(await api.cancel(run.id)) }));
+    setAsked(false);
+    reload();
+  };
+  const notebook = run.kind === "flow" && run.start_time !== null && (run.deployment || run.key?.startsWith("notebook:"));
+  return (
+    <header class="run-head">
+      <nav aria-label="Breadcrumb">
+        <a href={hrefs.runs()}>Runs</a>
+        {run.parent && <a href={hrefs.run(run.parent)}>the run it is part of</a>}
+      </nav>
+      <div class="title">
+        <h1 tabIndex={-1}>{run.run_name ?? run.name}</h1>
+        <div class="actions">
+          {notebook && (
+            <>
+              <a class="button" href={api.notebook(run.id, "html")} target="_blank" rel="noopener">
+                Executed notebook
+              </a>
+              <a class="button" href={api.notebook(run.id, "ipynb")} download={`${run.name}-${run.id.slice(-8)}.ipynb`}>
+                Download .ipynb
+              </a>
+            </>
+          )}
+          {!isTerminal(run.state.type) && (
+            <button type="button" class="danger" disabled={asked || run.state.type === "CANCELLING"} onClick={() => void cancel()}>
+              Cancel run
+            </button>
+          )}
+        </div>
+      </div>
+      <RunFacts run={run} />
+    </header>
+  );
+}
+
+function RunFacts({ run }: { run: Run }) {
+  return (
+    <dl class="about">
+      <Fact name="State">
+        <RunState run={run} />
+      </Fact>
+      <Fact name={run.start_time === null ? "Due" : "Started"}>
+        <Ago at={run.start_time ?? run.scheduled_time} />
+      </Fact>
+      <Fact name="Took">
+        <Took run={run} />
+      </Fact>
+      {run.run_count > 1 && <Fact name="Attempts">{run.run_count}</Fact>}
+      {run.deployment && <Fact name="Deployment">{deploymentName(run.deployment)}</Fact>}
+      {run.tags.length > 0 && (
+        <Fact name="Tags">
+          {run.tags.map((tag) => (
+            <span key={tag} class="tag">
+              {tag}
+            </span>
+          ))}
+        </Fact>
+      )}
+      <Fact name="Run">
+        <code title={run.id}>{run.id.slice(-8)}</code>
+      </Fact>
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Callout({ run }: { run: Run }) {
+  const bad = run.state.type === "FAILED" || run.state.type === "CRASHED";
+  return (
+    <div class={bad ? "callout bad" : "callout"}>
+      <Message text={run.state.message ?? ""} />
+    </div>
+  );
+}
+
+function NoTasks({ run }: { run: Run }) {
+  const waits = run.state.type === "SCHEDULED" || run.state.type === "PENDING";
+  return (
+    <p class="none">
+      {waits
+        ? "None yet: tasks appear here as they start."
+        : "This run has no tasks. Functions with @task and cells that begin with %%task appear here."}
+    </p>
+  );
+}
+
+function Parameters({ run }: { run: Run }) {
+  const entries = Object.entries(run.parameters ?? {});
+  if (!entries.length) return null;
+  return (
+    <>
+      <h2>Parameters</h2>
+      <dl class="parameters">
+        {entries.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{JSON.stringify(value)}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}
+
+function RunStory({ why }: { why: Why }) {
+  return (
+    <>
+      <h2 id="story-title">What happened, and why</h2>
+      <Story entries={why.states} blocked={why.blocked} />
+      {why.summary.length > 0 && (
+        <details class="plain">
+          <summary>The same in plain text</summary>
+          <pre tabIndex={0}>{why.summary.join("\n")}</pre>
+        </details>
+      )}
+    </>
+  );
+}
+
+function TaskStory({ top, id, known }: { top: Run; id: string; known: Run | undefined }) {
+  const { data, error, reload } = useQuery(id, () => api.why(id), (event) => event.run === id);
+  const run = data?.run ?? known;
+  return (
+    <>
+      <h2 id="story-title">
+        What happened to <em>{run?.run_name ?? run?.name ?? "this task"}</em>, and why
+      </h2>
+      <p class="back">
+        <a href={hrefs.run(top.id)}>← The story of the whole run</a>
+        {run && <code title={run.id}>{run.id.slice(-8)}</code>}
+      </p>
+      {error && <Failure error={error} again={reload} />}
+      {data ? <Story entries={data.states} blocked={data.blocked} /> : !error && <Loading rows={4} />}
+      {data && <Parameters run={data.run} />}
+    </>
+  );
+}
+
+export function Lost() {
+  return (
+    <Empty title="There is no such page" alone>
+      <p>
+        Go to the <a href={hrefs.runs()}>runs</a> or the <a href="#/deployments">deployments</a>.
+      </p>
+    </Empty>
+  );
+}
