@@ -1,0 +1,14 @@
+"""The schedules that a deployment takes: `Cron`, `Interval` and `Once`."""
+
+from __future__ import annotations
+
+from orion_nb.schemas.schedules import (
+    Cron,
+    Interval,
+    Once,
+    Schedule,
+    dump_schedule,
+    parse_schedule,
+)
+
+__all__ = ["Cron", "Interval", "Once", "Schedule", "dump_schedule", "parse_schedule"]
