@@ -48,16 +48,23 @@ class Orion(Scheduling, Liveness):
         Yields lists that are never empty, until `until()` is true. It blocks its thread.
         """
         n = self.last_event() if after is None else after
+        for changed in self.changes(until):
+            while changed and (found := self.events_after(n, root)):
+                n = found[-1].n
+                yield found
+            time.sleep(LOOK)
+
+    def changes(self, until: Callable[[], bool]) -> Iterator[bool]:
+        """Whether anybody has committed anything since the last time; the first time, True.
+
+        It does not wait: whoever asks decides how often. Ends when `until()` is true.
+        """
         seen = -1
         with self.database.read() as connection:
             while not until():
-                version_now = events.data_version(connection)
-                if version_now != seen:
-                    seen = version_now
-                    while found := events.after(connection, n, root):
-                        n = found[-1].n
-                        yield found
-                time.sleep(LOOK)
+                now = events.data_version(connection)
+                changed, seen = now != seen, now
+                yield changed
 
 
 ROUTES: list[Route] = routes_of(Orion)

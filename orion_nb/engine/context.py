@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,8 +39,8 @@ _current: ContextVar[RunContext | None] = ContextVar("orion_nb_run", default=Non
 Ambient = Callable[[Kind], Run | None]
 _ambient: list[Ambient] = []
 
-#: Called with each flow run that begins outside any other; the notebook shows its card so.
-Observer = Callable[[Orion, Run], None]
+#: Entered around each flow run that begins outside any other: so the notebook shows its card.
+Observer = Callable[[Orion, Run], AbstractContextManager[object]]
 flow_observers: list[Observer] = []
 
 
@@ -80,6 +80,18 @@ def here(kind: Kind) -> tuple[Orion, Run | None, RunContext | None]:
         if (run := ambient(kind)) is not None:
             return orion, run, None
     return orion, _of_the_kernel(orion), None
+
+
+@contextmanager
+def observed(orion: Orion, run: Run, context: RunContext | None) -> Iterator[None]:
+    """Within the block, a flow run is executed; those outside any other are observed."""
+    if context is not None or not flow_observers:
+        yield
+        return
+    with ExitStack() as stack:
+        for observer in flow_observers:
+            stack.enter_context(observer(orion, run))
+        yield
 
 
 @contextmanager

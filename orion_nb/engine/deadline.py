@@ -35,8 +35,10 @@ def deadline(seconds: float | None, name: str) -> Iterator[None]:
     try:
         with stop(seconds):
             yield
-    except _Deadline:
-        raise TaskTimeout(f"{name!r} exceeded {seconds:g} s") from None
+    except _Deadline as over:
+        # The traceback shows where the code was when its time was up.
+        told = TaskTimeout(f"{name!r} exceeded {seconds:g} s")
+        raise told.with_traceback(over.__traceback__) from None
 
 
 @contextmanager

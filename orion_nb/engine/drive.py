@@ -21,16 +21,29 @@ PIECE = 0.5
 class Proposer:
     """Puts one run's proposals to the API, and holds the run as the API last answered it."""
 
-    __slots__ = ("began", "orion", "run", "upstream")
+    __slots__ = ("began", "on_state", "orion", "run", "upstream")
 
-    def __init__(self, orion: Orion, run: Run, upstream: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        orion: Orion,
+        run: Run,
+        upstream: tuple[str, ...] = (),
+        on_state: Callable[[Run, Report], None] | None = None,
+    ) -> None:
         self.orion = orion
         self.run = run
         self.upstream = upstream
-        self.began = False
+        self.on_state = on_state
+        self.began = run.state.seq > 0
 
     def propose(self, state: State, retriable: bool = True) -> Report:
         """The report on proposing `state`; the first proposal also writes the run."""
+        report = self._propose(state, retriable)
+        if self.on_state is not None:
+            self.on_state(self.run, report)
+        return report
+
+    def _propose(self, state: State, retriable: bool) -> Report:
         if not self.began:
             self.began = True
             self.run, report = self.orion.begin(self.run, state, self.upstream)

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
-from orion_nb.engine.context import RunContext, flow_observers, here
+from orion_nb.engine.context import RunContext, here, observed
 from orion_nb.engine.futures import resolved
 from orion_nb.engine.lead import Ending
 from orion_nb.engine.parameters import coerced, preview
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.work import Options, Work, options_of
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas.runs import Kind, Run
+from orion_nb.schemas.runs import Kind
 from orion_nb.schemas.states import COMPLETED
 
 P = ParamSpec("P")
@@ -59,20 +59,18 @@ class Flow(Work[P, R]):
         args, kwargs, shown = self._prepared(args, kwargs)
         orion, parent, context = here(self.kind)
         run = self.new_run(parent, shown)
-        if context is None:
-            _announce(orion, run)
         runner = self.runner or (context.runner if context else None)
-        return self._life(orion, run, lambda: self.fn(*args, **kwargs), runner=runner)
+        with observed(orion, run, context):
+            return self._life(orion, run, lambda: self.fn(*args, **kwargs), runner)
 
     async def _execute_async(self, args: Any, kwargs: Any) -> Ending:
         args, kwargs, shown = self._prepared(args, kwargs)
         orion, parent, context = here(self.kind)
         run = self.new_run(parent, shown)
-        if context is None:
-            _announce(orion, run)
         runner = self.runner or (context.runner if context else None)
         body: Callable[[], Any] = lambda: self.fn(*args, **kwargs)  # noqa: E731
-        return await self._life_async(orion, run, body, runner=runner)
+        with observed(orion, run, context):
+            return await self._life_async(orion, run, body, runner)
 
     def _close(self, context: RunContext) -> None:
         while left := [future for future in list(context.futures) if not future.done()]:
@@ -88,11 +86,6 @@ class Flow(Work[P, R]):
     def _abandon(self, context: RunContext) -> None:
         for future in list(context.futures):
             future.cancel()
-
-
-def _announce(orion: Any, run: Run) -> None:
-    for observer in flow_observers:
-        observer(orion, run)
 
 
 def _raise_unseen(context: RunContext) -> None:

@@ -16,8 +16,10 @@ from orion_nb.engine.deadline import deadline
 from orion_nb.engine.drive import Proposer, drive, drive_async
 from orion_nb.engine.futures import error_of
 from orion_nb.engine.lead import Ending, Outcome, lead
+from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import InvalidInput, TaskTimeout
 from orion_nb.schemas.durations import seconds
+from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, RunPolicy, new_id
 from orion_nb.schemas.states import Pending
 from orion_nb.settings import is_disabled
@@ -51,6 +53,9 @@ class Work(Generic[P, R]):
 
     kind: ClassVar[Kind]
 
+    #: Called with the run and the report after each proposal: how cells show what happens.
+    on_state: Callable[[Run, Report], None] | None = None
+
     def __init__(self, fn: Callable[P, R], options: Options) -> None:
         if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
             raise InvalidInput(
@@ -69,6 +74,7 @@ class Work(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs the function as a run of its own; returns its value, raises its exception."""
+        __tracebackhide__ = True  # IPython and pytest show the user's frames only
         if is_disabled():
             return self.fn(*args, **kwargs)
         if self.is_async:
@@ -102,6 +108,7 @@ class Work(Generic[P, R]):
         return f"<{self.kind} {self.name}>"
 
     async def _call_async(self, args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
         ending = await self._execute_async(args, kwargs)
         error = error_of(ending)
         if error is not None:
@@ -137,12 +144,20 @@ class Work(Generic[P, R]):
             parameters=parameters,
         )
 
-    def _life(self, orion: Orion, run: Run, body: Callable[[], Any], **more: Any) -> Ending:
+    def _life(
+        self,
+        orion: Orion,
+        run: Run,
+        body: Callable[[], Any],
+        runner: ThreadRunner | None,
+        upstream: tuple[str, ...] = (),
+    ) -> Ending:
         """The run is lived on this thread; each attempt calls `body`."""
         timeout, name = self.options.policy.timeout, self.name
+        proposer = Proposer(orion, run, upstream, self.on_state)
 
         def call(current: Run) -> Outcome:
-            context = RunContext(orion, current, **more)
+            context = RunContext(orion, current, runner)
             try:
                 with ExitStack() as stack:
                     stack.enter_context(entered(context))
@@ -155,18 +170,24 @@ class Work(Generic[P, R]):
                 self._abandon(context)
                 return Outcome(error=without_our_frames(error))
 
-        return drive(lead(self.options.retriable), _proposer(orion, run, more), call)
+        return drive(lead(self.options.retriable), proposer, call)
 
     async def _life_async(
-        self, orion: Orion, run: Run, body: Callable[[], Awaitable[Any]], **more: Any
+        self,
+        orion: Orion,
+        run: Run,
+        body: Callable[[], Awaitable[Any]],
+        runner: ThreadRunner | None,
+        upstream: tuple[str, ...] = (),
     ) -> Ending:
         """The run is lived on the caller's loop; each attempt awaits `body()`."""
         import asyncio
 
         timeout, name = self.options.policy.timeout, self.name
+        proposer = Proposer(orion, run, upstream, self.on_state)
 
         async def call(current: Run) -> Outcome:
-            context = RunContext(orion, current, **more)
+            context = RunContext(orion, current, runner)
             try:
                 with entered(context):
                     async with asyncio.timeout(timeout) as scope:
@@ -179,7 +200,7 @@ class Work(Generic[P, R]):
                     error = TaskTimeout(f"{name!r} exceeded {timeout:g} s")
                 return Outcome(error=without_our_frames(error))
 
-        return await drive_async(lead(self.options.retriable), _proposer(orion, run, more), call)
+        return await drive_async(lead(self.options.retriable), proposer, call)
 
     def _close(self, context: RunContext) -> None:
         """The body has returned: what it started is waited for."""
@@ -189,10 +210,6 @@ class Work(Generic[P, R]):
 
     def _abandon(self, context: RunContext) -> None:
         """The body has raised: what it started and nobody took up is dropped."""
-
-
-def _proposer(orion: Orion, run: Run, more: dict[str, Any]) -> Proposer:
-    return Proposer(orion, run, more.pop("upstream", ()))
 
 
 def options_of(
@@ -244,7 +261,7 @@ def without_our_frames(error: BaseException) -> BaseException:
     """The exception with its traceback beginning in the user's code, where it has such frames."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(
-        "orion_nb.engine"
+        "orion_nb."
     ):
         trace = trace.tb_next
     return error.with_traceback(trace) if trace is not None else error

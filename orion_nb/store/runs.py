@@ -139,12 +139,15 @@ def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) 
 
 
 def ids_named(connection: sqlite3.Connection, name: str, limit: int = 2) -> list[str]:
-    """The newest flow runs of this run name or name."""
-    sql = (
-        "SELECT id FROM runs WHERE kind = 'flow' AND (run_name = ? OR name = ?) "
-        "ORDER BY id DESC LIMIT ?"
-    )
-    return [row[0].hex() for row in connection.execute(sql, (name, name, limit))]
+    """The newest flow runs of this run name or name, or else the newest task runs."""
+    for kind in ("flow", "task"):
+        sql = (
+            f"SELECT id FROM runs WHERE kind = '{kind}' AND (run_name = ? OR name = ?) "
+            "ORDER BY id DESC LIMIT ?"
+        )
+        if rows := connection.execute(sql, (name, name, limit)).fetchall():
+            return [row[0].hex() for row in rows]
+    return []
 
 
 def first_report(

@@ -1,0 +1,119 @@
+"""The body of a cell: compiled as IPython would, and run in the user's namespace."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import CodeType
+from typing import Any
+
+
+class Cell:
+    """A cell's body, ready to run as often as its retries ask for.
+
+    The last expression is displayed and becomes `Out[n]`, as if there were no magic line.
+    """
+
+    def __init__(self, shell: Any, body: str) -> None:
+        self.shell = shell
+        self.tree = _parsed(shell, body)
+        self.codes = _compiled(shell, self.tree)
+        self.is_async = any(code.co_flags & inspect.CO_COROUTINE for code in self.codes)
+        self._before: dict[str, Any] = {}
+
+    @property
+    def first_name(self) -> str | None:
+        """The first name that the body assigns or defines; imports don't count."""
+        stores = (node for node in _top_level(self.tree) if isinstance(node, ast.Name))
+        return next((node.id for node in stores if isinstance(node.ctx, ast.Store)), None)
+
+    def run(self) -> None:
+        """The body runs on this thread, in the user's namespace."""
+        namespace = self.shell.user_ns
+        self._before = dict(namespace)
+        for code in self.codes:
+            exec(code, self.shell.user_global_ns, namespace)
+
+    async def run_async(self) -> None:
+        """The same for a body that awaits, on the loop of the kernel."""
+        namespace = self.shell.user_ns
+        self._before = dict(namespace)
+        for code in self.codes:
+            made = eval(code, self.shell.user_global_ns, namespace)
+            if inspect.iscoroutine(made):
+                await made
+
+    def undo_names(self) -> None:
+        """What a failed attempt assigned is as it was before: the next one starts alike."""
+        namespace = self.shell.user_ns
+        for name in _assigned(self.tree):
+            if name in self._before:
+                namespace[name] = self._before[name]
+            else:
+                namespace.pop(name, None)
+
+
+def awaits(source: str) -> bool:
+    """The source has an `await` at its top level; broken source has none."""
+    try:
+        code = compile(source, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+def _parsed(shell: Any, body: str) -> ast.Module:
+    source = shell.transform_cell(body)
+    name = shell.compile.cache(source, shell.execution_count, raw_code=body)
+    tree: ast.Module = shell.transform_ast(
+        compile(
+            source,
+            name,
+            "exec",
+            shell.compile.flags | ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
+    )
+    tree.orion_nb_file = name  # type: ignore[attr-defined]
+    return tree
+
+
+def _compiled(shell: Any, tree: ast.Module) -> list[CodeType]:
+    name: str = tree.orion_nb_file  # type: ignore[attr-defined]
+    body, last = list(tree.body), []
+    if body and isinstance(body[-1], ast.Expr):
+        last = [body.pop()]
+    flags = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    codes = []
+    if body:
+        module = ast.Module(body, [])
+        codes.append(compile(module, name, "exec", flags, dont_inherit=True))
+    if last:
+        shown = ast.Interactive(list(last))
+        codes.append(compile(shown, name, "single", flags, dont_inherit=True))
+    return codes
+
+
+def _assigned(tree: ast.Module) -> list[str]:
+    """The names bound at the top level of the body, in order."""
+    found: dict[str, None] = {}
+    for node in _top_level(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id] = None
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] = None
+        elif isinstance(node, ast.alias):
+            found[(node.asname or node.name).partition(".")[0]] = None
+    return [name for name in found if name != "*"]
+
+
+def _top_level(node: ast.AST) -> list[ast.AST]:
+    """All nodes that run in the cell's own namespace: not those inside functions and classes."""
+    found: list[ast.AST] = []
+    for child in ast.iter_child_nodes(node):
+        found.append(child)
+        inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+        comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+        if not isinstance(child, inner | comprehension):
+            found.extend(_top_level(child))
+    return found

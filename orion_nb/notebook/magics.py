@@ -1,0 +1,237 @@
+"""`%%task` makes a cell a task; `%orion` shows runs and says why."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+
+from orion_nb import clock
+from orion_nb.api.connect import connect
+from orion_nb.engine.context import belonging_to
+from orion_nb.engine.futures import error_of
+from orion_nb.engine.lead import Ending
+from orion_nb.engine.tasks import Task
+from orion_nb.engine.work import options_of
+from orion_nb.errors import OrionError
+from orion_nb.notebook import render
+from orion_nb.notebook.cells import Cell, awaits
+from orion_nb.notebook.options import HelpWanted, from_comment, read_line
+from orion_nb.notebook.session import NotebookSession, is_headless
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import Run, short
+from orion_nb.schemas.states import SCHEDULED
+from orion_nb.settings import is_disabled
+
+ORION_HELP = """\
+%orion                    the newest runs
+%orion runs [STATE] [--tasks]   the newest runs, of one state, tasks too
+%orion why RUN            what happened to a run, and why
+%orion cancel RUN         ask a run to stop
+RUN is an id, the end of one (4 digits or more), or a name."""
+
+
+class Shown:
+    """A table that shows itself as HTML in notebooks and as text elsewhere; `.data` is the data."""
+
+    def __init__(self, html: str, text: str, data: Any) -> None:
+        self.html, self.text, self.data = html, text, data
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@magics_class
+class OrionMagics(Magics):
+    """The magics of orion_nb."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.session = NotebookSession()
+
+    @no_var_expand
+    @cell_magic
+    def task(self, line: str, cell: str) -> None:
+        """The cell is a task: each execution of it is a run. `%%task --help` says more."""
+        prepared = self._prepared(line, cell)
+        if prepared is None:
+            return
+        body, work, chip = prepared
+        with belonging_to(self.session.parent_of):
+            ending = work.run()
+        self._finish(body, work, chip, ending)
+
+    async def task_async(self, line: str, cell: str) -> None:
+        """The same for a cell that awaits; the input transformer leads here."""
+        prepared = self._prepared(line, cell)
+        if prepared is None:
+            return
+        body, work, chip = prepared
+        with belonging_to(self.session.parent_of):
+            ending = await work.run()
+        self._finish(body, work, chip, ending)
+
+    @no_var_expand
+    @line_magic
+    def orion(self, line: str) -> Shown | None:
+        """Shows runs and says why: `%orion help`."""
+        word, *rest = line.split() or ["runs"]
+        known: dict[str, Callable[[Sequence[str]], Shown | None]] = {
+            "runs": self._runs, "why": self._why, "cancel": self._cancel, "help": _help,
+            "--help": _help,
+        }  # fmt: skip
+        if word not in known:
+            close = difflib.get_close_matches(word, known, 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else "; see %orion help"
+            raise UsageError(f"%orion: no {word!r}{hint}")
+        try:
+            return known[word](rest)
+        except OrionError as error:
+            raise UsageError(f"%orion {word}: {error}") from None
+
+    def _prepared(self, line: str, source: str) -> tuple[Cell, Task[..., Any], Chip] | None:
+        try:
+            told = read_line(line)
+        except HelpWanted:
+            return None
+        body = Cell(self.shell, source)
+        quiet = told.pop("quiet")
+        name = told.pop("name") or body.first_name or _cell_name(self.shell)
+        fn = body.run_async if body.is_async else body.run
+        work: Task[..., Any] = Task(fn, options_of(fn, name=name, **told))
+        chip = Chip(name, told["retries"], quiet)
+        work.on_state = _Follow(body, chip)
+        return body, work, chip
+
+    def _finish(self, body: Cell, work: Task[..., Any], chip: Chip, ending: Ending) -> None:
+        self.session.note(work.name, ending.type)
+        error = error_of(ending)
+        if error is None:
+            return
+        _show_without_our_frames(self.shell, error, f"orion: %orion why {short(ending.run_id)}")
+        raise error
+
+    def _runs(self, words: Sequence[str]) -> Shown:
+        tasks = "--tasks" in words
+        states = [word for word in words if word != "--tasks"]
+        orion = connect()
+        told = orion.filter_runs(states=states or None, kind=None if tasks else "flow", limit=20)
+        runs = [orion.find(each["id"]) for each in told["runs"]]
+        return Shown(*render.list_tables(runs, clock.now()), told["runs"])
+
+    def _why(self, words: Sequence[str]) -> Shown:
+        if len(words) != 1:
+            raise UsageError("%orion why: give one run: an id, the end of one, or a name")
+        told = connect().why(words[0])
+        head = f"{told['run']['kind']} {told['run']['name']} ({short(told['run']['id'])})"
+        return Shown(*render.lines([head, *told["summary"]]), told)
+
+    def _cancel(self, words: Sequence[str]) -> Shown:
+        if len(words) != 1:
+            raise UsageError("%orion cancel: give one run: an id, the end of one, or a name")
+        report = connect().cancel(words[0], by="notebook")
+        said = f"{report.status.value}: {report.state.name}" + (
+            f", {report.reason}" if report.reason else ""
+        )
+        return Shown(*render.lines([said]), report.as_json())
+
+
+class Chip:
+    """The line of a task cell; it changes in place and is plain HTML and text from the start."""
+
+    def __init__(self, name: str, retries: int, quiet: bool) -> None:
+        self.name, self.retries, self.quiet = name, retries, quiet
+        self._handle: Any = None
+
+    def show(self, run: Run) -> None:
+        state = run.state
+        final_only = is_headless() or not _is_kernel()
+        if final_only and not state.is_terminal:
+            return
+        if self.quiet and not (state.is_terminal and state.type != "COMPLETED"):
+            return
+        html, text = render.chip(self.name, state, run, self.retries)
+        self._display({"text/html": html, "text/plain": text})
+
+    def _display(self, bundle: dict[str, str]) -> None:
+        from IPython.display import display
+
+        if not _is_kernel():
+            print(bundle["text/plain"], file=sys.stderr)  # noqa: T201 - a terminal has no chip
+        elif self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+class _Follow:
+    """Follows a task cell's run: the chip shows it, and a retry starts from the same names."""
+
+    def __init__(self, body: Cell, chip: Chip) -> None:
+        self.body, self.chip = body, chip
+
+    def __call__(self, run: Run, report: Report) -> None:
+        if run.state.type is SCHEDULED and report.proposed == "Failed":
+            self.body.undo_names()
+        self.chip.show(run)
+
+
+def rewrite_task_cells(lines: list[str]) -> list[str]:
+    """Task cells are calls of the task magic, awaited ones and those in comments too."""
+    first = next((at for at, line in enumerate(lines) if line.strip()), None)
+    if first is None or is_disabled():
+        return lines
+    at = first
+    while at < len(lines) and (not lines[at].strip() or _is_plain_comment(lines[at])):
+        at += 1
+    if at == len(lines):
+        return lines
+    head, body = lines[at], lines[at + 1 :]
+    if head.startswith("%%task") and not head[6:7].isalnum():
+        line = head[6:].strip()
+    elif (told := from_comment(head)) is not None:
+        line = told
+    else:
+        return lines
+    source = "".join(body) or "\n"  # IPython refuses a cell magic without a body, even --help
+    if awaits(source):
+        return [f"await get_ipython().orion_nb_magics.task_async({line!r}, {source!r})\n"]
+    return [f"get_ipython().run_cell_magic('task', {line!r}, {source!r})\n"]
+
+
+def _is_plain_comment(line: str) -> bool:
+    return line.startswith("#") and not line.startswith("#|")
+
+
+def _cell_name(shell: Any) -> str:
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell_id = (parent.get("metadata") or {}).get("cellId") or ""
+    return f"cell-{cell_id[:8]}" if cell_id else f"cell-{shell.execution_count}"
+
+
+def _is_kernel() -> bool:
+    from IPython.core.getipython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
+
+
+def _show_without_our_frames(shell: Any, error: BaseException, last: str) -> None:
+    """The error's traceback, as IPython will show it, begins in the cell."""
+    try:
+        shown = shell.InteractiveTB.structured_traceback(
+            type(error), error, error.__traceback__, tb_offset=0
+        )
+        error._render_traceback_ = lambda: [*shown, last]  # type: ignore[attr-defined]
+    except Exception:
+        return
+
+
+def _help(_: Sequence[str]) -> None:
+    print(ORION_HELP)  # noqa: T201 - asked for by the user

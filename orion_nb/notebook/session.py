@@ -1,0 +1,70 @@
+"""The flow run that the task cells of a notebook belong to."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from pathlib import Path
+
+from orion_nb.api.connect import connect
+from orion_nb.engine.context import RUN_ID_VARIABLE
+from orion_nb.errors import OrionError
+from orion_nb.schemas.runs import Kind, Run
+from orion_nb.schemas.states import COMPLETED, Completed, Failed, Running, StateType
+
+
+class NotebookSession:
+    """One flow run per kernel, begun with its first task cell and ended with the kernel.
+
+    In the kernel of a deployed notebook it is the deployment's run, which the runner ends.
+    """
+
+    def __init__(self) -> None:
+        self._run: Run | None = None
+        self._ended: dict[str, StateType] = {}
+        atexit.register(self.end)
+
+    @property
+    def run(self) -> Run:
+        """The flow run; begun when first asked for."""
+        if self._run is None:
+            orion = connect()
+            run_id = os.environ.get(RUN_ID_VARIABLE)
+            if run_id:
+                self._run = orion.find(run_id)
+            else:
+                made = orion.new_run("flow", notebook_name(), key=f"notebook:{notebook_name()}")
+                self._run, _ = orion.begin(made, Running())
+        return self._run
+
+    def parent_of(self, kind: Kind) -> Run | None:
+        """What a run called outside any flow belongs to: a task to the notebook's run."""
+        return self.run if kind == "task" else None
+
+    def note(self, task: str, ended: StateType) -> None:
+        """The last run of a task cell ended so."""
+        self._ended[task] = ended
+
+    def end(self) -> None:
+        """The run ends: Completed if the last run of each task cell did, else Failed."""
+        run, self._run = self._run, None
+        if run is None or os.environ.get(RUN_ID_VARIABLE):
+            return
+        bad = sorted(task for task, state in self._ended.items() if state is not COMPLETED)
+        final = Failed(f"did not complete: {', '.join(bad)}") if bad else Completed()
+        try:
+            connect().advance(run, final, retriable=False)
+        except OrionError:
+            return  # it was ended by somebody else, or there is no database any more
+
+
+def notebook_name() -> str:
+    """The notebook's file name without its ending, where the kernel knows it; else `notebook`."""
+    path = os.environ.get("JPY_SESSION_NAME", "")
+    name = Path(path).stem if path.endswith(".ipynb") else ""
+    return name[:255] or "notebook"
+
+
+def is_headless() -> bool:
+    """Nobody watches: the notebook is executed by a runner."""
+    return os.environ.get("ORION_NB_HEADLESS", "") not in ("", "0")
