@@ -26,11 +26,17 @@ export function Card({ feed, looks, url }: Shown & { url: string }) {
   useSecond(!isTerminal(store.run.state.type));
   useLayoutEffect(() => {
     const look = () => root.current && setTheme(isDark(root.current) ? "dark" : "light");
-    look();
-    return watchTheme(look);
+    // A host may attach us later than it renders us; only then is there a ground to look at.
+    const attached = new ResizeObserver(look);
+    attached.observe(root.current!);
+    const stop = watchTheme(look);
+    return () => {
+      attached.disconnect();
+      stop();
+    };
   }, []);
   return (
-    <section class="orion-card" data-theme={theme} ref={root} aria-label={`Run ${store.run.name}`}>
+    <section class="orion-card" data-theme={theme} ref={root} aria-label={`Run ${store.run.name} ${store.run.short}`}>
       <Header store={store} looks={looks} url={url} />
       {store.size > 0 && <Bar store={store} looks={looks} />}
       {store.size > LISTED ? (

@@ -5,7 +5,7 @@ import { DeploymentsPage } from "./deployments";
 import { keepDeployments } from "./known";
 import { follow, link, startClock } from "./live";
 import { Notes, Stars } from "./parts";
-import { place, startRouter } from "./router";
+import { focusHeading, place, startRouter } from "./router";
 import { Lost, RunPage } from "./run";
 import { RunsPage } from "./runs";
 
@@ -14,14 +14,10 @@ const TITLES = { runs: "Runs", run: "Run", deployments: "Deployments", lost: "No
 function App() {
   const { page, id } = place.value;
   const main = useRef<HTMLElement>(null);
-  const fresh = useRef(true);
   useEffect(() => {
     document.title = `${TITLES[page]} · Orion`;
-    if (fresh.current) fresh.current = false;
-    else {
-      scrollTo(0, 0);
-      main.current?.querySelector("h1")?.focus({ preventScroll: true });
-    }
+    scrollTo(0, 0);
+    focusHeading();
   }, [page, id]);
   return (
     <>

@@ -111,10 +111,10 @@ export function Failure({ error, again }: { error: ApiError; again?: () => void 
   return (
     <div class="failure" role="alert">
       <div>
-        <strong>{error.message}</strong>
+        <strong>{error.message.charAt(0).toUpperCase() + error.message.slice(1)}</strong>
         <p>{error.remedy}</p>
       </div>
-      {again && (
+      {again && error.status !== 404 && (
         <button type="button" onClick={again}>
           Try again
         </button>

@@ -9,7 +9,7 @@ export interface Place {
 
 export function parsePlace(hash: string): Place {
   const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = path.split("/").filter(Boolean).map(decoded);
   const query = new URLSearchParams(search);
   if (parts.length === 0 || (parts[0] === "runs" && parts.length === 1)) return { page: "runs", id: "", query };
   if (parts[0] === "runs" && parts.length === 2) return { page: "run", id: parts[1]!, query };
@@ -17,10 +17,30 @@ export function parsePlace(hash: string): Place {
   return { page: "lost", id: "", query };
 }
 
+/** The text, decoded; as it is when it is no encoding. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 export const place = signal<Place>(parsePlace(typeof location === "undefined" ? "" : location.hash));
 
+let moved = false;
+
 export function startRouter(): void {
-  addEventListener("hashchange", () => (place.value = parsePlace(location.hash)));
+  addEventListener("hashchange", () => {
+    moved = true;
+    place.value = parsePlace(location.hash);
+  });
+}
+
+/** After going to another page, its heading has the focus, so that it is read and Tab goes on from it. */
+export function focusHeading(): void {
+  const heading = document.querySelector<HTMLElement>("main h1");
+  if (moved) heading?.focus({ preventScroll: true });
 }
 
 /** Changes the address without a new entry in the history. */

@@ -1,12 +1,12 @@
 // One run: how it stands, the tasks in it, and what happened and why.
 import type { ComponentChildren } from "preact";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, type ApiError } from "./api";
 import { deploymentName } from "./known";
 import { act, Ago, Bar, Empty, Failure, isLate, Loading, outcome, RunState, Took } from "./parts";
 import { now } from "./live";
 import { useQuery } from "./query";
-import { hrefs, place } from "./router";
+import { focusHeading, hrefs, place } from "./router";
 import { Message, Story } from "./story";
 import { TaskTable, tree } from "./tasks";
 import type { LiveEvent, Run, Why } from "./types";
@@ -67,7 +67,7 @@ export function RunPage({ id }: { id: string }) {
           )}
           <Parameters run={run} />
         </section>
-        <section class="side" aria-labelledby="story-title">
+        <section class="side" aria-labelledby="story-title" tabIndex={0}>
           {task ? <TaskStory key={task} top={run} id={task} known={chosen} /> : <RunStory why={data} />}
         </section>
       </div>
@@ -86,6 +86,7 @@ function NotYet({ id, error, again }: { id: string; error: ApiError | undefined;
 
 function RunHeader({ run, reload }: { run: Run; reload(): void }) {
   const [asked, setAsked] = useState(false);
+  useEffect(focusHeading, []);
   const cancel = async () => {
     setAsked(true);
     await act(async () => ({ text: outcome(await api.cancel(run.id)) }));

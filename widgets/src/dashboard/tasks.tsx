@@ -1,5 +1,5 @@
 // The runs inside a run: a tree in a table, with a bar for when each one ran; cells when they are many.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { now } from "./live";
 import { firstLine, RunState, Took } from "./parts";
 import { hrefs } from "./router";
@@ -35,15 +35,28 @@ export function tree(runs: Run[], top: string): Branch[] {
   return branches;
 }
 
-const LISTED = 200;
-export const GRID_FROM = 60;
+const GRID_FROM = 60;
+const LISTED = 50;
+const MORE = 200;
+
+/** Where many are, those that need eyes come first: failed, then going on. */
+function urgent(branches: Branch[]): Branch[] {
+  const rank = ({ run }: Branch) => {
+    if (run.state.type === "FAILED" || run.state.type === "CRASHED") return 0;
+    return isTerminal(run.state.type) ? 2 : 1;
+  };
+  return branches.map((branch) => ({ ...branch, depth: 0 })).sort((a, b) => rank(a) - rank(b));
+}
 
 export function TaskTable({ top, branches, chosen }: { top: Run; branches: Branch[]; chosen: string }) {
   const from = top.start_time ?? top.created;
   const until = top.end_time ?? now.value * 1000;
+  const [listed, list] = useState(LISTED);
+  const many = branches.length > GRID_FROM;
+  const rows = useMemo(() => (many ? urgent(branches).slice(0, listed) : branches), [branches, listed]);
   return (
     <>
-      {branches.length > GRID_FROM && <TaskGrid branches={branches} top={top} />}
+      {many && <TaskGrid branches={branches} top={top} />}
       <div class="sheet">
         <table class="tasks">
           <thead>
@@ -57,16 +70,21 @@ export function TaskTable({ top, branches, chosen }: { top: Run; branches: Branc
             </tr>
           </thead>
           <tbody>
-            {branches.slice(0, LISTED).map(({ run, depth }) => (
+            {rows.map(({ run, depth }) => (
               <TaskRow key={run.id} run={run} depth={depth} top={top} from={from} until={until} chosen={run.id === chosen} />
             ))}
           </tbody>
         </table>
       </div>
-      {branches.length > LISTED && (
-        <p class="quiet">
-          The first {LISTED} of {branches.length.toLocaleString("en")} are listed; each cell above leads to its task.
-        </p>
+      {rows.length < branches.length && (
+        <div class="more">
+          <span class="quiet">
+            {rows.length} of {branches.length.toLocaleString("en")} listed, failed and running first.
+          </span>
+          <button type="button" onClick={() => list(listed + MORE)}>
+            List more
+          </button>
+        </div>
       )}
     </>
   );

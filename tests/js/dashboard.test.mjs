@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { load } from "./load.mjs";
+
+const { matches, parseFilter, queryOf, statesCalled, toggleState } = await load("dashboard/filter.ts");
+const { parsePlace, hrefs } = await load("dashboard/router.ts");
+const { tree } = await load("dashboard/tasks.tsx");
+const { ApiError, xsrf } = await load("dashboard/api.ts");
+const { Refresher } = await load("dashboard/query.ts");
+
+const run = (id, more = {}) => ({
+  id,
+  kind: "task",
+  name: "prices",
+  run_name: null,
+  parent: null,
+  deployment: null,
+  state: { type: "COMPLETED", name: "Cached", scheduled_time: null },
+  ...more,
+});
+
+test("the filter box is read into words, states, name and deployment", () => {
+  const read = parseFilter('load state:failed,cached name:prices deployment:"daily report" http://x');
+  assert.deepEqual(read.words, ["load", "http://x"]);
+  assert.deepEqual(read.states, ["FAILED", "Cached"]);
+  assert.equal(read.name, "prices");
+  assert.equal(read.deployment, "daily report");
+});
+
+test("half a word already narrows, and a key without a value does nothing yet", () => {
+  assert.deepEqual(statesCalled("fail"), ["FAILED"]);
+  assert.deepEqual(statesCalled("c"), ["CANCELLING", "COMPLETED", "CRASHED", "CANCELLED"]);
+  assert.deepEqual(statesCalled("timed"), ["TimedOut"]);
+  assert.deepEqual(statesCalled("late"), ["Late"]);
+  assert.deepEqual(parseFilter("state:"), parseFilter(""));
+  assert.deepEqual(parseFilter("state:zzz").unknown, ["zzz"]);
+});
+
+test("a run matches when every part of the filter does", () => {
+  const cases = [
+    ["", true], ["pri", true], ["PRICES", true], ["00ab", true], ["00a", false], ["weather", false],
+    ["state:completed", true], ["state:cached", true], ["state:failed", false], ["state:zzz", false],
+    ["name:rice", true], ["deployment:dai", true], ["deployment:hourly", false], ["pri state:late", false],
+  ];
+  for (const [text, passes] of cases) {
+    assert.equal(matches(run("00ab"), parseFilter(text), false, "daily"), passes, text);
+  }
+  assert.ok(matches(run("1"), parseFilter("state:late"), true, ""));
+});
+
+test("the server is asked for what it can tell", () => {
+  const known = [{ id: "d1", name: "daily" }, { id: "d2", name: "daily report" }];
+  assert.deepEqual(queryOf(parseFilter("a weather state:failed"), known), { text: "weather", states: ["FAILED"] });
+  assert.equal(queryOf(parseFilter("deployment:daily"), known).deployment, "d1");
+  assert.equal(queryOf(parseFilter("deployment:report"), known).deployment, "d2");
+  assert.equal(queryOf(parseFilter("deployment:dai"), known).deployment, undefined);
+});
+
+test("a count pressed sets the state, pressed again takes it away", () => {
+  assert.equal(toggleState("prices", "FAILED"), "state:failed prices");
+  assert.equal(toggleState("state:failed prices", "FAILED"), "prices");
+  assert.equal(toggleState('state:failed name:"a b"', "RUNNING"), 'state:running name:"a b"');
+});
+
+test("every page has an address, and every address a page", () => {
+  assert.equal(parsePlace("").page, "runs");
+  assert.equal(parsePlace(hrefs.runs("state:failed a&b")).query.get("q"), "state:failed a&b");
+  const task = parsePlace(hrefs.run("ab12", "cd"));
+  assert.deepEqual([task.page, task.id, task.query.get("task")], ["run", "ab12", "cd"]);
+  assert.equal(parsePlace("#/deployments").page, "deployments");
+  assert.equal(parsePlace("#/nowhere/at/all").page, "lost");
+  assert.equal(parsePlace("#/runs/%E0%A4%A").id, "%E0%A4%A");
+});
+
+test("tasks stand under their parents, in the order they were made", () => {
+  const runs = [
+    run("5", { parent: "top" }), run("4", { parent: "3" }), run("3", { parent: "top" }),
+    run("6", { parent: "not loaded" }), run("top"),
+  ];
+  const told = tree(runs, "top").map(({ run: { id }, depth }) => `${id}:${depth}`);
+  assert.deepEqual(told, ["3:0", "4:1", "5:0", "6:0"]);
+});
+
+test("a run that is its own ancestor does not hang the page", () => {
+  assert.deepEqual(tree([run("1", { parent: "2" }), run("2", { parent: "1" })], "top"), []);
+});
+
+test("the XSRF token is found among the cookies", () => {
+  assert.equal(xsrf("a=1; _xsrf=2|ab|cd; b=3"), "2|ab|cd");
+  assert.equal(xsrf("not_xsrf=1"), "");
+});
+
+test("every error says what to do", () => {
+  for (const status of [0, 401, 403, 404, 422, 500]) assert.ok(new ApiError(status, "no").remedy);
+});
+
+test("many triggers make few loads, and none overlap", async () => {
+  let running = 0;
+  let loads = 0;
+  const { promise, resolve } = Promise.withResolvers?.() ?? deferred();
+  const refresher = new Refresher(async () => {
+    assert.equal(running++, 0);
+    await Promise.resolve();
+    running--;
+    loads++;
+    if (loads === 1) for (let i = 0; i < 10; i++) refresher.trigger(1);
+    else resolve();
+  });
+  for (let i = 0; i < 10; i++) refresher.trigger(1);
+  await promise;
+  refresher.stop();
+  assert.equal(loads, 2);
+});
+
+function deferred() {
+  let resolve;
+  const promise = new Promise((done) => (resolve = done));
+  return { promise, resolve };
+}
