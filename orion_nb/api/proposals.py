@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from orion_nb import clock
@@ -14,6 +13,7 @@ from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, State
+from orion_nb.schemas.values import evolve
 from orion_nb.store import facts, runs
 from orion_nb.store.database import Connection
 
@@ -33,14 +33,16 @@ class Proposals(Core):
 
         def work(tx: Connection) -> tuple[Run, Report | None]:
             now = clock.now()
-            born = replace(run.state, seq=1, timestamp=now)
-            made = replace(run, state=born, created=now, scheduled_time=born.scheduled_time)
+            born = evolve(run.state, seq=1, timestamp=now)
+            made = evolve(run, state=born, created=now, scheduled_time=born.scheduled_time)
             if upstream:
                 runs.depend(tx, made.id, upstream)
             report = None
             after = made
             if proposed is not None:
-                after, report = self._judge(tx, made, proposed, session, claims=0)
+                after, report = self._judge(
+                    tx, made, proposed, session, claims=0, waits=bool(upstream)
+                )
             runs.insert(tx, after)
             runs.append(tx, made.id, born, None)
             if report is not None:
@@ -136,7 +138,7 @@ class Proposals(Core):
 
         def work(tx: Connection) -> tuple[Run, Report]:
             run = _reread(tx, run_id)
-            entered = replace(proposed, by=by, reason=reason)
+            entered = evolve(proposed, by=by, reason=reason)
             after = bookkeep(run, entered, clock.now(), None)
             report = Report(
                 Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name
@@ -157,11 +159,13 @@ class Proposals(Core):
         claims: int | None = None,
         token: str | None = None,
         retriable: bool = True,
+        waits: bool = True,
     ) -> tuple[Run, Report]:
         now = clock.now()
         transition = facts.gather(
-            connection, run, proposed, now, claims=claims, token=token, retriable=retriable
-        )
+            connection, run, proposed, now, claims=claims, token=token, retriable=retriable,
+            waits=waits,
+        )  # fmt: skip
         report = evaluate(POLICIES[run.kind], transition)
         if not enters(report, run.state):
             return run, report
@@ -169,9 +173,9 @@ class Proposals(Core):
         if report.reason and not entered.reason:
             entered = entered.because(report.reason)
         if proposed.by and not entered.by:
-            entered = replace(entered, by=proposed.by)
+            entered = evolve(entered, by=proposed.by)
         after = bookkeep(run, entered, now, session)
-        return after, _hand_out(after, replace(report, state=after.state))
+        return after, _hand_out(after, report)
 
     def _record(
         self,
@@ -192,8 +196,8 @@ class Proposals(Core):
 def _hand_out(after: Run, report: Report) -> Report:
     """Whoever brought a run into RUNNING is told its attempt and token."""
     if after.state.type is not RUNNING:
-        return report
-    return replace(report, attempt=after.attempt, token=after.token)
+        return evolve(report, state=after.state)
+    return evolve(report, state=after.state, attempt=after.attempt, token=after.token)
 
 
 def _reread(connection: Connection, run_id: str) -> Run:
@@ -210,5 +214,5 @@ def _replay(tx: Connection, run: Run, transition_id: str) -> Report | None:
     state, report = told
     report = report or Report(Status.ACCEPT, state)
     if state.type is RUNNING and state.attempt == run.attempt:
-        report = replace(report, attempt=run.attempt, token=run.token)
-    return replace(report, replayed=True)
+        report = evolve(report, attempt=run.attempt, token=run.token)
+    return evolve(report, replayed=True)

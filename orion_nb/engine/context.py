@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
@@ -30,7 +29,6 @@ class RunContext:
     run: Run
     runner: ThreadRunner | None = None
     futures: set[TaskFuture[Any]] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 _current: ContextVar[RunContext | None] = ContextVar("orion_nb_run", default=None)
@@ -60,14 +58,20 @@ def get_run_context() -> RunContext:
     return found
 
 
-@contextmanager
-def entered(context: RunContext) -> Iterator[RunContext]:
+class entered:  # noqa: N801 - reads as a word after `with`
     """Within the block, `context` is the current one."""
-    token = _current.set(context)
-    try:
-        yield context
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("context", "token")
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def __enter__(self) -> RunContext:
+        self.token = _current.set(self.context)
+        return self.context
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self.token)
 
 
 def here(kind: Kind) -> tuple[Orion, Run | None, RunContext | None]:

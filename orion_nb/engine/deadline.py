@@ -9,34 +9,32 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from orion_nb.errors import TaskTimeout
+
+T = TypeVar("T")
 
 
 class _Deadline(BaseException):
     """Raised in the code that ran too long; not an Exception, so that it isn't swallowed."""
 
 
-@contextmanager
-def deadline(seconds: float | None, name: str) -> Iterator[None]:
-    """The block is stopped after `seconds` (None: never).
+def within(seconds: float, name: str, body: Callable[[], T]) -> T:
+    """What `body()` returns, if it does so within `seconds`.
 
     Raises:
-        TaskTimeout: the block was stopped.
+        TaskTimeout: it was stopped; the traceback shows where it was.
     """
-    if seconds is None:
-        yield
-        return
     on_main = threading.current_thread() is threading.main_thread()
     stop = _by_signal if on_main and hasattr(signal, "setitimer") else _by_exception
     try:
         with stop(seconds):
-            yield
+            return body()
     except _Deadline as over:
-        # The traceback shows where the code was when its time was up.
         told = TaskTimeout(f"{name!r} exceeded {seconds:g} s")
         raise told.with_traceback(over.__traceback__) from None
 

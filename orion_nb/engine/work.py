@@ -6,13 +6,12 @@ import copy
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.context import RunContext, entered
-from orion_nb.engine.deadline import deadline
+from orion_nb.engine.context import RunContext, current, entered
+from orion_nb.engine.deadline import within
 from orion_nb.engine.drive import Proposer, drive, drive_async
 from orion_nb.engine.futures import error_of
 from orion_nb.engine.lead import Ending, Outcome, lead
@@ -75,7 +74,7 @@ class Work(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs the function as a run of its own; returns its value, raises its exception."""
         __tracebackhide__ = True  # IPython and pytest show the user's frames only
-        if is_disabled():
+        if current() is None and is_disabled():
             return self.fn(*args, **kwargs)
         if self.is_async:
             return self._call_async(args, kwargs)  # type: ignore[return-value] # it is R: a coroutine
@@ -159,11 +158,8 @@ class Work(Generic[P, R]):
         def call(current: Run) -> Outcome:
             context = RunContext(orion, current, runner)
             try:
-                with ExitStack() as stack:
-                    stack.enter_context(entered(context))
-                    if timeout is not None:
-                        stack.enter_context(deadline(timeout, name))
-                    value = body()
+                with entered(context):
+                    value = body() if timeout is None else within(timeout, name, body)
                     self._close(context)
                     return Outcome(value)
             except BaseException as error:

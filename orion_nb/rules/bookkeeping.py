@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, SCHEDULED, State
+from orion_nb.schemas.values import evolve
 
 
 def bookkeep(run: Run, state: State, now: int, session: str | None) -> Run:
     """The run as it is after entering `state` at `now`; a new attempt gets a number and a token."""
-    seq = run.state.seq + 1
-    leaving, entering = run.state, state
-    attempt, token, owner, run_count = run.attempt, run.token, run.session, run.run_count
-    start, end, total = run.start_time, run.end_time, run.total_time
-    if leaving.type is RUNNING:
-        total += max(0, now - leaving.timestamp)
-    if entering.type is RUNNING:
-        attempt, run_count, token, owner = attempt + 1, run_count + 1, os.urandom(8).hex(), session
-        start = now if start is None else start
-    elif entering.name == "Submitting":
-        owner = session
-    end = now if entering.is_terminal else None
-    entered = replace(state, seq=seq, timestamp=now, attempt=attempt)
-    if entered.type is RUNNING and run.run_count > 0 and entered.name == "Running":
-        entered = replace(entered, name="Retrying")
-    return replace(
-        run,
-        state=entered,
-        attempt=attempt,
-        token=token,
-        session=owner,
-        run_count=run_count,
-        start_time=start,
-        end_time=end,
-        total_time=total,
-        scheduled_time=state.scheduled_time if state.type is SCHEDULED else run.scheduled_time,
-        blocked=None,
+    changes: dict[str, object] = {"end_time": now if state.is_terminal else None, "blocked": None}
+    attempt, name = run.attempt, state.name
+    if run.state.type is RUNNING:
+        changes["total_time"] = run.total_time + max(0, now - run.state.timestamp)
+    if state.type is RUNNING:
+        attempt += 1
+        changes |= {"attempt": attempt, "run_count": run.run_count + 1, "session": session}
+        changes["token"] = os.urandom(8).hex()
+        if run.start_time is None:
+            changes["start_time"] = now
+        elif name == "Running" and run.run_count:
+            name = "Retrying"
+    elif name == "Submitting":
+        changes["session"] = session
+    elif state.type is SCHEDULED:
+        changes["scheduled_time"] = state.scheduled_time
+    changes["state"] = evolve(
+        state, seq=run.state.seq + 1, timestamp=now, attempt=attempt, name=name
     )
+    return evolve(run, **changes)

@@ -8,13 +8,14 @@ fact it may weigh is a field of the frozen `Transition`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
 from orion_nb.schemas.reports import Abort, Line, Reject, Report, Status, Verdict, Wait
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State, StateType
+from orion_nb.schemas.values import evolve, quick
 
 SECOND = 1_000_000
 
@@ -41,6 +42,7 @@ class Upstream:
     state: State
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Transition:
     """Every fact a rule may weigh, read by the store under the write lock.
@@ -127,7 +129,7 @@ def evaluate(policy: Policy, transition: Transition) -> Report:
                 return _refused(transition, Status.REJECT, verdict.reason, lines)
             case Reject(state=State() as other) if rewritten is None:
                 rewritten = verdict
-                asked = replace(asked, proposed=other)
+                asked = evolve(asked, proposed=other)
             case Reject():
                 reason = f"{verdict.reason} (a second rewrite is not made)"
                 return _refused(transition, Status.ABORT, reason, lines)
@@ -135,7 +137,7 @@ def evaluate(policy: Policy, transition: Transition) -> Report:
                 return _waits(transition, verdict, lines)
             case Abort():
                 refused = _refused(transition, Status.ABORT, verdict.reason, lines)
-                return replace(refused, fenced=verdict.fenced)
+                return evolve(refused, fenced=verdict.fenced)
     raise AssertionError("unreachable: the second pass always returns")
 
 
@@ -153,7 +155,7 @@ def _ask(
         word = {Reject: "rewrite", Wait: "wait", Abort: "abort"}[type(verdict)]
         if isinstance(verdict, Reject) and verdict.state is None:
             word = "reject"
-        lines.append(replace(passed, verdict=word, reason=verdict.reason, facts=verdict.facts))
+        lines.append(evolve(passed, verdict=word, reason=verdict.reason, facts=verdict.facts))
         return verdict
     return None
 

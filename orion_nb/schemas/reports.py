@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import Any
 
 from orion_nb.schemas.states import State
+from orion_nb.schemas.values import quick
 
 NO_FACTS: Mapping[str, Any] = {}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reject:
     """Another state is entered instead, or none (`state` is None: the run stays as it is)."""
@@ -21,6 +23,7 @@ class Reject:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing is entered; propose again at `until` (microseconds, UTC) or `after` seconds."""
@@ -31,6 +34,7 @@ class Wait:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Abort:
     """Nothing is entered; stop. `fenced`: the proposal came from an attempt that is over."""
@@ -52,6 +56,7 @@ class Status(StrEnum):
     ABORT = "ABORT"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Line:
     """What one rule said; `says` is the first line of its docstring."""
@@ -72,6 +77,7 @@ class Line:
         }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """The answer to a proposal.

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from orion_nb import clock
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.states import State
+from orion_nb.schemas.values import quick
 
 Kind = Literal["flow", "task"]
 Trigger = Literal["all_completed", "all_finished", "any_failed"]
@@ -42,6 +43,7 @@ class RunPolicy:
 DEFAULT_POLICY = RunPolicy()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a flow or a task. Times are microseconds since the epoch, UTC.

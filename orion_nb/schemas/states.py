@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from orion_nb.schemas.values import quick
+
 
 class StateType(StrEnum):
     """The nine types of state; rules speak of types, people read names."""
@@ -51,6 +53,7 @@ NAMES: dict[StateType, tuple[str, ...]] = {
 LATE_AFTER = 15.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class State:
     """One state of a run: immutable, appended to its history.

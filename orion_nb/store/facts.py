@@ -19,8 +19,12 @@ def gather(
     claims: int | None = None,
     token: str | None = None,
     retriable: bool = True,
+    waits: bool = True,
 ) -> Transition:
-    """All facts about a proposal; those that no rule can ask for in this case are not read."""
+    """All facts about a proposal; those that no rule can ask for in this case are not read.
+
+    `waits` is False when the caller knows that the run has no upstream.
+    """
     starting = not proposed.is_terminal
     return Transition(
         run=run,
@@ -31,7 +35,7 @@ def gather(
         held=_is_held(connection, run) if claims is None else False,
         retriable=retriable,
         parent=_parent(connection, run) if starting and run.parent else None,
-        upstream=upstream(connection, run.id) if starting and run.kind == "task" else (),
+        upstream=upstream(connection, run.id) if starting and waits and run.kind == "task" else (),
     )
 
 

@@ -49,7 +49,7 @@ def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
         run.start_time,
         run.end_time,
         run.total_time,
-        None if run.policy is DEFAULT_POLICY else json.dumps(run.policy.as_json()),
+        _policy_text(run.policy),
         json.dumps(run.tags) if run.tags else None,
         None if run.parameters is None else json.dumps(run.parameters, ensure_ascii=False),
         bytes.fromhex(run.session) if run.session else None,
@@ -223,6 +223,11 @@ def as_state(row: tuple[Any, ...]) -> State:
         result=row[11],
         by=row[12],
     )
+
+
+@lru_cache(maxsize=256)
+def _policy_text(policy: RunPolicy) -> str | None:
+    return None if policy == DEFAULT_POLICY else json.dumps(policy.as_json())
 
 
 @lru_cache(maxsize=256)
