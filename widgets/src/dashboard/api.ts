@@ -44,8 +44,10 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   }
   if (answer.type === "opaqueredirect") throw new ApiError(401, "You are signed out.");
   const told = await answer.json().catch(() => null);
-  if (!answer.ok) throw new ApiError(answer.status, told?.message ?? `The server answered ${answer.status}.`);
-  return told as T;
+  if (answer.ok) return told as T;
+  // Without cookies there is neither a session nor a token to send back.
+  if (answer.status === 403 && !xsrf(document.cookie)) throw new ApiError(401, "You are signed out.");
+  throw new ApiError(answer.status, told?.message ?? `The server answered ${answer.status}.`);
 }
 
 const id = encodeURIComponent;

@@ -74,8 +74,17 @@ function followTheme(): void {
   set();
 }
 
+/** A token in the address has done its work once the page is there: it's taken out of sight. */
+function hideToken(): void {
+  const url = new URL(location.href);
+  if (!url.searchParams.has("token")) return;
+  url.searchParams.delete("token");
+  history.replaceState(null, "", url);
+}
+
 const mount = document.getElementById("orion");
 if (mount) {
+  hideToken();
   followTheme();
   startRouter();
   startClock();

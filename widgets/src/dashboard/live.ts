@@ -13,6 +13,8 @@ type Listener = (events: LiveEvent[]) => void;
 const listeners = new Set<Listener>();
 let batch: LiveEvent[] = [];
 let timer = 0;
+let flushed = -Infinity;
+const BATCH_MS = 100;
 
 /** Calls `listener` with events, at most ten times a second; with none after a reconnection. */
 export function onEvents(listener: Listener): () => void {
@@ -22,6 +24,7 @@ export function onEvents(listener: Listener): () => void {
 
 function flush(): void {
   timer = 0;
+  flushed = performance.now();
   const events = batch;
   batch = [];
   for (const listener of listeners) listener(events);
@@ -30,7 +33,8 @@ function flush(): void {
 function take(message: MessageEvent<string>): void {
   link.value = "live";
   batch.push(JSON.parse(message.data) as LiveEvent);
-  timer ||= window.setTimeout(flush, 100);
+  // The first after a pause goes on at once, those that follow it together.
+  timer ||= window.setTimeout(flush, Math.max(0, flushed + BATCH_MS - performance.now()));
 }
 
 const RETRY_MS = [1000, 2000, 5000];

@@ -131,8 +131,8 @@ function RunFacts({ run }: { run: Run }) {
       <Fact name="State">
         <RunState run={run} />
       </Fact>
-      <Fact name={run.start_time === null ? "Due" : "Started"}>
-        <Ago at={run.start_time ?? run.scheduled_time} />
+      <Fact name={run.start_time !== null ? "Started" : run.scheduled_time !== null ? "Due" : "Created"}>
+        <Ago at={run.start_time ?? run.scheduled_time ?? run.created} />
       </Fact>
       <Fact name="Took">
         <Took run={run} />
