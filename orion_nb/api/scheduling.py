@@ -51,7 +51,7 @@ class Scheduling(DeploymentRoutes):
             if runs.read_slot(tx, known.id, slot) is not None:
                 return None
             born = replace(made.state, seq=1, timestamp=now)
-            run = replace(made, state=born, created=now)
+            run = replace(made, state=born, created=now, scheduled_time=slot)
             runs.insert(tx, run, slot)
             runs.append(tx, run.id, born, None)
             return run
