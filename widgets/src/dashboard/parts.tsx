@@ -33,10 +33,11 @@ export function RunState({ run, size }: { run: Run; size?: number }) {
 /** When a run started, or is due. */
 export function Started({ run }: { run: Run }) {
   if (run.start_time !== null) return <Ago at={run.start_time} />;
-  if (run.scheduled_time === null) return <Ago at={run.created} />;
+  const due = run.scheduled_time ?? run.state.scheduled_time;
+  if (due === null) return <Ago at={run.created} />;
   return (
     <>
-      due <Ago at={run.scheduled_time} />
+      due <Ago at={due} />
     </>
   );
 }

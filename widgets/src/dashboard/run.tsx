@@ -126,13 +126,14 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
 }
 
 function RunFacts({ run }: { run: Run }) {
+  const due = run.scheduled_time ?? run.state.scheduled_time;
   return (
     <dl class="about">
       <Fact name="State">
         <RunState run={run} />
       </Fact>
-      <Fact name={run.start_time !== null ? "Started" : run.scheduled_time !== null ? "Due" : "Created"}>
-        <Ago at={run.start_time ?? run.scheduled_time ?? run.created} />
+      <Fact name={run.start_time !== null ? "Started" : due !== null ? "Due" : "Created"}>
+        <Ago at={run.start_time ?? due ?? run.created} />
       </Fact>
       <Fact name="Took">
         <Took run={run} />
