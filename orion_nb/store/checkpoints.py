@@ -2,14 +2,16 @@
 
 SQLite up to 3.51.2 can corrupt a file when two connections checkpoint while a third one commits
 (sqlite.org/wal.html, "the WAL-reset bug"). So no connection checkpoints by itself: writers hold a
-shared file lock during a transaction, and a process that finds the log long takes the lock for
-itself, without waiting, and checkpoints.
+shared file lock during a transaction. One that finds the log long takes that lock for itself while
+its transaction still keeps the others from beginning theirs, commits, and checkpoints.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from contextlib import suppress
 from pathlib import Path
 
 try:
@@ -20,6 +22,7 @@ except ImportError:  # Windows: SQLite's own checkpoints are left on
 #: The log is moved when it is longer than this (bytes); looked at every so many commits.
 LONG = 4 * 1024 * 1024
 EVERY = 64
+TRIES = 20
 
 
 class Checkpoints:
@@ -29,21 +32,41 @@ class Checkpoints:
         self.owned_by_us = fcntl is not None
         self._log = database.with_name(database.name + "-wal")
         self._commits = 0
+        self._alone = False
         self._file = -1
         if self.owned_by_us:
             lock = database.with_name(database.name + ".checkpoint")
             self._file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def enter_write(self) -> None:
+        """Called before each try to begin a transaction."""
         if self.owned_by_us:
             fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def leave_wait(self) -> None:
+        """Called when the transaction could not begin, before waiting for the next try.
+
+        Whoever only waits must not keep others from moving the log: among busy writers there is
+        always one who waits.
+        """
+        if self.owned_by_us:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def before_commit(self) -> None:
+        """Called at the end of a transaction, while nobody else can begin one."""
+        self._commits += 1
+        if self._commits >= EVERY and self.owned_by_us:
+            if not self._is_long():
+                self._commits = 0
+            elif self._take_alone():
+                self._commits, self._alone = 0, True
 
     def leave_write(self, connection: sqlite3.Connection) -> None:
         """Called after each transaction, outside of it."""
         if not self.owned_by_us:
             return
-        self._commits += 1
-        if self._commits % EVERY == 0 and self._is_long():
+        if self._alone:
+            self._alone = False
             self._checkpoint(connection)
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
@@ -58,15 +81,21 @@ class Checkpoints:
         except OSError:
             return False
 
+    def _take_alone(self) -> bool:
+        # Others hold the lock for the moment in which they see that they can't begin.
+        for _ in range(TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(0.0001)
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+        return False
+
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return  # somebody is writing; the log is looked at again later
         connection.execute("PRAGMA busy_timeout=250")
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.OperationalError:
-            return  # a reader is in the way; no harm
+        except sqlite3.Error:
+            return  # a reader is in the way, say; no harm: the log is looked at again later
         finally:
             connection.execute("PRAGMA busy_timeout=0")

@@ -14,11 +14,11 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orion_nb.errors import StoreUnavailable
+from orion_nb.errors import Conflict, StoreUnavailable
 from orion_nb.store.checkpoints import Checkpoints
 from orion_nb.store.filesystems import journal_mode
 from orion_nb.store.statements import SCHEMA
@@ -29,8 +29,20 @@ Connection = sqlite3.Connection
 #: The schema this code reads and writes; kept in SQLite's user_version. One step per migration.
 SCHEMA_VERSION = 1
 REVISION = "0001"
-LOCK_PATIENCE = 60.0
+LOCK_PATIENCE = 60.0  # seconds
 MIGRATING = "database {path} has schema {found}, this orion_nb has {ours}"
+
+WRITABLE = "set ORION_NB_HOME to a folder on a local disk that you may write"
+DAMAGED = "it is damaged, or no database: move it away, or put a backup in its place"
+REMEDIES = {
+    sqlite3.SQLITE_CANTOPEN: WRITABLE,
+    sqlite3.SQLITE_READONLY: WRITABLE,
+    sqlite3.SQLITE_PERM: WRITABLE,
+    sqlite3.SQLITE_FULL: "free some space and try again",
+    sqlite3.SQLITE_BUSY: f"another program has held it for {LOCK_PATIENCE:.0f} s",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+}
 
 
 class Job:
@@ -82,7 +94,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; it sees one consistent moment between `BEGIN` and `COMMIT`."""
+        """A connection for reading; it sees one consistent moment between `BEGIN` and `COMMIT`.
+
+        Raises:
+            StoreUnavailable: the file can't be read.
+        """
+        self._check_open()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -90,6 +107,8 @@ class Database:
             connection.execute("PRAGMA query_only=1")
         try:
             yield connection
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -114,88 +133,121 @@ class Database:
         _open_databases.discard(self)
 
     def _commit_waiting(self) -> None:
-        if self._closed:
-            raise StoreUnavailable(f"database {self.path} was closed")
-        jobs = [self._queue.popleft() for _ in range(len(self._queue))]
+        """The work of all who wait is committed in one transaction.
+
+        An interrupt may come at any line of it. A job stays in the queue until it is done, so
+        that none is lost; and whether the commit happened is read off the connection, so that
+        none is done twice.
+        """
+        self._check_open()
+        jobs = [job for job in self._queue.copy() if not job.done]
+        committing = False
         try:
             self._begin()
-            if len(jobs) == 1:
-                _run(jobs[0], self._writer)
+            self._run_all(jobs)
+            committing = True
+            if all(job.error is not None for job in jobs):
+                self._roll_back()
             else:
-                for job in jobs:
-                    self._run_in_savepoint(job)
-            self._end(all_failed=all(job.error is not None for job in jobs))
-        except sqlite3.Error as error:
-            self._rollback()
-            trouble = StoreUnavailable(f"database {self.path}: {error}; try `orion-nb doctor`")
+                self._checkpoints.before_commit()
+                self._patiently("COMMIT")
+            self._settle(jobs)
+        except (sqlite3.Error, OSError) as error:
             for job in jobs:
-                job.error = trouble
+                job.error = job.error or self._trouble(error)
+            self._settle(jobs)
         except BaseException:
-            # An interrupt: nobody's work is committed; the others' is done by the next owner.
-            self._rollback()
-            self._queue.extendleft(reversed([job for job in jobs if job.error is None]))
+            if committing and not self._writer.in_transaction:
+                self._settle(jobs)
             raise
+        finally:
+            with suppress(sqlite3.Error, OSError):
+                self._roll_back()
+            self._checkpoints.leave_write(self._writer)
+
+    def _run_all(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.error = None  # it may have failed in a transaction that was interrupted
+            if len(jobs) == 1:
+                _run(job, self._writer)
+            else:
+                self._run_in_savepoint(job)
+
+    def _settle(self, jobs: list[Job]) -> None:
         for job in jobs:
             job.done = True
+        for job in jobs:
+            with suppress(ValueError):
+                self._queue.remove(job)
 
     def _run_in_savepoint(self, job: Job) -> None:
         self._writer.execute("SAVEPOINT job")
         _run(job, self._writer)
         if job.error is not None:
-            self._writer.execute("ROLLBACK TO job")
             self._forget()
+            self._writer.execute("ROLLBACK TO job")
         self._writer.execute("RELEASE job")
 
     def _begin(self) -> None:
+        self._roll_back()  # an interrupt may have come before the last transaction was
         deadline = time.monotonic() + LOCK_PATIENCE
-        self._checkpoints.enter_write()
         while True:
+            self._checkpoints.enter_write()
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
                 if not _is_locked(error) or time.monotonic() > deadline:
                     raise
-                # SQLite's own wait backs off to 100 ms and is unfair; a short jittered one is not.
-                time.sleep(random.uniform(0.0005, 0.004))
+            self._checkpoints.leave_wait()
+            _wait_a_little()
 
-    def _end(self, all_failed: bool) -> None:
-        self._writer.execute("ROLLBACK" if all_failed else "COMMIT")
-        if all_failed:
-            self._forget()
-        self._checkpoints.leave_write(self._writer)
-
-    def _rollback(self) -> None:
+    def _roll_back(self) -> None:
         if self._writer.in_transaction:
+            self._forget()
             self._writer.execute("ROLLBACK")
-        self._forget()
-        self._checkpoints.leave_write(self._writer)
 
     def _forget(self) -> None:
         for forget in self.on_rollback:
             forget()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"database {self.path} was closed")
+
+    def _trouble(self, error: Exception) -> StoreUnavailable:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN) & 0xFF
+        remedy = REMEDIES.get(code, "`orion-nb doctor` may say more")
+        trouble = StoreUnavailable(f"database {self.path}: {error}; {remedy}")
+        trouble.__cause__ = error
+        return trouble
+
     def _open(self) -> None:
         self._idle.clear()
+        opened = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._checkpoints = Checkpoints(self.path)
+            opened.callback(self._checkpoints.close)
             self._writer = self._connect()
+            opened.callback(self._writer.close)
             self._prepare()
+            self._writer.execute("PRAGMA busy_timeout=0")  # from now on `_begin` waits
         except (OSError, sqlite3.Error) as error:
-            raise StoreUnavailable(
-                f"database {self.path} can't be opened: {error}; set ORION_NB_HOME to a folder "
-                "on a local disk that you may write"
-            ) from error
+            opened.close()
+            raise self._trouble(error) from error
+        except BaseException:
+            opened.close()
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path,
             isolation_level=None,
             check_same_thread=False,
-            timeout=0,
+            timeout=LOCK_PATIENCE,
             cached_statements=256,
         )
         pragmas = (
@@ -219,8 +271,9 @@ class Database:
             try:
                 if (found := _version(self._writer)) == 0:
                     create_schema(self._writer)
+                self._patiently("COMMIT")
             finally:
-                self._writer.execute("COMMIT")
+                self._roll_back()
                 self._checkpoints.leave_write(self._writer)
             return
         ours = MIGRATING.format(path=self.path, found=found, ours=SCHEMA_VERSION)
@@ -228,7 +281,10 @@ class Database:
         raise StoreUnavailable(f"{ours}; {remedy}")
 
     def _patiently(self, statement: str) -> None:
-        """Changing the journal mode needs the file for itself: others may be doing the same."""
+        """The statement is tried again while others have the file.
+
+        Changing the journal mode needs the file for itself, as does a commit without WAL.
+        """
         deadline = time.monotonic() + LOCK_PATIENCE
         while True:
             try:
@@ -237,12 +293,15 @@ class Database:
             except sqlite3.OperationalError as error:
                 if not _is_locked(error) or time.monotonic() > deadline:
                     raise
-                time.sleep(random.uniform(0.0005, 0.004))
+                _wait_a_little()
 
     def _after_fork(self) -> None:
-        # A connection must not be carried over a fork; the parent still uses the old ones, so
-        # they are kept from being closed here and new ones are opened.
-        _never_closed.append((self._writer, list(self._idle), self._checkpoints))
+        # A connection must not be carried over a fork, nor closed in the child
+        # (sqlite.org/howtocorrupt.html, section 2.6): new ones are opened.
+        for connection in (self._writer, *self._idle):
+            _never_close(connection)
+        self._checkpoints.close()
+        self._forget()
         self._owner = threading.Lock()
         self._queue = deque()
         self._idle = deque()
@@ -265,6 +324,11 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _wait_a_little() -> None:
+    # SQLite's own wait backs off to 100 ms and is unfair; a short jittered one is not.
+    time.sleep(random.uniform(0.0005, 0.004))
+
+
 def _is_locked(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -272,14 +336,21 @@ def _is_locked(error: sqlite3.OperationalError) -> bool:
 def _run(job: Job, connection: sqlite3.Connection) -> None:
     try:
         job.value = job.work(connection)
+    except sqlite3.IntegrityError as error:
+        job.error = Conflict(f"it was written already: {error}")
     except sqlite3.Error:
         raise
     except Exception as error:
         job.error = error
 
 
+def _never_close(connection: sqlite3.Connection) -> None:
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_never_closed: list[object] = []
 
 
 def _reopen_all() -> None:

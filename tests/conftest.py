@@ -1,0 +1,99 @@
+"""What every test stands on: a data folder of its own, a real Orion on it, a clock that stands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from orion_nb import clock as orion_clock
+from orion_nb.api.orion import Orion
+from orion_nb.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+# A shared machine may stop a test at any time: how long an example took says nothing.
+hypothesis.settings.register_profile("orion", deadline=None)
+hypothesis.settings.load_profile("orion")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The data folder of this test; no setting of whoever runs the tests reaches it."""
+    folder = tmp_path / "home"
+    for name in ("DATABASE_URL", "SYNCHRONOUS", "DISABLE", "API_URL", "API_TOKEN"):
+        monkeypatch.delenv(f"ORION_NB_{name}", raising=False)
+    monkeypatch.setenv("ORION_NB_HOME", str(folder))
+    yield folder
+    if connecting := sys.modules.get("orion_nb.api.connect"):
+        while connecting._connected:
+            connecting._connected.popitem()[1].close()
+
+
+@pytest.fixture
+def orion(home: Path) -> Iterator[Orion]:
+    """A real Orion on a fresh database, closed at the end."""
+    opened = Orion(Settings.load(home=home))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other(orion: Orion) -> Iterator[Orion]:
+    """A second Orion on the same file: what another process would be."""
+    opened = Orion(orion.settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> Iterator[orion_clock.Frozen]:
+    """The clock stands still on a Monday morning; `advance` moves it."""
+    with orion_clock.frozen(datetime(2026, 3, 2, 9, tzinfo=UTC)) as stopped:
+        yield stopped
+
+
+@pytest.fixture
+def script(tmp_path: Path, home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts Python source as a process of its own, in a session of its own, on the test's data.
+
+    Its stdout is a pipe. Whatever still runs at the end of the test is killed.
+    """
+    started: list[subprocess.Popen[str]] = []
+    paths = [str(ROOT), str(ROOT / "server_extension"), str(ROOT / "widgets")]
+    environ = {**os.environ, "ORION_NB_HOME": str(home), "PYTHONPATH": os.pathsep.join(paths)}
+
+    def start(source: str, *args: object) -> subprocess.Popen[str]:
+        path = tmp_path / f"script_{len(started)}.py"
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        command = [sys.executable, str(path), *map(str, args)]
+        process = subprocess.Popen(
+            command, env=environ, cwd=tmp_path, text=True, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def finish() -> Callable[[subprocess.Popen[str]], str]:
+    """Waits until a script has ended well, and answers what it printed."""
+
+    def wait(process: subprocess.Popen[str]) -> str:
+        told, trouble = process.communicate(timeout=120)
+        assert process.returncode == 0, trouble
+        return told
+
+    return wait
