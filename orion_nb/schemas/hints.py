@@ -1,0 +1,175 @@
+"""The types that a notebook's annotations name, read from their syntax."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from orion_nb.errors import InvalidInput
+from orion_nb.schemas import durations
+from orion_nb.schemas.literals import simple_name
+
+
+def _no_number(name: str) -> BeforeValidator:
+    """Pydantic takes a number for seconds since the epoch; as a parameter it is a slip."""
+
+    def check(value: Any) -> Any:
+        number = isinstance(value, int | float)
+        if number or (isinstance(value, str) and value.strip().lstrip("+-").isdecimal()):
+            raise PydanticCustomError(f"{name}_type", "{name}", {"name": name})
+        return value
+
+    return BeforeValidator(check)
+
+
+def _duration(value: Any) -> Any:
+    try:
+        return timedelta(microseconds=durations.micros(value))
+    except InvalidInput:
+        return value  # pydantic reads ISO 8601, or says that it can't
+
+
+SIMPLE: dict[str, Any] = {
+    "Any": Any,
+    "object": Any,
+    "None": None,
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "date": Annotated[date, _no_number("date")],
+    "datetime": Annotated[datetime, _no_number("datetime")],
+    "time": Annotated[time, _no_number("time")],
+    "timedelta": Annotated[
+        timedelta,
+        BeforeValidator(_duration),
+        WithJsonSchema({"type": "string", "examples": ["15m"]}),
+    ],
+    "Decimal": Decimal,
+    "Path": Path,
+    "list": list[Any],
+    "List": list[Any],
+    "dict": dict[Any, Any],
+    "Dict": dict[Any, Any],
+    "tuple": tuple[Any, ...],
+    "Tuple": tuple[Any, ...],
+}
+
+#: Annotations are not followed further than this.
+DEEPEST = 20
+
+#: The type of a parameter that has a default but no annotation.
+BY_DEFAULT: dict[type, str] = {
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    date: "date",
+    datetime: "datetime",
+    time: "time",
+    timedelta: "timedelta",
+    Decimal: "Decimal",
+    list: "list",
+    dict: "dict",
+    tuple: "tuple",
+}
+
+
+def read(node: ast.expr, depth: int = 0) -> Any:
+    """The type that an annotation names; Any for what is not known here, or nested too deep."""
+    match node:
+        case _ if depth > DEEPEST:
+            return Any
+        case ast.Constant(None):
+            return None
+        case ast.Constant(str() as text):
+            return read_text(text, depth + 1)
+        case ast.BinOp(left, ast.BitOr(), right):
+            return _either((read(left, depth + 1), read(right, depth + 1)))
+        case ast.Subscript(of, inner):
+            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return _generic(simple_name(of), parts, depth + 1)
+    return SIMPLE.get(simple_name(node) or "", Any)
+
+
+def read_text(text: str, depth: int = 0) -> Any:
+    """The type that the text of an annotation names."""
+    try:
+        return read(ast.parse(text.strip(), mode="eval").body, depth)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Any
+
+
+def of_default(value: Any) -> Any:
+    """The type of a default: what is given instead must be of the same."""
+    if hasattr(value, "joinpath"):
+        return Path
+    return SIMPLE.get(BY_DEFAULT.get(type(value), "Any"))
+
+
+def leaves(kind: Any) -> Iterator[Any]:
+    """The classes that a type is a choice of: `str` and `list` for `str | list[int]`."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        for each in inner:
+            yield from leaves(each)
+    elif origin is Annotated:
+        yield from leaves(inner[0])
+    elif origin is Literal:
+        yield from map(type, inner)
+    else:
+        yield origin or kind
+
+
+def has_literal(kind: Any) -> bool:
+    """The type is a choice of given values, or one of its choices is."""
+    return get_origin(kind) is Literal or any(map(has_literal, get_args(kind)))
+
+
+def optional(kind: Any) -> Any:
+    return _either((kind, None))
+
+
+def _either(kinds: tuple[Any, ...]) -> Any:
+    return Any if Any in kinds else reduce(or_, (kind or types.NoneType for kind in kinds))
+
+
+def _generic(name: str | None, parts: list[ast.expr], depth: int) -> Any:
+    match name, parts:
+        case "Literal", [_, *_]:
+            return _literal(parts)
+        case "Annotated", [one, *_]:
+            return read(one, depth)
+        case "Optional", [one]:
+            return optional(read(one, depth))
+        case "Union", [_, *_]:
+            return _either(tuple(read(part, depth) for part in parts))
+        case (("list" | "List"), [one]):
+            return list[read(one, depth)]  # type: ignore[misc]
+        case (("dict" | "Dict"), [key, value]):
+            return dict[_hashable(read(key, depth)), read(value, depth)]  # type: ignore[misc]
+        case (("tuple" | "Tuple"), [one, ast.Constant(value)]) if value is ...:
+            return tuple[read(one, depth), ...]  # type: ignore[misc]
+        case (("tuple" | "Tuple"), [_, *_]):
+            return tuple[tuple(read(part, depth) for part in parts)]  # type: ignore[misc]
+    return Any
+
+
+def _literal(parts: list[ast.expr]) -> Any:
+    values = [part.value for part in parts if isinstance(part, ast.Constant)]
+    sound = all(isinstance(value, str | int | None) for value in values)
+    return Literal[tuple(values)] if sound and len(values) == len(parts) else Any
+
+
+def _hashable(kind: Any) -> Any:
+    return Any if {list, dict, tuple} & set(leaves(kind)) else kind
