@@ -1,0 +1,136 @@
+"""`orion-nb deploy`: a notebook gets a name, parameters and schedules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orion_nb.cli import output
+from orion_nb.cli.command import command
+from orion_nb.cli.options import (
+    CellTimeout,
+    Json,
+    Kernel,
+    Parameters,
+    ParametersFile,
+    Timeout,
+    Tz,
+    flag,
+    parameters_of,
+)
+from orion_nb.errors import InvalidInput, ScheduleError
+
+EXAMPLES = (
+    "orion-nb deploy daily.ipynb --name daily --cron '0 7 * * 1-5' --tz Europe/Prague",
+    "orion-nb deploy watch.ipynb --name watch --every 15m -p city=Brno --retries 2",
+    "orion-nb deploy daily.ipynb --name daily --update --cron '30 6 * * *'",
+)
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "deploy", panel="Deployments", examples=EXAMPLES)(deploy)
+
+
+def deploy(
+    target: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="A notebook.ipynb.")],
+    name: Annotated[str, typer.Option("--name", "-n", help="The name of the deployment.")],
+    cron: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EXPR", help="Run when this cron expression says. Can be repeated."),
+    ] = None,
+    every: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DURATION", help="Run at this interval: 15m, 1h30m, 1d."),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TIME", help="Run once, at this date and time: 2030-01-31T09:00."),
+    ] = None,
+    tz: Tz = None,
+    param: Parameters = None,
+    params_file: ParametersFile = None,
+    kernel: Kernel = None,
+    cwd: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where its runs work, instead of the notebook's own."),
+    ] = None,
+    timeout: Timeout = None,
+    cell_timeout: CellTimeout = None,
+    retries: Annotated[int, typer.Option(help="How often a failed run is tried again.")] = 0,
+    retry_delay: Annotated[
+        str, typer.Option(metavar="DURATION", help="The wait before each retry.")
+    ] = "0s",
+    tag: Annotated[
+        list[str] | None, typer.Option("--tags", metavar="TAG,TAG", help="Tags of its runs.")
+    ] = None,
+    paused: Annotated[
+        bool, flag("--paused", help="Create no runs by schedule until it is resumed.")
+    ] = False,
+    update: Annotated[
+        bool, flag("--update", help="Change the deployment if the name exists.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Deploy a notebook: give it a name, parameters and schedules.
+
+    It runs while `orion-nb server`, a Jupyter server or `orion-nb worker` runs. Times without an
+    offset are read in --tz, which is UTC unless given.
+    """
+    path = _notebook(target)
+    given: dict[str, Any] = {
+        "parameters": parameters_of(path, param, params_file),
+        "schedules": _schedules(cron, every, at, tz),
+        "kernel": kernel,
+        "cwd": None if cwd is None else str(cwd.expanduser().absolute()),
+        "timeout": timeout,
+        "cell_timeout": cell_timeout,
+        "retries": retries,
+        "retry_delay": retry_delay,
+        "tags": [word.strip() for each in tag or () for word in each.split(",") if word.strip()],
+        "paused": paused,
+        "update": update,
+    }
+    from orion_nb.api.connect import connect
+
+    made = connect().create_deployment(name, str(path), **given)
+    if as_json:
+        return output.print_json(made)
+    from orion_nb.cli.deployments import describe
+
+    return describe(made, zone=tz)
+
+
+def _notebook(target: str) -> Path:
+    if target.partition(":")[0].endswith(".py"):
+        raise InvalidInput(
+            f"target: {target!r} is no notebook; deploy a notebook.ipynb that calls it"
+        )
+    return Path(target).expanduser().absolute()
+
+
+def _schedules(
+    cron: list[str] | None, every: list[str] | None, at: list[str] | None, tz: str | None
+) -> list[Any]:
+    from orion_nb.schemas.schedules import Cron, Interval
+
+    zone = tz or "UTC"
+    return [
+        *(Cron(expression, timezone=zone) for expression in cron or ()),
+        *(Interval(interval, timezone=zone) for interval in every or ()),
+        *(_once(moment, zone) for moment in at or ()),
+    ]
+
+
+def _once(moment: str, zone: str) -> Any:
+    from orion_nb.schemas.schedules import Once, parse_schedule
+
+    try:
+        schedule = parse_schedule(moment, timezone=zone)
+    except ScheduleError:
+        schedule = None
+    if not isinstance(schedule, Once):
+        example = "try 2030-01-31T09:00 or 2030-01-31T09:00Z"
+        raise ScheduleError(f"at: {moment!r} is not a date and time ({example})", field="at")
+    return schedule

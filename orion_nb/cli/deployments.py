@@ -1,0 +1,143 @@
+"""`orion-nb deployments`: list, show, pause, resume, run now, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from orion_nb import clock
+from orion_nb.cli import output
+from orion_nb.cli.command import command, group
+from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, flag
+
+DeploymentJson = Mapping[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    told = "List deployments, look at one, pause it, run it now."
+    made = group(app, "deployments", told, panel="Deployments")
+    command(made, "ls", examples=("orion-nb deployments ls",))(ls)
+    command(made, "show", examples=("orion-nb deployments show daily --json",))(show)
+    command(made, "pause", examples=("orion-nb deployments pause daily",))(pause)
+    command(made, "resume", examples=("orion-nb deployments resume daily",))(resume)
+    now = ("orion-nb deployments run daily -p day=2026-01-31",)
+    command(made, "run", examples=now)(run)
+    command(made, "rm", examples=("orion-nb deployments rm daily",))(rm)
+
+
+def ls(as_json: Json = False) -> None:
+    """List all deployments with their schedules, their next time and how the last runs ended."""
+    from orion_nb.api.connect import connect
+
+    found = connect().list_deployments()
+    if as_json:
+        return output.print_json(found)
+    if not found["deployments"]:
+        return output.say("No deployments yet; `orion-nb deploy NOTEBOOK --name NAME` makes one.")
+    from orion_nb.cli.looks import cut, plain_table, relative
+
+    now = clock.now()
+    table = plain_table("name", "schedule", "next", "last runs", "notebook")
+    for each in found["deployments"]:
+        due = "paused" if each["paused"] else relative(next(iter(each["next_times"]), None), now)
+        words = output.plain(" · ".join(each["words"]) or "no schedule")
+        last = _last_runs(each)
+        path = cut(output.plain(each["path"]))
+        table.add_row(output.plain(each["name"]), words, due, last, path)
+    return output.console().print(table)
+
+
+def show(deployment: DeploymentRef, as_json: Json = False) -> None:
+    """Show a deployment: what it runs, its next times and last runs."""
+    from orion_nb.api.connect import connect
+
+    told = connect().read_deployment(deployment)
+    if as_json:
+        return output.print_json(told)
+    describe(told)
+    if told["last_runs"]:
+        from orion_nb.cli.looks import runs_table
+
+        output.console().print(runs_table(told["last_runs"]))
+    return None
+
+
+def pause(deployment: DeploymentRef, as_json: Json = False) -> None:
+    """Let its schedules create no runs until it is resumed."""
+    from orion_nb.api.connect import connect
+
+    told = connect().pause_deployment(deployment)
+    return output.print_json(told) if as_json else output.say(f"{told['name']} is paused.")
+
+
+def resume(deployment: DeploymentRef, as_json: Json = False) -> None:
+    """Let its schedules create runs again, from now on."""
+    from orion_nb.api.connect import connect
+
+    told = connect().resume_deployment(deployment)
+    return output.print_json(told) if as_json else describe(told)
+
+
+def run(
+    deployment: DeploymentRef,
+    param: Parameters = None,
+    params_file: ParametersFile = None,
+    wait: Annotated[bool, flag("--wait/--no-wait", help="Wait for the run to end.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run a deployment now; `orion-nb run DEPLOYMENT` does so and waits for it."""
+    from orion_nb.api.connect import connect
+    from orion_nb.cli.waiting import run_deployed
+
+    return run_deployed(connect(), deployment, param, params_file, wait=wait, as_json=as_json)
+
+
+def rm(deployment: DeploymentRef, as_json: Json = False) -> None:
+    """Remove a deployment; its runs stay."""
+    from orion_nb.api.connect import connect
+
+    told = connect().delete_deployment(deployment)
+    return output.print_json(told) if as_json else output.say(f"{told['deleted']} is removed.")
+
+
+def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
+    """A deployment is printed with its next five times; if it is paused, stderr says so."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from orion_nb.cli.looks import times_table
+
+    facts = {
+        "notebook": told["path"],
+        "schedule": " · ".join(told["words"]) or "none; it runs when asked to",
+        "parameters": ", ".join(f"{name}={value!r}" for name, value in told["parameters"].items()),
+        "kernel": told["kernel"],
+        "tags": ", ".join(told["tags"]),
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value:
+            table.add_row(Text(name, style="dim"), Text(output.plain(value)))
+    console = output.console()
+    console.print(Text(output.plain(told["name"]), style="bold"))
+    console.print(table)
+    if told["paused"]:
+        output.say(f"It is paused: `orion-nb deployments resume {told['name']}`")
+    elif told["next_times"]:
+        console.print(times_table(told["next_times"], zone=zone))
+
+
+def _last_runs(told: DeploymentJson) -> Any:
+    """The last runs as glyphs, newest last."""
+    from rich.text import Text
+
+    from orion_nb.cli.looks import STYLES
+    from orion_nb.schemas.states import look
+
+    line = Text()
+    for run in reversed(told["last_runs"]):
+        state = run["state"]
+        line.append(look(state["type"], state["name"]).glyph, style=STYLES[state["type"]])
+    return line

@@ -1,0 +1,146 @@
+"""`orion-nb run file.py:flow`: a flow of a Python file is imported and called in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from orion_nb.cli import output
+from orion_nb.cli.options import suggestion, values_of
+from orion_nb.errors import InvalidInput, NotFound
+
+
+class FlowNotFound(NotFound):
+    """Name the file and the flow in it: `orion-nb run file.py:flow`."""
+
+
+def run_flow(
+    target: str, param: list[str] | None, params_file: Path | None, *, as_json: bool
+) -> int:
+    """The flow is run and reported; gives the exit code."""
+    from orion_nb.api.connect import connect
+    from orion_nb.cli.follow import Follower
+    from orion_nb.cli.waiting import report
+
+    with printing_to_stderr(as_json):
+        flow = load_flow(target)
+        values = values_of(param, params_file, _texts(flow.fn))
+        orion = connect(label="run")
+        console = output.console(err=True)
+        # What the flow prints would tear a table; it scrolls by above one in a terminal only.
+        table = console.is_terminal and sys.stdout.isatty()
+        began: list[str] = []
+        follower = Follower(orion, console, lambda root: root.id in began, after=orion.last_event())
+        with _noting(began), follower.looking(table=table):
+            _check(flow, values)
+            ended = flow.run(**values)
+            ending = asyncio.run(ended) if inspect.iscoroutine(ended) else ended
+        if ending.error is not None:
+            _show(ending.error)
+    return report(orion, ending.run_id, None, as_json=as_json)
+
+
+def load_flow(target: str) -> Any:
+    """The flow that `file.py:name` names; the name may be left out where there is one flow.
+
+    Raises:
+        FlowNotFound: there is no such file or flow.
+    """
+    from orion_nb.engine.flows import Flow
+
+    file, _, name = target.partition(":")
+    module = _import(Path(file).expanduser().absolute())
+    flows = {key: value for key, value in vars(module).items() if isinstance(value, Flow)}
+    if not name and len(flows) == 1:
+        return next(iter(flows.values()))
+    if name in flows:
+        return flows[name]
+    have = f"there are: {', '.join(flows)}" if flows else "it has none; is @flow missing?"
+    if name:
+        raise FlowNotFound(
+            f"no flow {name!r} in {file}{suggestion(name, list(flows)) or f'; {have}'}"
+        )
+    raise FlowNotFound(f"{file}: name the flow, as in `{file}:NAME`; {have}")
+
+
+@contextmanager
+def printing_to_stderr(wanted: bool) -> Iterator[None]:
+    """Within the block, what is printed goes to stderr, by child processes too."""
+    if not wanted:
+        yield
+        return
+    sys.stdout.flush()
+    shown = sys.stdout
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        yield
+    finally:
+        sys.stdout = shown
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _import(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None or not file.is_file():
+        near = [each.name for each in file.parent.glob("*.py")] if file.parent.is_dir() else []
+        raise FlowNotFound(f"{file} is not there{suggestion(file.name, near)}")
+    module = importlib.util.module_from_spec(spec)
+    # As `python file.py` does: its neighbours can be imported, and it can be pickled by name.
+    sys.path.insert(0, str(file.parent))
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        _show(error)
+        raise InvalidInput(f"{file} can't be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _texts(fn: Any) -> frozenset[str]:
+    """The parameters that are text, whatever is given for them looks like."""
+    annotations = inspect.get_annotations(fn)
+    return frozenset(name for name, told in annotations.items() if told in (str, "str"))
+
+
+def _check(flow: Any, values: dict[str, Any]) -> None:
+    try:
+        inspect.signature(flow.fn).bind(**values)
+    except TypeError as error:
+        raise InvalidInput(f"parameters of {flow.name}: {error}") from error
+
+
+@contextmanager
+def _noting(began: list[str]) -> Iterator[None]:
+    """Within the block, the ids of flow runs that begin outside any other are noted."""
+    from orion_nb.engine.context import flow_observers
+
+    def note(orion: Any, run: Any) -> AbstractContextManager[None]:
+        began.append(run.id)
+        return nullcontext()
+
+    flow_observers.append(note)
+    try:
+        yield
+    finally:
+        flow_observers.remove(note)
+
+
+def _show(error: BaseException) -> None:
+    """The error's traceback on stderr, from the user's own code on."""
+    ours = str(Path(__file__).parents[1])
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith((ours, "<frozen"))]
+    lines = traceback.format_list(theirs) + traceback.format_exception_only(error)
+    output.say("".join(["Traceback:\n", *lines]).rstrip())

@@ -1,0 +1,154 @@
+"""Options that several commands share, and how parameters are read from them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orion_nb.errors import InvalidInput, OrionError
+
+
+def _deployment_names(incomplete: str) -> list[str]:
+    """The deployments there are, for the shell's completion."""
+    from orion_nb.api.connect import connect
+
+    try:
+        found = connect().list_deployments()["deployments"]
+    except OrionError:
+        return []
+    return [each["name"] for each in found if each["name"].startswith(incomplete)]
+
+
+def _run_ids(incomplete: str) -> list[tuple[str, str]]:
+    """The newest flow runs, for the shell's completion."""
+    from orion_nb.api.connect import connect
+    from orion_nb.schemas.runs import short
+
+    try:
+        found = connect().filter_runs(kind="flow")["runs"]
+    except OrionError:
+        return []
+    told = ((short(run["id"]), f"{run['name']}, {run['state']['name']}") for run in found)
+    return [each for each in told if each[0].startswith(incomplete)]
+
+
+def flag(*names: str, help: str) -> Any:
+    """An option that is there or not; help names no type for it."""
+    return typer.Option(*names, help=help, metavar="")
+
+
+Json = Annotated[bool, flag("--json", help="Print one JSON value on stdout.")]
+RunRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run: its id, the last digits of it, or the name of the newest.",
+        autocompletion=_run_ids,
+    ),
+]
+DeploymentRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEPLOYMENT", help="The name of a deployment.", autocompletion=_deployment_names
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--param",
+        metavar="NAME=VALUE",
+        help="A parameter: a JSON value, or else text. Can be given many times.",
+    ),
+]
+ParametersFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Parameters from a JSON or TOML file, or JSON from - (stdin); -p is laid over them.",
+    ),
+]
+Kernel = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The kernel, instead of the notebook's own.")
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="The longest an attempt may take: 90s, 10m, 1h30m."),
+]
+CellTimeout = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="The longest a cell may take.")
+]
+Tz = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="The IANA time zone, such as Europe/Prague.")
+]
+
+
+def read_parameters(pairs: list[str] | None, file: Path | None) -> dict[str, Any]:
+    """The parameters of a file with those of `-p` laid over them; these are texts.
+
+    Raises:
+        InvalidInput: the file can't be read.
+        ParameterError: a pair can't be read.
+    """
+    from orion_nb.schemas.parameters import parse_pairs
+
+    return {**({} if file is None else _file(file)), **parse_pairs(pairs or ())}
+
+
+def parameters_of(path: Path, pairs: list[str] | None, file: Path | None) -> dict[str, Any]:
+    """The parameters for a notebook, of the types it names as far as JSON has them.
+
+    Raises:
+        NotebookNotFound, InvalidNotebook, ParameterError, InvalidInput.
+    """
+    from orion_nb.api.deployments import read_notebook
+    from orion_nb.schemas import parameters
+
+    given = read_parameters(pairs, file)
+    checked = parameters.read_parameters(read_notebook(str(path))).validate(given)
+    return {name: value if _is_json(value) else given[name] for name, value in checked.items()}
+
+
+def values_of(pairs: list[str] | None, file: Path | None, texts: frozenset[str]) -> dict[str, Any]:
+    """The parameters for a function: `-p` gives JSON values, or else text; always for `texts`."""
+    given = read_parameters(pairs, file)
+    named = {pair.partition("=")[0].strip() for pair in pairs or ()} - texts
+    return {name: _value(value) if name in named else value for name, value in given.items()}
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """` (did you mean 'daily'?)`, or nothing when no known word is close."""
+    close = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _file(file: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        told = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"--params-file: {str(file)!r} can't be read: {error}") from error
+    if not isinstance(told, dict):
+        raise InvalidInput(f"--params-file: {str(file)!r} holds no object of names and values")
+    return told

@@ -1,0 +1,124 @@
+"""`orion-nb run`: a notebook, a flow of a Python file, or a deployment is run now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orion_nb.cli import output
+from orion_nb.cli.command import command, exit_code
+from orion_nb.cli.options import (
+    CellTimeout,
+    Json,
+    Kernel,
+    Parameters,
+    ParametersFile,
+    Timeout,
+    flag,
+    parameters_of,
+)
+from orion_nb.errors import InvalidInput
+
+EXAMPLES = (
+    "orion-nb run daily.ipynb -p day=2026-01-31 --out today.ipynb",
+    "orion-nb run etl.py:nightly -p limit=100",
+    "orion-nb run daily -p day=2026-01-31 --json",
+)
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "run", panel="Start here", examples=EXAMPLES)(run)
+
+
+def run(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET", help="notebook.ipynb, file.py:flow, or the name of a deployment."
+        ),
+    ],
+    param: Parameters = None,
+    params_file: ParametersFile = None,
+    kernel: Kernel = None,
+    timeout: Timeout = None,
+    cell_timeout: CellTimeout = None,
+    retries: Annotated[
+        int | None, typer.Option(help="How often a failed notebook is tried again.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put the executed notebook here.")
+    ] = None,
+    wait: Annotated[
+        bool, flag("--wait/--no-wait", help="Wait for the run of a deployment.")
+    ] = True,
+    as_json: Json = False,
+) -> int:
+    """Run a notebook, a flow or a deployment, and end with the run's exit code.
+
+    A notebook runs here, in a kernel of its own, and needs no server; the executed notebook is
+    kept, whatever happens. A flow is imported and called in this process. For a deployment a run
+    is scheduled for now, which a server or a worker executes.
+
+    As JSON: {"run_id", "state", "notebook", "tasks": [{"name", "state", "attempts"}]}.
+    """
+    given: dict[str, Any] = {"kernel": kernel, "timeout": timeout, "cell_timeout": cell_timeout}
+    given["retries"] = retries
+    if _is_notebook(target):
+        values = parameters_of(Path(target), param, params_file)
+        return _notebook(Path(target), values, given, out, as_json)
+    given["out"] = out
+    if target.partition(":")[0].endswith(".py"):
+        from orion_nb.cli.flows import run_flow
+
+        _takes_none_of(given, f"{target} is a flow: its options are those of @flow")
+        return run_flow(target, param, params_file, as_json=as_json)
+    from orion_nb.api.connect import connect
+    from orion_nb.cli.waiting import run_deployed
+
+    told = f"{target} is a deployment: change it with `orion-nb deploy --update`"
+    _takes_none_of({**given, "out": out if not wait else None}, told)
+    return run_deployed(connect(), target, param, params_file, wait=wait, as_json=as_json, out=out)
+
+
+def _is_notebook(target: str) -> bool:
+    return target.endswith(".ipynb")
+
+
+def _takes_none_of(given: dict[str, Any], why: str) -> None:
+    for name, value in given.items():
+        if value is not None:
+            option = name.replace("_", "-")
+            raise InvalidInput(f"--{option}: {why}", field=name)
+
+
+def _notebook(
+    path: Path,
+    values: dict[str, Any],
+    given: dict[str, Any],
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """The notebook is run in the foreground, and what happens is shown on stderr meanwhile."""
+    from orion_nb.api.connect import connect
+    from orion_nb.cli.follow import Follower
+    from orion_nb.cli.waiting import check_out, print_end
+    from orion_nb.deployments.runner import Interrupted, run_notebook
+
+    out = check_out(out)
+    orion = connect(label="run")
+    console = output.console(err=True)
+    key = f"notebook:{path.expanduser().absolute()}"
+    follower = Follower(orion, console, lambda root: root.key == key, after=orion.last_event())
+    options = {name: value for name, value in given.items() if value is not None}
+    with follower.looking(table=console.is_terminal):
+        try:
+            outcome = run_notebook(path, values, orion=orion, out=out, **options)
+        except Interrupted as interrupted:
+            outcome = interrupted.outcome
+    if as_json:
+        output.print_json(outcome.as_json())
+    else:
+        print_end(outcome.run, outcome.notebook)
+    return exit_code(outcome.state)

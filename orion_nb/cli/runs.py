@@ -1,0 +1,170 @@
+"""`orion-nb runs`: list, show, cancel, ask why, set a state by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orion_nb.cli import output
+from orion_nb.cli.command import OK, RUN_FAILED, command, group
+from orion_nb.cli.options import Json, RunRef, flag, suggestion
+from orion_nb.errors import InvalidInput
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import Run, short
+from orion_nb.schemas.states import CANCELLED, CANCELLING, NAMES, StateType
+
+StateWord = Annotated[
+    str, typer.Argument(metavar="STATE", help="A type or a name: completed, failed, Skipped ...")
+]
+
+
+def register(app: typer.Typer) -> None:
+    runs = group(app, "runs", "List runs, look at one, cancel it, ask why.", panel="Runs")
+    listing = ("orion-nb runs ls --state failed --state crashed", "orion-nb runs ls --all --json")
+    command(runs, "ls", examples=listing)(ls)
+    command(runs, "show", examples=("orion-nb runs show 4f2a9c01",))(show)
+    stop = ("orion-nb runs cancel 4f2a9c01 --why 'wrong day'",)
+    command(runs, "cancel", examples=stop)(cancel)
+    asked = ("orion-nb runs why 4f2a9c01", "orion-nb runs why daily")
+    command(runs, "why", examples=asked)(why)
+    by_hand = ("orion-nb runs set-state 4f2a9c01 completed --why 'data was loaded by hand'",)
+    command(runs, "set-state", examples=by_hand)(set_state)
+
+
+def ls(
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE",
+            help="Only runs in this state: failed, late, AwaitingRetry ... Can be repeated.",
+        ),
+    ] = None,
+    deployment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only runs of this deployment.")
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only runs with this in their name or ending their id."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many to list: 1 to 200.")] = 20,
+    cursor: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Go on where the last page ended.")
+    ] = None,
+    everything: Annotated[bool, flag("--all", help="List task runs too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List flow runs, newest first.
+
+    As JSON: {"runs": ..., "cursor": ...}; the cursor asks for the next page, null on the last.
+    """
+    from orion_nb.api.connect import connect
+
+    found = connect().filter_runs(
+        kind=None if everything else "flow", states=state, deployment=deployment, text=text,
+        limit=limit, cursor=cursor,
+    )  # fmt: skip
+    if as_json:
+        return output.print_json(found)
+    if not found["runs"]:
+        chosen = any((state, deployment, text, cursor))
+        return output.say("No run matches." if chosen else "No runs yet; try `orion-nb demo`.")
+    from orion_nb.cli.looks import runs_table
+
+    output.console().print(runs_table(found["runs"]))
+    return output.say(f"More: --cursor {found['cursor']}") if found["cursor"] else None
+
+
+def show(run: RunRef, as_json: Json = False) -> None:
+    """Show a run: its times, parameters and tasks, and each state it entered."""
+    from orion_nb.api.connect import connect
+
+    told = connect().why(run)
+    if as_json:
+        return output.print_json({**told["run"], "states": told["states"], "tasks": told["tasks"]})
+    from orion_nb.cli.stories import run_story
+
+    return output.console().print(run_story(told))
+
+
+def cancel(
+    run: RunRef,
+    why: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the run.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Ask a run to stop; one that executes nothing is Cancelled at once.
+
+    Exit code 1 if the run had finished before.
+    """
+    from orion_nb.api.connect import connect
+
+    orion = connect()
+    found = orion.find(run)
+    report = orion.cancel(found.id, why=why, by="cli")
+    _tell(found, report, as_json)
+    return OK if report.state.type in (CANCELLING, CANCELLED) else RUN_FAILED
+
+
+def why(run: RunRef, as_json: Json = False) -> None:
+    """Say what happened to a run, a sentence for each state; `explain` shows the rules too."""
+    from orion_nb.api.connect import connect
+
+    told = connect().why(run)
+    if as_json:
+        return output.print_json(told)
+    from orion_nb.cli.stories import summary
+
+    return output.console().print(summary(told))
+
+
+def set_state(
+    run: RunRef,
+    state: StateWord,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the run's report.")],
+    message: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The message of the new state.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set a run's state by hand: no rule is asked, and the report says who did it and why."""
+    from orion_nb.api.connect import connect
+
+    kind, name = state_named(state)
+    orion = connect()
+    found = orion.find(run)
+    report = orion.propose(
+        found.id, kind, name=name, message=message, force=True, why=why, by="cli"
+    )
+    _tell(found, report, as_json)
+
+
+def state_named(word: str) -> tuple[StateType, str]:
+    """The type and name that a word stands for, in capitals or not.
+
+    Raises:
+        InvalidInput: it is no state; the closest one is named.
+    """
+    known: dict[str, tuple[StateType, str]] = {}
+    for kind, names in NAMES.items():
+        known |= {name.lower(): (kind, name) for name in names}
+        known[kind.value.lower()] = (kind, names[0])
+    try:
+        return known[word.lower()]
+    except KeyError:
+        hint = suggestion(word.lower(), list(known)) or f"; there are {', '.join(sorted(known))}"
+        raise InvalidInput(f"state: {word!r} is no state{hint}", field="state") from None
+
+
+def _tell(run: Run, report: Report, as_json: bool) -> None:
+    """What came of a proposal, without the token that RUNNING hands out."""
+    if as_json:
+        return output.print_json({"run_id": run.id, **report.as_json(), "token": None})
+    from rich.text import Text
+
+    from orion_nb.cli.looks import state_text
+
+    line = Text(f"{output.plain(run.name)} {short(run.id)}  ")
+    line.append_text(state_text(report.state.as_json()))
+    if report.reason:
+        line.append(f"  {output.first_line(report.reason)}", style="dim")
+    return output.console().print(line)

@@ -1,0 +1,156 @@
+"""What happened to a run and why, told in a terminal: sentences, states, and each rule asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orion_nb import clock
+from orion_nb.cli import looks
+from orion_nb.cli.output import first_line, plain
+from orion_nb.schemas.runs import short
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+#: What a rule said, as a mark; by verdict.
+MARKS = {"pass": ("·", "dim"), "rewrite": ("↪", "bold yellow"), "wait": ("◷", "bold yellow")}
+OBJECTS = ("✋", "bold red")
+
+
+def headline(run: looks.RunJson) -> Text:
+    """The run in one line: name, id, state, attempt, how long it took."""
+    from rich.text import Text
+
+    now = clock.now()
+    line = Text(plain(run["name"]), style="bold")
+    line.append(f" {short(run['id'])}", style="dim")
+    line.append("  ").append_text(looks.state_text(run["state"], now=now))
+    tries, took = looks.attempts(run), looks.took(run, now)
+    if tries:
+        line.append(f"  attempt {tries}")
+    if took:
+        line.append(f"  took {took}", style="dim")
+    return line
+
+
+def summary(told: Mapping[str, Any]) -> Group:
+    """The headline and the sentences of `Orion.why`."""
+    from rich.console import Group
+
+    return Group(headline(told["run"]), *(indented(line) for line in told["summary"]))
+
+
+def indented(line: str) -> Any:
+    """A line of text, wrapped where it is too long and indented throughout."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    return Padding(Text(plain(line)), (0, 0, 0, 2), expand=False)
+
+
+def run_story(told: Mapping[str, Any]) -> Group:
+    """A run with its facts, its states and its tasks."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [headline(told["run"]), _facts(told["run"]), Text("")]
+    parts += states_told(told["states"], rules=False)
+    if told["tasks"]:
+        parts += [Text(""), Text("In it", style="bold"), looks.runs_table(told["tasks"])]
+    return Group(*parts)
+
+
+def full_story(told: Mapping[str, Any]) -> Group:
+    """The sentences, then each state with what every rule said."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [summary(told), Text(""), *states_told(told["states"], rules=True)]
+    if told["blocked"]:
+        parts += [Text(""), Text("Blocked", style="bold"), report_table(told["blocked"])]
+    return Group(*parts)
+
+
+def states_told(states: list[dict[str, Any]], *, rules: bool) -> Iterator[Any]:
+    """Each state a run entered, with its time and reason, and the lines of its report."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    widest = max(len(state["name"]) for state in states) + 2
+    for state in states:
+        line = Text(looks.clock_time(state["timestamp"]), style="dim")
+        shown = looks.state_text(state, now=state["timestamp"])
+        shown.pad_right(max(0, widest - len(shown)))
+        said = first_line(state["reason"] or state["message"])
+        by = f" (by {plain(state['by'])})" if state["by"] and state["by"] not in said else ""
+        yield Text("  ").join([line, shown, Text(said + by)])
+        if rules and state["report"] is not None:
+            yield Padding(report_table(state["report"]), (0, 0, 0, 12), expand=False)
+
+
+def report_table(report: Mapping[str, Any]) -> Table:
+    """The lines of a report: each rule that was asked, and what it said."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in _rule_rows(report):
+        table.add_row(*row)
+    return table
+
+
+def verdict(run: looks.RunJson, report: Mapping[str, Any]) -> Group:
+    """What would come of a proposal, and which rules say so."""
+    from rich.console import Group
+    from rich.text import Text
+
+    entered = report["status"] == "ACCEPT" or (
+        report["status"] == "REJECT" and report["rules"][-1]["verdict"] != "reject"
+    )
+    line = Text(f"Proposing {plain(report['proposed'])} now: {report['status']}, ")
+    line.append("it would become " if entered else "it would stay ")
+    line.append_text(looks.state_text(report["state"]))
+    if report["reason"]:
+        line.append(f": {first_line(report['reason'])}")
+    return Group(headline(run), line, Text(""), report_table(report))
+
+
+def _rule_rows(report: Mapping[str, Any]) -> Iterator[tuple[Text, Text]]:
+    from rich.text import Text
+
+    for line in report["rules"]:
+        mark, style = MARKS.get(line["verdict"], OBJECTS)
+        said = line["reason"] or line["says"]
+        yield Text(f"{mark} {line['rule']}", style=style), Text(first_line(said), style=style)
+
+
+def _facts(run: looks.RunJson) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    now = clock.now()
+    table = Table.grid(padding=(0, 2))
+    shown = {
+        "id": run["id"],
+        "kind": run["kind"],
+        "in": run["parent"],
+        "deployment": run["name"] if run["deployment"] else None,
+        "created": _moment(run["created"], now),
+        "scheduled": _moment(run["scheduled_time"], now),
+        "started": _moment(run["start_time"], now),
+        "ended": _moment(run["end_time"], now),
+        "parameters": json.dumps(run["parameters"]) if run["parameters"] else None,
+        "tags": ", ".join(run["tags"]),
+        "message": first_line(run["state"]["message"]),
+    }
+    for name, value in shown.items():
+        if value:
+            table.add_row(Text(name, style="dim"), Text(plain(value)))
+    return table
+
+
+def _moment(micros: int | None, now: int) -> str | None:
+    return None if micros is None else f"{looks.local(micros)}, {looks.relative(micros, now)}"
