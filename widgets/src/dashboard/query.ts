@@ -22,14 +22,15 @@ const TYPING_MS = 90;
 export class Refresher {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private busy = false;
-  private wanted = false;
+  /** the wait asked for while busy, ms */
+  private wanted: number | undefined;
   private next = -Infinity;
 
   constructor(private load: () => Promise<unknown>) {}
 
   trigger(wait = SETTLE_MS): void {
     if (this.busy) {
-      this.wanted = true;
+      this.wanted = Math.min(wait, this.wanted ?? wait);
       return;
     }
     if (this.timer !== undefined) return;
@@ -50,10 +51,8 @@ export class Refresher {
     const ended = performance.now();
     this.busy = false;
     this.next = ended + Math.max(APART_MS, REST * (ended - began));
-    if (this.wanted) {
-      this.wanted = false;
-      this.trigger();
-    }
+    if (this.wanted !== undefined) this.trigger(this.wanted);
+    this.wanted = undefined;
   }
 }
 
