@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -118,6 +119,7 @@ def test_the_wheel_carries_the_built_front_end(wheel: Path) -> None:
 def test_installing_alone_enables_the_server_extension(python: Path, tmp_path: Path) -> None:
     environ = {**os.environ, "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
     said = run(python, "-m", "jupyter_server", "extension", "list", cwd=tmp_path, env=environ)
+    said = re.sub(r"\x1b\[\d+m", "", said)  # colours
     assert "orion_nb_server enabled" in said
     assert "orion_nb_server 0.1.0 OK" in said
 
