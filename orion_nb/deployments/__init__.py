@@ -1,0 +1,1 @@
+"""Notebooks that run without their author: executed in processes of their own, on schedule."""

@@ -1,0 +1,150 @@
+"""A notebook is run here and now, in a runner's process of its own, and waited for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from orion_nb.api.connect import connect
+from orion_nb.api.deployments import check_parameters
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.ended import settle_exit
+from orion_nb.deployments.files import Spec, notebook_of
+from orion_nb.deployments.launch import launch
+from orion_nb.errors import InvalidInput
+from orion_nb.schemas.durations import seconds
+from orion_nb.schemas.runs import Run, RunPolicy
+from orion_nb.schemas.states import State
+from orion_nb.store.runs import RunFilter
+
+MANY = 100_000
+
+Duration = float | str | timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a notebook that was run.
+
+    `notebook` is the executed notebook, None if there was none to execute. `tasks` are the task
+    runs in it, oldest first.
+    """
+
+    run: Run
+    state: State
+    notebook: Path | None
+    tasks: tuple[Run, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run.id,
+            "state": _brief(self.state),
+            "notebook": str(self.notebook) if self.notebook else None,
+            "tasks": [
+                {"name": task.name, "state": _brief(task.state), "attempts": task.run_count}
+                for task in self.tasks
+            ],
+        }
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while a notebook ran: the run was cancelled, and no process of it is left."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(str(outcome.state))
+        self.outcome = outcome
+
+
+def run_notebook(
+    path: str | Path,
+    parameters: dict[str, Any] | None = None,
+    *,
+    kernel: str | None = None,
+    timeout: Duration | None = None,
+    cell_timeout: Duration | None = None,
+    retries: int = 0,
+    retry_delay: Duration = 0.0,
+    cwd: str | Path | None = None,
+    grace: Duration = 10.0,
+    orion: Orion | None = None,
+    out: str | Path | None = None,
+) -> Outcome:
+    """The notebook has been executed as a flow run when this returns; its file is not touched.
+
+    Args:
+        path: the notebook.
+        parameters: values for the names that its parameters cell declares.
+        kernel: the name of a kernel; default: the notebook's.
+        timeout: of the run, in seconds or as text like `"10m"`.
+        cell_timeout: of each cell.
+        retries: how often a failed run is tried again, each time in a new kernel.
+        retry_delay: between two attempts.
+        cwd: where it works; default: the folder of the notebook.
+        grace: how long a cell that was interrupted may go on, before its kernel is killed.
+        orion: the API to use; default: `connect()`.
+        out: a path that the executed notebook is copied to as well.
+
+    Raises:
+        NotebookNotFound, InvalidNotebook, ParameterError, InvalidInput: nothing was run.
+        Interrupted: a KeyboardInterrupt; the run was cancelled first.
+    """
+    file = Path(path).expanduser().absolute()
+    check_parameters(str(file), parameters or {})
+    orion = orion or connect()
+    spec = Spec(
+        str(file),
+        kernel,
+        str(Path(cwd).expanduser().absolute()) if cwd else None,
+        None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
+        seconds(grace, field="grace"),
+    )
+    if not 0 <= retries <= 100:
+        raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
+    policy = RunPolicy(
+        retries,
+        (seconds(retry_delay, field="retry_delay"),),
+        None if timeout is None else seconds(timeout, field="timeout"),
+    )
+    made = orion.new_run(
+        "flow", file.stem, policy=policy, parameters=parameters, key=f"notebook:{file}"
+    )
+    run = orion.begin(made)[0]
+    outcome = _wait(orion, run, launch(orion, run.id, spec))
+    if out is not None and outcome.notebook is not None:
+        shutil.copyfile(outcome.notebook, Path(out).expanduser())
+    return outcome
+
+
+def _wait(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> Outcome:
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        _stop(orion, run, process)
+        raise Interrupted(_outcome(orion, run, process)) from None
+    return _outcome(orion, run, process)
+
+
+def _stop(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> None:
+    """The run is cancelled and its runner gone; a second Ctrl-C doesn't wait for the grace."""
+    orion.cancel(run.id, why="cancelled by Ctrl-C")
+    with suppress(KeyboardInterrupt):
+        process.wait()
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def _outcome(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> Outcome:
+    settle_exit(orion, run.id, process)
+    after = orion.find(run.id)
+    below = orion.list_runs(RunFilter(kind="task", root=run.id), MANY)
+    return Outcome(after, after.state, notebook_of(orion.settings, run.id), tuple(below[::-1]))
+
+
+def _brief(state: State) -> dict[str, Any]:
+    return {"type": state.type.value, "name": state.name, "message": state.message}

@@ -1,0 +1,181 @@
+"""One attempt at a run: its notebook is executed, watched over, marked and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orion_nb import clock
+from orion_nb.api.orion import Orion
+from orion_nb.deployments import marks
+from orion_nb.deployments.endings import Ending
+from orion_nb.deployments.files import NOTEBOOK, Spec, run_folder
+from orion_nb.deployments.kernel import Kernel, kernel_environ
+from orion_nb.deployments.source import Source, read_source, with_parameters
+from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE
+from orion_nb.engine.context import RUN_ID_VARIABLE
+from orion_nb.errors import InvalidInput, OrionError, RunNotFound
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import (
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    PAUSED,
+    RUNNING,
+    Cancelled,
+    Crashed,
+    Failed,
+    State,
+)
+from orion_nb.store.runs import RunFilter
+
+if TYPE_CHECKING:
+    from orion_nb.deployments.kept import KeptNotebook
+    from orion_nb.deployments.notebook import Execution
+
+#: How often the run is looked at, whether it was asked to stop (seconds).
+LOOK = 0.25
+UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
+MANY = 100_000
+
+log = logging.getLogger(__name__)
+
+
+class Attempt:
+    """One execution of a run that is RUNNING and ours; use it on the main thread."""
+
+    def __init__(self, orion: Orion, run: Run, spec: Spec) -> None:
+        self.orion = orion
+        self.run = run
+        self.spec = spec
+        self.folder = run_folder(orion.settings, run.id)
+        self.ours = True
+
+    async def play(self) -> Ending:
+        """The notebook is executed and kept, whatever happens, and no process of it is left.
+
+        Afterwards `ours` is false if somebody else took the run over: nothing is to be proposed.
+        """
+        self._set_aside()
+        source = None
+        try:
+            source = read_source(self.spec.path)
+            source = with_parameters(source, self.run.parameters or {})
+            kernel = await self._start_kernel(source)
+        except OrionError as error:
+            return self._refused(source, Failed(str(error)))
+        except OSError as error:
+            return self._refused(source, Crashed(f"the kernel can't be started: {error}"))
+        try:
+            kept = self._kept(source)  # the kernel starts up while its imports are done
+            try:
+                ending = await self._execute(kernel, kept)
+            except Exception as error:
+                log.exception("run %s", self.run.id)
+                told = f"the runner failed: {type(error).__name__}: {error}"
+                ending = Ending(Crashed(told))
+        finally:
+            await kernel.end()
+        self._end_children(ending.state)
+        return self._finish(kept, ending)
+
+    async def _start_kernel(self, source: Source) -> Kernel:
+        cwd = Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
+        if not cwd.is_dir():
+            raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
+        settings = self.orion.settings
+        mark = f"{self.run.id}.{self.run.attempt}.{os.urandom(8).hex()}"
+        told = {
+            RUN_ID_VARIABLE: self.run.id,
+            ATTEMPT_VARIABLE: mark,
+            "ORION_NB_HEADLESS": "1",
+            "ORION_NB_HOME": str(settings.home),
+            "ORION_NB_DATABASE_URL": settings.database_url,
+            "JPY_SESSION_NAME": source.path,
+        }
+        name = self.spec.kernel or source.kernel
+        return await Kernel.start(name, cwd, kernel_environ(os.environ, **told), mark)
+
+    async def _execute(self, kernel: Kernel, kept: KeptNotebook) -> Ending:
+        from orion_nb.deployments.notebook import Execution, Limits
+
+        limits = Limits(self.run.policy.timeout, self.spec.cell_timeout, self.spec.grace)
+        execution = Execution(kept, kernel, limits)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            told = Crashed(f"the runner was told to end ({number.name})")
+            with suppress(NotImplementedError):  # Windows
+                loop.add_signal_handler(number, execution.stop, told, "RunnerStopped")
+        watching = asyncio.ensure_future(self._watch(execution))
+        try:
+            return await execution.play()
+        finally:
+            watching.cancel()
+
+    async def _watch(self, execution: Execution) -> None:
+        """The execution is stopped when somebody cancels the run, or takes it over."""
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                now = self.orion.find(self.run.id)
+            except RunNotFound:
+                return self._give_up(execution, "the run was deleted")
+            except Exception:
+                log.warning("the run's state can't be read", exc_info=True)
+                continue
+            if now.attempt != self.run.attempt:
+                return self._give_up(execution, f"attempt {now.attempt} took over")
+            if now.state.type is CANCELLING:
+                return execution.stop(Cancelled(now.state.message), "Cancelled")
+            if now.state.type not in (RUNNING, PAUSED):
+                return self._give_up(execution, f"the run was set to {now.state} meanwhile")
+
+    def _give_up(self, execution: Execution, why: str) -> None:
+        log.warning("run %s: %s; stopping", self.run.id, why)
+        self.ours = False
+        execution.stop(Cancelled(why), "Cancelled")
+
+    def _kept(self, source: Source) -> KeptNotebook:
+        from orion_nb.deployments.kept import KeptNotebook
+
+        return KeptNotebook.of(source.notebook, self.folder / NOTEBOOK, self.run, source.version)
+
+    def _refused(self, source: Source | None, state: State) -> Ending:
+        """Nothing could be executed: the notebook is kept all the same, with the reason on top."""
+        ending = Ending(state, retriable=False)
+        return ending if source is None else self._finish(self._kept(source), ending)
+
+    def _finish(self, kept: KeptNotebook, ending: Ending) -> Ending:
+        """The notebook is marked and saved; if it can't be saved, the state says so."""
+        try:
+            marks.finish(kept.nb, self.run, ending, clock.now())
+            kept.save()
+        except OSError as error:
+            log.exception("run %s", self.run.id)
+            told = f"{ending.state.message or ''} (the notebook can't be kept: {error})".lstrip()
+            return replace(ending, state=replace(ending.state, message=told))
+        return ending
+
+    def _end_children(self, state: State) -> None:
+        """What the kernel left unfinished ends with it: Cancelled if the run was, else Crashed."""
+        bad = state.type is not COMPLETED and state.message
+        why = f"its kernel is gone: {state.message}" if bad else "its kernel ended before it did"
+        proposed = Cancelled(why) if state.type is CANCELLED else Crashed(why)
+        left = self.orion.list_runs(RunFilter(root=self.run.id, states=UNFINISHED), MANY)
+        for child in left:
+            if child.id != self.run.id and child.deployment is None:
+                with suppress(OrionError):
+                    self.orion.judge(child.id, proposed, expected_seq=child.state.seq)
+        self.orion.reap("its kernel died")
+
+    def _set_aside(self) -> None:
+        """The notebook of an earlier attempt keeps its place beside the one of this."""
+        path = self.folder / NOTEBOOK
+        if path.exists():
+            path.replace(path.with_name(f"notebook.attempt-{self.run.attempt - 1}.ipynb"))

@@ -1,0 +1,63 @@
+"""What is left to do when a runner's process has ended: its run must not seem to go on."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from contextlib import suppress
+
+from orion_nb import clock
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.endings import fate
+from orion_nb.deployments.files import LOG, notebook_of
+from orion_nb.deployments.marks import finish_lost
+from orion_nb.deployments.sweeping import sweep
+from orion_nb.errors import Conflict
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import CANCELLING, SCHEDULED, Cancelled, Crashed
+from orion_nb.store import sessions
+
+log = logging.getLogger(__name__)
+
+
+def settle_exit(orion: Orion, run_id: str, process: subprocess.Popen[bytes]) -> None:
+    """A run whose runner ended without saying how it went is proposed as Crashed."""
+    run = orion.find(run_id)
+    if run.state.is_terminal or run.state.type is SCHEDULED or _has_another_owner(orion, run):
+        return
+    why = f"its runner {fate(process.poll())} before it was done; see {LOG} in the run's folder"
+    proposed = Cancelled(why) if run.state.type is CANCELLING else Crashed(why)
+    with suppress(Conflict):
+        after, _ = orion.judge(run_id, proposed, expected_seq=run.state.seq)
+        clear_up(orion, after)
+    reap(orion)
+
+
+def reap(orion: Orion) -> list[Run]:
+    """Runs whose process is gone are ended, and what their kernels left running is killed."""
+    reaped = orion.reap()
+    for run in reaped:
+        clear_up(orion, run)
+    return reaped
+
+
+def clear_up(orion: Orion, run: Run) -> None:
+    """No process of a finished run's last attempt is left, and its notebook says how it ended."""
+    if run.kind != "flow" or not run.state.is_terminal or not run.attempt:
+        return
+    sweep(f"{run.id}.{run.attempt}.")
+    kept = notebook_of(orion.settings, run.id)
+    if kept is not None:
+        try:
+            finish_lost(kept, run, clock.now())
+        except (OSError, ValueError, KeyError, TypeError):
+            log.warning("%s can't be marked", kept, exc_info=True)
+
+
+def _has_another_owner(orion: Orion, run: Run) -> bool:
+    """Another runner, alive, is at work on the run; or another worker has handed it on."""
+    if run.session is None or run.session == orion.session:
+        return False
+    with orion.database.read() as connection:
+        owner = sessions.read(connection, bytes.fromhex(run.session))
+    return owner is not None and owner.is_alive

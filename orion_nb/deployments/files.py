@@ -1,0 +1,89 @@
+"""The folder of a run: what lies in it, and how it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from orion_nb.errors import OrionError
+from orion_nb.settings import Settings
+
+NOTEBOOK = "notebook.ipynb"
+SPEC = "spec.json"
+LOG = "runner.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a runner is told about a run besides the run itself. Durations are seconds.
+
+    `grace` passes between the interrupt of a stopped run and its kill.
+    """
+
+    path: str
+    kernel: str | None = None
+    cwd: str | None = None
+    cell_timeout: float | None = None
+    grace: float = 10.0
+
+    def write(self, folder: Path) -> None:
+        write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Spec:
+        """The spec of the run with this folder.
+
+        Raises:
+            OrionError: there is none that can be read.
+        """
+        try:
+            return cls(**json.loads((folder / SPEC).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise OrionError(f"{folder / SPEC} can't be read: {error}") from error
+
+
+def run_folder(settings: Settings, run_id: str) -> Path:
+    """The folder of a run, made if need be; only its owner may look into it."""
+    folder = settings.notebooks / run_id
+    settings.notebooks.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def notebook_of(settings: Settings, run_id: str) -> Path | None:
+    """The executed notebook of a run, if there is one."""
+    path = settings.notebooks / run_id / NOTEBOOK
+    return path if path.is_file() else None
+
+
+def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
+    """The file has this text, or what it had before; only its owner may read it.
+
+    If `durable`, it has it after a loss of power too.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(text.encode("utf-8", "replace"))
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # not every system opens folders
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,71 @@
+"""The executed notebook of one attempt, saved while it comes into being: whole or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode, v4
+
+from orion_nb.deployments import marks
+from orion_nb.deployments.files import write_whole
+from orion_nb.schemas.runs import Run
+
+#: Seconds between two savings while a cell runs; and between the ends of two cells.
+WITHIN_CELL = 2.0
+BETWEEN_CELLS = 0.25
+#: Saving may take this part of the time, no more: a large notebook is saved less often.
+SHARE = 0.05
+
+
+class KeptNotebook:
+    """A notebook and its file; `settle` is called before each saving."""
+
+    def __init__(self, nb: NotebookNode, path: Path) -> None:
+        self.nb = nb
+        self.path = path
+        self.settle: Callable[[], None] = lambda: None
+        self._changed = self._between_cells = False
+        self._saved = time.monotonic()
+        self._cost = 0.0
+
+    @classmethod
+    def of(
+        cls, source: dict[str, Any], path: Path, run: Run, version: dict[str, str]
+    ) -> KeptNotebook:
+        """The notebook to execute, made from the JSON of its source."""
+        nb = v4.to_notebook(source)  # type: ignore[no-untyped-call]
+        marks.prepare(nb, run, version)
+        return cls(nb, path)
+
+    def touch(self, *, between_cells: bool = False) -> None:
+        """Something changed, which is saved in a while; the begin or end of a cell soon."""
+        self._changed = True
+        self._between_cells |= between_cells
+
+    def save_if_due(self) -> None:
+        """What changed is saved, unless it was saved a moment ago.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        pause = BETWEEN_CELLS if self._between_cells else WITHIN_CELL
+        passed = time.monotonic() - self._saved
+        if self._changed and passed >= max(pause, self._cost / SHARE):
+            self.save(durable=False)
+
+    def save(self, *, durable: bool = True) -> None:
+        """The file is as the notebook is now; if `durable`, also after a loss of power.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        began = time.monotonic()
+        self.settle()
+        text = v4.writes(self.nb)  # type: ignore[no-untyped-call]
+        write_whole(self.path, text + "\n", durable=durable)
+        self._changed = self._between_cells = False
+        self._saved = time.monotonic()
+        self._cost = self._saved - began

@@ -1,0 +1,221 @@
+"""A kernel of one attempt: how it is started, interrupted, and ended with all that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
+
+from orion_nb.deployments.endings import fate
+from orion_nb.deployments.sweeping import sweep
+from orion_nb.errors import KernelNotFound
+
+GUARD = Path(__file__).with_name("guard.py")
+#: Seconds that a kernel gets to end by itself after its last cell: exit handlers run.
+FAREWELL = 5.0
+#: What ends an ipykernel. A shutdown request does too, but now and then its control thread then
+#: waits ten seconds for a thread that is gone already (seen with 7.4 on a busy machine).
+EXIT = "__import__('IPython').get_ipython().ask_exit()"
+READY = 60.0
+LOOK = 0.01
+
+#: Whoever holds one of these may run code in the server: no notebook gets to see them.
+SECRETS = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "ORION_NB_API_TOKEN")
+
+
+class CellClient(AsyncKernelClient):
+    """A client that tells the kernel which cell it executes, as JupyterLab does."""
+
+    cell_id: str | None = None
+
+    def execute(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: dict[str, Any] | None = None,
+        allow_stdin: bool | None = None,
+        stop_on_error: bool = True,
+    ) -> str:
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": user_expressions or {},
+            "allow_stdin": self.allow_stdin if allow_stdin is None else allow_stdin,
+            "stop_on_error": stop_on_error,
+        }
+        metadata = {"cellId": self.cell_id} if self.cell_id else {}
+        message = self.session.msg("execute_request", content, metadata=metadata)
+        self.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+
+class GuardedKernelManager(AsyncKernelManager):
+    """Starts kernels that die with this process. Start them from the main thread.
+
+    The death that Linux watches for is that of the thread that started the kernel.
+    """
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        command = super().format_kernel_cmd(extra_arguments)
+        if sys.platform != "linux":
+            return command
+        return [sys.executable, "-I", "-S", str(GUARD), *command]
+
+
+def find_kernel(name: str) -> KernelSpec:
+    """The kernel of this name.
+
+    Raises:
+        KernelNotFound: the message lists those there are.
+    """
+    known = KernelSpecManager()
+    try:
+        return known.get_kernel_spec(name)
+    except NoSuchKernel:
+        have = ", ".join(sorted(known.find_kernel_specs())) or "none"
+        raise KernelNotFound(f"kernel {name!r} not found; have: {have}") from None
+
+
+class Kernel:
+    """A running kernel that leads a process group of its own."""
+
+    def __init__(
+        self,
+        manager: GuardedKernelManager,
+        process: subprocess.Popen[bytes],
+        folder: str,
+        mark: str,
+    ) -> None:
+        self.manager = manager
+        self.client: CellClient | None = None
+        self._process = process
+        self._folder = folder
+        self._mark = mark
+
+    @classmethod
+    async def start(cls, name: str, cwd: Path, environ: Mapping[str, str], mark: str) -> Kernel:
+        """The kernel's process is started; it is not ready yet.
+
+        Raises:
+            KernelNotFound: no kernel has this name.
+            OSError: it can't be started.
+        """
+        spec = find_kernel(name)
+        # Sockets in a folder that only we may enter: ports of TCP can be taken by another kernel
+        # between being chosen and being opened, and other users of the machine can read from them.
+        folder = tempfile.mkdtemp(prefix="orion-kernel-")
+        options: dict[str, Any] = {"connection_file": str(Path(folder, "kernel.json"))}
+        if _is_ipykernel(spec) and hasattr(os, "killpg"):
+            options["transport"] = "ipc"
+        manager = GuardedKernelManager(kernel_name=name, client_factory=CellClient, **options)
+        try:
+            await manager.start_kernel(
+                cwd=str(cwd), env=dict(environ), extra_arguments=_arguments(spec)
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        process = manager.provisioner.process  # type: ignore[union-attr]
+        return cls(manager, process, folder, mark)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def interrupt(self) -> None:
+        """The cell being executed gets a KeyboardInterrupt."""
+        if self._process.poll() is None:
+            await self.manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """The kernel and every process it started are killed, now."""
+        with suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.SIGKILL)
+            elif self._process.poll() is None:
+                self._process.kill()
+        sweep(self._mark)
+
+    async def end(self) -> None:
+        """The kernel and every process it started are gone when this returns.
+
+        A kernel that still lives is asked first, so that its exit handlers run.
+        """
+        try:
+            if self._process.poll() is None:
+                await self._say_goodbye()
+        finally:
+            self.kill()
+            await self._has_ended(FAREWELL)
+            if self.client is not None:
+                self.client.stop_channels()
+            await self.manager.cleanup_resources()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def fate(self) -> str:
+        """How the kernel's process ended, in words: `killed by signal 9`, `exited with code 3`."""
+        return fate(self._process.poll())
+
+    async def connect(self) -> CellClient:
+        """A client for this kernel, once it answers.
+
+        Raises:
+            RuntimeError: it died, or did not answer within a minute.
+        """
+        client = self.manager.client()
+        assert isinstance(client, CellClient)
+        self.client = client
+        client.start_channels()
+        await client.wait_for_ready(timeout=READY)
+        client.allow_stdin = False
+        return client
+
+    async def _say_goodbye(self) -> None:
+        """The kernel is asked to end, and may take its time about it."""
+        spec = self.manager.kernel_spec
+        if self.client is not None and spec is not None and _is_ipykernel(spec):
+            for _ in range(4):  # one that comes too soon after an error is not executed
+                self.client.execute(EXIT, silent=True)
+                if await self._has_ended(0.5):
+                    return
+        await self.manager.request_shutdown()
+        await self._has_ended(FAREWELL)
+
+    async def _has_ended(self, patience: float) -> bool:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while self._process.poll() is None and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)  # a process sets no event
+        return self._process.returncode is not None
+
+
+def kernel_environ(environ: Mapping[str, str], **changes: str) -> dict[str, str]:
+    """The environment for a kernel: without Jupyter's tokens, and with `changes`."""
+    kept = {name: value for name, value in environ.items() if name not in SECRETS}
+    return {**kept, **changes}
+
+
+def _is_ipykernel(spec: KernelSpec) -> bool:
+    return any("ipykernel" in part for part in spec.argv)
+
+
+def _arguments(spec: KernelSpec) -> list[str]:
+    if not _is_ipykernel(spec):
+        return []
+    # `%%task` works without %load_ext; where orion_nb is not installed, ipykernel only warns.
+    # No history file: kernels that run side by side would wait for one another.
+    return ["--IPKernelApp.extra_extensions=orion_nb", "--HistoryManager.hist_file=:memory:"]

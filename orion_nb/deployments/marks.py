@@ -1,0 +1,131 @@
+"""What happened to a run, marked in its executed notebook: a banner, an anchor, an error output.
+
+Notebooks are plain JSON objects here, so that a server can mark one without importing nbformat.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from orion_nb.clock import iso
+from orion_nb.deployments.endings import Ending
+from orion_nb.deployments.files import write_whole
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import COMPLETED, RUNNING, State, StateType, look
+
+BANNER = "orion-failure"
+ANCHOR = "orion-anchor"
+METADATA = "orion_nb"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LONGEST = 2_000
+
+Json = dict[str, Any]
+
+
+def prepare(nb: Json, run: Run, source: Json) -> None:
+    """The notebook is as it was before any run, and says which run of which file this is."""
+    nb["cells"] = [cell for cell in nb["cells"] if not {BANNER, ANCHOR} & tags(cell)]
+    nb["metadata"].pop("widgets", None)
+    for place, cell in enumerate(nb["cells"], 1):
+        if nb["nbformat_minor"] < 5:
+            cell.setdefault("id", f"cell-{place}")
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+            cell["metadata"].pop("execution", None)
+    nb["nbformat_minor"] = max(5, nb["nbformat_minor"])
+    nb["metadata"][METADATA] = {"run": run.id, "attempt": run.attempt, "source": source}
+    _label(nb, RUNNING, "Running")
+
+
+def finish(nb: Json, run: Run, ending: Ending, at: int) -> None:
+    """The notebook says how the run ended; `at` is when (microseconds, UTC)."""
+    for cell in nb["cells"]:
+        for output in cell.get("outputs", ()):
+            _without_widgets(output)
+    _label(nb, ending.state.type, ending.state.name)
+    if ending.state.type is COMPLETED:
+        return
+    if ending.index is not None:
+        cell = nb["cells"][ending.index]
+        if ending.ename and "outputs" in cell:
+            add_error(cell, ending.ename, ending.state.message or ending.state.name)
+        here = f'<a id="{BANNER}"></a>{_headline(ending.state)} in the next cell.'
+        nb["cells"].insert(ending.index, _markdown(nb, ANCHOR, here))
+    nb["cells"].insert(0, _markdown(nb, BANNER, _banner(run, ending, at)))
+
+
+def finish_lost(path: Path, run: Run, at: int) -> None:
+    """The notebook of a run whose runner was lost says so; one that says how it ended is left."""
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    told = nb["metadata"].get(METADATA, {})
+    if told.get("state", {}).get("type") != RUNNING or told.get("attempt") != run.attempt:
+        return
+    # nbclient notes when a cell begins and when its reply comes.
+    begun = [at for at, cell in enumerate(nb["cells"]) if "execution" in cell["metadata"]]
+    left = [at for at in begun if "shell.execute_reply" not in _timing(nb["cells"][at])]
+    index = left[-1] if left else None
+    number = begun.index(index) + 1 if index is not None else None
+    finish(nb, run, Ending(run.state, index, number, "RunnerLost"), at)
+    write_whole(path, json.dumps(nb, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def add_error(cell: Json, ename: str, evalue: str) -> None:
+    """The cell shows why it ended; the traceback of an interrupt says where it was."""
+    where: list[str] = []
+    for output in list(cell["outputs"]):
+        if output["output_type"] == "error" and output["ename"] == "KeyboardInterrupt":
+            where = output["traceback"]
+            cell["outputs"].remove(output)
+    traceback = [*where, f"{ename}: {evalue}"]
+    error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": traceback}
+    cell["outputs"].append(type(cell)(error))
+
+
+def tags(cell: Json) -> set[str]:
+    """The tags of a cell."""
+    found = cell["metadata"].get("tags", ())
+    return {each for each in found if isinstance(each, str)} if isinstance(found, list) else set()
+
+
+def _label(nb: Json, kind: StateType, name: str) -> None:
+    nb["metadata"][METADATA]["state"] = {"type": kind.value, "name": name}
+
+
+def _timing(cell: Json) -> Json:
+    found: Json = cell["metadata"].get("execution", {})
+    return found
+
+
+def _without_widgets(output: Json) -> None:
+    """A view of a widget, whose state is not kept, gives way to the text or picture beside it."""
+    data = output.get("data", {})
+    if len(data) > 1:
+        data.pop(WIDGET_VIEW, None)
+
+
+def _banner(run: Run, ending: Ending, at: int) -> str:
+    state = ending.state
+    where = f" in [cell {ending.number}](#{BANNER})" if ending.index is not None else ""
+    told = [f"{_headline(state)}{where}."]
+    if state.message:
+        told.append(_verbatim(state.message))
+    told.append(f"run `{run.id}` · attempt {run.attempt} · {iso(at)}")
+    return "\n\n".join(told)
+
+
+def _markdown(nb: Json, tag: str, text: str) -> Json:
+    # The same kind of mapping as the notebook is: nbformat has one of its own.
+    cell = {"cell_type": "markdown", "id": tag, "metadata": {"tags": [tag]}, "source": text}
+    return type(nb)(cell)
+
+
+def _headline(state: State) -> str:
+    return f"{look(state.type, state.name).glyph} **{state.name}**"
+
+
+def _verbatim(text: str) -> str:
+    """A text from anywhere as a block of code: nothing in it is markup."""
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return "\n".join(f"    {line}" for line in text.splitlines())

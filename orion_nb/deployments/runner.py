@@ -1,0 +1,117 @@
+"""The process that executes one run: `python -m orion_nb.deployments.runner RUN`.
+
+It proposes Running, executes the notebook and proposes how it ended; the rules answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+
+from orion_nb.api.connect import connect
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.adhoc import Interrupted, Outcome, run_notebook
+from orion_nb.deployments.attempt import Attempt
+from orion_nb.deployments.endings import Ending
+from orion_nb.deployments.files import Spec, run_folder
+from orion_nb.errors import Conflict, StoreUnavailable
+from orion_nb.schemas.reports import Status
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import RUNNING, SCHEDULED, Running
+
+__all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook"]
+
+log = logging.getLogger(__name__)
+
+#: While it waits for a run's time, a runner looks this often whether the run was cancelled.
+LOOK = 0.25
+#: Seconds between attempts to write the final state into a database that can't be written.
+PATIENCE = (0.5, 2.0, 10.0, 30.0, 60.0)
+
+
+class Runner:
+    """Executes one run, attempt after attempt as long as the rules say so."""
+
+    def __init__(self, orion: Orion, run_id: str) -> None:
+        self.orion = orion
+        self.run_id = run_id
+
+    def run(self) -> None:
+        """The run is executed, or found to be none of our business, when this returns.
+
+        A deployed run that is to be retried is left to the workers; any other is retried here.
+        """
+        while (begun := self._begin()) is not None:
+            spec = Spec.read(run_folder(self.orion.settings, begun.id))
+            attempt = Attempt(self.orion, begun, spec)
+            ending = asyncio.run(attempt.play())
+            log.info("run %s, attempt %d: %s", begun.id, begun.attempt, ending.state)
+            if not attempt.ours:
+                return
+            after = self._end(begun, ending)
+            if after is None or after.state.type is not SCHEDULED or after.deployment:
+                return
+
+    def _begin(self) -> Run | None:
+        """The run, RUNNING and ours; None if it is somebody else's, or not to be run."""
+        while True:
+            run = self.orion.find(self.run_id)
+            try:
+                after, report = self.orion.judge(
+                    run.id, Running(), claims=run.attempt, session=self.orion.session
+                )
+            except Conflict as error:
+                log.info("run %s: %s", run.id, error)
+                return None
+            if report.status is Status.WAIT:
+                time.sleep(min(report.retry_after or LOOK, LOOK))
+            elif after.attempt == run.attempt + 1 and after.state.type is RUNNING:
+                return after
+            else:
+                log.info("run %s: %s (%s)", run.id, after.state, report.reason)
+                return None
+
+    def _end(self, run: Run, ending: Ending) -> Run | None:
+        """The run after its end was proposed; None if another attempt owns it by now."""
+        for pause in (*PATIENCE, None):
+            try:
+                after, report = self.orion.advance(run, ending.state, retriable=ending.retriable)
+            except Conflict as error:
+                log.warning("run %s: %s", run.id, error)
+                return None
+            except StoreUnavailable:
+                if pause is None:
+                    raise
+                log.warning("run %s: trying again in %g s", run.id, pause, exc_info=True)
+                time.sleep(pause)
+            else:
+                if report.status is not Status.WAIT or pause is None:
+                    log.info("run %s: %s (%s)", run.id, after.state, report.reason or "accepted")
+                    return after
+                time.sleep(report.retry_after or LOOK)
+        raise AssertionError("unreachable: the last round returns or raises")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code is 0 when the run was dealt with, however it ended."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    # nbformat's check of notebooks imports a grammar of internationalised URLs that takes two
+    # seconds to build and is never asked for here; with None in its place it is not imported.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    (run_id,) = arguments
+    orion = connect(label=f"runner of {run_id}")
+    try:
+        Runner(orion, run_id).run()
+    finally:
+        orion.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

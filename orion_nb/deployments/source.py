@@ -1,0 +1,63 @@
+"""The notebook that a run is to execute, as its file is now, with the run's parameters in it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orion_nb.api.deployments import read_notebook
+from orion_nb.errors import InvalidNotebook
+
+DEFAULT_KERNEL = "python3"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A notebook's JSON with parameters injected, and the version of the file it was made from."""
+
+    path: str
+    notebook: dict[str, Any]
+    text: bytes
+
+    @property
+    def kernel(self) -> str:
+        """The kernel that the notebook asks for."""
+        return str(self.notebook["metadata"].get("kernelspec", {}).get("name") or DEFAULT_KERNEL)
+
+    @property
+    def version(self) -> dict[str, str]:
+        return {"path": self.path, "sha256": hashlib.sha256(self.text).hexdigest()}
+
+
+def read_source(path: str) -> Source:
+    """The notebook as it is on disk.
+
+    Raises:
+        NotebookNotFound, InvalidNotebook.
+    """
+    notebook = read_notebook(path)
+    notebook["metadata"] = notebook.get("metadata") or {}
+    notebook.setdefault("nbformat", 4)
+    notebook.setdefault("nbformat_minor", 0)
+    for place, cell in enumerate(notebook["cells"], 1):
+        if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+            raise InvalidNotebook(f"path: cell {place} of {path!r} is no cell", field="path")
+        cell["metadata"] = cell.get("metadata") or {}
+        cell.setdefault("source", "")
+    return Source(path, notebook, Path(path).read_bytes())
+
+
+def with_parameters(source: Source, values: dict[str, Any]) -> Source:
+    """The notebook with these values injected behind its own, checked before.
+
+    Raises:
+        ParameterError: the notebook does not take them, or needs one that is not given.
+    """
+    if not values and b"parameters" not in source.text:
+        return source  # it declares none: pydantic need not be imported
+    from orion_nb.schemas.parameters import read_parameters
+
+    notebook = read_parameters(source.notebook).inject(source.notebook, values)
+    return replace(source, notebook=notebook)

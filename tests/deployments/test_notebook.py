@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from orion_nb.deployments.runner import run_notebook
+from orion_nb.errors import NotebookNotFound, ParameterError
+
+pytestmark = pytest.mark.slow
+
+WIDGET = """
+from IPython.display import display
+display({"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "a dial"},
+        raw=True)
+"""
+SPEAK = """
+import json, os
+parent = get_ipython().kernel.get_parent()
+wanted = ("ORION_NB_RUN_ID", "ORION_NB_HEADLESS", "JUPYTER_TOKEN", "JPY_API_TOKEN")
+print(json.dumps([os.getcwd(), parent["metadata"]["cellId"], *map(os.environ.get, wanted)]))
+"""
+
+
+def texts(cell: dict[str, Any]) -> str:
+    return "".join(output.get("text", "") for output in cell["outputs"])
+
+
+def errors(cell: dict[str, Any]) -> list[str]:
+    return [output["ename"] for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+def test_a_notebook_is_executed_in_its_folder_and_kept(
+    orion, write_notebook, code, kept, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JUPYTER_TOKEN", "secret")
+    monkeypatch.setenv("JPY_API_TOKEN", "secret")
+    old = {"cell_type": "markdown", "source": "it failed", "metadata": {"tags": ["orion-failure"]}}
+    path = write_notebook(
+        old, SPEAK, code("1 / 0", "raises-exception"), code("1 / 0", "skip-execution"), " ", WIDGET
+    )
+    before = path.read_bytes()
+
+    outcome = run_notebook(path, orion=orion, out=tmp_path / "copy.ipynb")
+
+    assert str(outcome.state) == "Completed"
+    assert outcome.run.name == "work"
+    assert outcome.run.key == f"notebook:{path}"
+    assert path.read_bytes() == before
+    assert (tmp_path / "copy.ipynb").read_bytes() == outcome.notebook.read_bytes()
+    speak, raises, skipped, blank, widget = kept(outcome.notebook)  # the old mark is gone
+    said = [str(tmp_path), "c1", outcome.run.id, "1", None, None]
+    assert json.loads(texts(speak)) == said
+    assert errors(raises) == ["ZeroDivisionError"]
+    assert (skipped["outputs"], blank["outputs"]) == ([], [])
+    assert widget["outputs"][0]["data"] == {"text/plain": ["a dial"]}
+    assert [cell["execution_count"] for cell in (speak, raises, widget)] == [1, 2, 3]
+    assert orion.find(outcome.run.id).state.type == "COMPLETED"
+    assert os.stat(outcome.notebook).st_mode & 0o077 == 0
+
+
+def test_a_cell_that_raises_fails_the_run_and_is_marked(orion, write_notebook, code, kept):
+    stale = [{"output_type": "stream", "name": "stdout", "text": "of an earlier run"}]
+    path = write_notebook(
+        "x = 1", "x / 0", code("never", outputs=stale, execution_count=7), name="breaks"
+    )
+
+    outcome = run_notebook(path, orion=orion)
+
+    assert str(outcome.state) == "Failed: cell 2: ZeroDivisionError: division by zero"
+    banner, _, anchor, failing, never = kept(outcome.notebook)
+    assert banner["metadata"]["tags"] == ["orion-failure"]
+    for part in ("Failed", "[cell 2](#orion-failure)", "ZeroDivisionError", outcome.run.id):
+        assert part in banner["source"]
+    assert '<a id="orion-failure"></a>' in anchor["source"]
+    assert errors(failing) == ["ZeroDivisionError"]
+    assert (never["outputs"], never["execution_count"]) == ([], None)
+
+
+def test_a_killed_kernel_is_a_crash_and_its_tasks_end_with_it(orion, write_notebook, kept):
+    path = write_notebook(
+        "print('before')",
+        "import os, sys\nfrom orion_nb import task\n"
+        "@task(retries=3)\ndef dies():\n    os.kill(os.getpid(), 9)",
+        "print('last words'); sys.stdout.flush()\nimport time; time.sleep(0.5)\ndies()",
+        "print('after')",
+    )
+
+    outcome = run_notebook(path, orion=orion, retries=2)
+
+    assert str(outcome.state) == "Crashed: kernel killed by signal 9 in cell 3"
+    assert outcome.run.run_count == 1  # a crash is no failure of the code: not tried again
+    (task,) = outcome.tasks
+    assert (task.name, task.state.type, task.run_count) == ("dies", "CRASHED", 1)
+    _, before, _, _, dead, after = kept(outcome.notebook)
+    assert texts(before) == "before\n"
+    assert texts(dead) == "last words\n"
+    assert errors(dead) == ["KernelDied"]
+    assert after["execution_count"] is None
+    told = outcome.as_json()
+    assert told["tasks"][0]["attempts"] == 1
+    assert told["state"]["message"] == "kernel killed by signal 9 in cell 3"
+
+
+@pytest.mark.parametrize(
+    ("cell", "state", "errors_kept"),
+    [
+        ("%no_such_magic", "Failed: cell 1: UsageError:", ["UsageError"]),
+        ("input('name? ')", "Failed: cell 1 asks for input", ["StdinNotImplementedError"]),
+        ("import sys; sys.exit(0)", "Completed: stopped early in cell 1: 1 cell did not", None),
+        ("exit()", "Completed: stopped early in cell 1: 1 cell did not run", []),
+        ("import sys; sys.exit(3)", "Failed: cell 1: SystemExit: 3", ["SystemExit"]),
+        ("import os; os._exit(3)", "Crashed: kernel exited with code 3 in cell 1", ["KernelDied"]),
+    ],
+    ids=["magic", "input", "sys.exit(0)", "exit()", "sys.exit(3)", "os._exit(3)"],
+)
+def test_the_end_is_told_honestly(orion, write_notebook, kept, cell, state, errors_kept):
+    outcome = run_notebook(write_notebook(cell, "print('after')"), orion=orion)
+
+    assert str(outcome.state).startswith(state)
+    cells = [cell for cell in kept(outcome.notebook) if cell["cell_type"] == "code"]
+    if errors_kept is not None:
+        assert errors(cells[0]) == errors_kept
+    assert cells[1]["outputs"] == []
+
+
+def test_a_cell_that_takes_too_long_is_killed_even_if_it_ignores_interrupts(
+    orion, write_notebook, kept
+):
+    path = write_notebook(
+        "import time\nwhile True:\n    try:\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        print('not me')",
+    )
+
+    outcome = run_notebook(path, orion=orion, cell_timeout="1s", grace=0.5)
+
+    assert str(outcome.state) == "TimedOut: cell 1 took longer than 1 s"
+    _, _, cell = kept(outcome.notebook)
+    assert texts(cell) == "not me\n"
+    assert errors(cell) == ["CellTimeout"]
+
+
+def test_a_run_that_takes_too_long_is_interrupted(orion, write_notebook, kept):
+    path = write_notebook("1", "import time\ntime.sleep(60)")
+
+    outcome = run_notebook(path, orion=orion, timeout=4)
+
+    assert str(outcome.state) == "TimedOut: the run took longer than 4 s (in cell 2)"
+    (error,) = kept(outcome.notebook)[-1]["outputs"]
+    assert error["ename"] == "RunTimeout"
+    assert "KeyboardInterrupt" in "".join(error["traceback"])  # where the interrupt met it
+
+
+def test_of_a_flood_of_output_head_and_tail_are_kept(orion, write_notebook, kept):
+    path = write_notebook("for n in range(200_000):\n    print('line', n)")
+
+    outcome = run_notebook(path, orion=orion)
+
+    assert outcome.state.type == "COMPLETED"
+    (cell,) = kept(outcome.notebook)
+    said = texts(cell)
+    assert said.startswith("line 0\nline 1\n")
+    assert said.endswith("line 199998\nline 199999\n")
+    assert " characters are not kept " in said
+    assert len(said) < 1024 * 1024
+    assert len(cell["outputs"]) == 1
+
+
+def test_parameters_are_checked_before_and_injected(orion, write_notebook, code, kept):
+    path = write_notebook(
+        code("limit: int = 1\nname = 'x'", "parameters"), "print(limit + 1, name)"
+    )
+
+    outcome = run_notebook(path, {"limit": "41"}, orion=orion)
+
+    assert str(outcome.state) == "Completed"
+    *_, injected, last = kept(outcome.notebook)
+    assert injected["metadata"]["tags"] == ["injected-parameters"]
+    assert texts(last) == "42 x\n"
+    with pytest.raises(ParameterError, match="limt"):
+        run_notebook(path, {"limt": 3}, orion=orion)
+    with pytest.raises(NotebookNotFound, match=r"did you mean 'work\.ipynb'"):
+        run_notebook(path.with_name("wrk.ipynb"), orion=orion)
+
+
+def test_a_kernel_that_is_not_there_fails_the_run_at_once(orion, write_notebook, kept):
+    path = write_notebook("1", kernelspec={"name": "r-4", "display_name": "R 4"})
+
+    outcome = run_notebook(path, orion=orion, retries=5)
+
+    assert str(outcome.state).startswith("Failed: kernel 'r-4' not found; have: ")
+    assert "python3" in outcome.state.message
+    assert outcome.run.run_count == 1
+    banner, cell = kept(outcome.notebook)
+    assert "r-4" in banner["source"]
+    assert cell["outputs"] == []
+
+
+def test_a_kernel_that_never_starts_is_a_crash(orion, write_notebook, tmp_path, monkeypatch):
+    folder = tmp_path / "jupyter" / "kernels" / "broken"
+    folder.mkdir(parents=True)
+    argv = [sys.executable, "-c", "raise SystemExit(4)", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Broken", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+    outcome = run_notebook(write_notebook("1"), kernel="broken", orion=orion)
+
+    assert str(outcome.state).startswith("Crashed: the kernel was never ready: exited with code 4")

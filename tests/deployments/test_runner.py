@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from orion_nb.deployments.ended import reap
+from orion_nb.deployments.files import LOG, NOTEBOOK, Spec, notebook_of
+from orion_nb.deployments.launch import launch
+from orion_nb.deployments.runner import Runner, run_notebook
+from orion_nb.schemas.states import Failed, Running, state
+
+pytestmark = pytest.mark.slow
+
+# A cell that leaves a child in its own process group and one in another session, then stays.
+BUSY = """
+import subprocess, sys, time
+from pathlib import Path
+sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+subprocess.Popen(sleeper)
+subprocess.Popen(sleeper, start_new_session=True)
+print("busy", flush=True)
+Path("started").touch()
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def started(orion, write_notebook, tmp_path, eventually):
+    """Starts a runner; gives the run and its process once a notebook's last cell is at work."""
+
+    def start(*cells, **spec):
+        path = write_notebook(*cells)
+        made = orion.new_run("flow", path.stem, key=f"notebook:{path}")
+        run = orion.begin(made)[0]
+        process = launch(orion, run.id, Spec(str(path), **spec))
+        eventually((tmp_path / "started").exists, "the cell to start")
+        return run, process
+
+    return start
+
+
+def test_cancelling_interrupts_and_leaves_no_process(orion, started, processes, kept):
+    run, process = started("print('first')", BUSY)
+    assert len(processes()) >= 4  # runner, kernel, two children
+
+    orion.cancel(run.id, why="enough")
+
+    assert process.wait(30) == 0
+    assert processes() == {}
+    assert str(orion.find(run.id).state) == "Cancelled: enough"
+    banner, first, _, busy = kept(notebook_of(orion.settings, run.id))
+    assert "Cancelled" in banner["source"]
+    assert first["outputs"][0]["text"] == "first\n"
+    assert [output.get("ename") for output in busy["outputs"]] == [None, "Cancelled"]
+
+
+def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
+    orion, started, processes, kept, eventually
+):
+    # The kernel holds the interpreter in C code: only the system can tell it that its runner died.
+    hang = BUSY.replace("time.sleep(600)\n", "sum(range(10**12))\n")
+    run, process = started("print('first')", hang)
+    path = notebook_of(orion.settings, run.id)
+    eventually(lambda: "busy\\n" in path.read_text(), "the cell's output to be in the file")
+
+    process.kill()
+    process.wait()
+    eventually(lambda: not any("ipykernel" in each for each in processes().values()), patience=5)
+    reaped = reap(orion)
+
+    assert [(each.id, each.state.type) for each in reaped] == [(run.id, "CRASHED")]
+    assert processes() == {}  # the kernel's children as well
+    banner, first, anchor, busy = kept(path)
+    assert "Crashed" in banner["source"]
+    assert first["outputs"][0]["text"] == "first\n"
+    assert anchor["metadata"]["tags"] == ["orion-anchor"]
+    assert busy["outputs"][-1]["ename"] == "RunnerLost"
+
+
+def test_a_run_that_somebody_ends_by_force_is_given_up(orion, started, processes):
+    run, process = started(BUSY, grace=1.0)
+
+    orion.force(run.id, Failed("wrong data"), by="test", why="seen by eye")
+
+    assert process.wait(30) == 0
+    assert processes() == {}
+    assert str(orion.find(run.id).state) == "Failed: wrong data"
+
+
+def test_a_runner_that_is_told_to_end_ends_its_run_as_crashed(orion, started, processes):
+    run, process = started(BUSY)
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(30) == 0
+    assert processes() == {}
+    assert "SIGTERM" in str(orion.find(run.id).state)
+    assert orion.find(run.id).state.type == "CRASHED"
+
+
+def test_a_second_runner_leaves_the_run_to_the_first(orion, started, capfd):
+    run, process = started(BUSY)
+
+    second = launch(orion, run.id, Spec("nowhere.ipynb"))
+
+    assert second.wait(30) == 0
+    assert orion.find(run.id).attempt == 1
+    assert orion.find(run.id).state.type == "RUNNING"
+    orion.cancel(run.id)
+    assert process.wait(30) == 0
+    assert str(orion.find(run.id).state) == "Cancelled: cancelled on request"
+
+
+def test_a_runner_that_can_not_begin_is_told_of(orion, write_notebook, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    outcome = run_notebook(write_notebook("1"), orion=orion)
+
+    assert str(outcome.state).startswith("Crashed: its runner exited with code 1 before")
+    assert LOG in outcome.state.message
+    assert outcome.notebook is None
+
+
+def test_a_failed_run_is_tried_again_in_a_new_kernel(orion, write_notebook, kept):
+    path = write_notebook(
+        "from pathlib import Path\nseen = Path('seen')",
+        "if not seen.exists():\n    seen.touch()\n    raise RuntimeError('the first time')",
+    )
+
+    outcome = run_notebook(path, orion=orion, retries=1, retry_delay=0.2)
+
+    assert str(outcome.state) == "Completed"
+    assert outcome.run.run_count == 2
+    names = [each["name"] for each in orion.read_states(outcome.run.id)["states"]]
+    assert names == ["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"]
+    first = outcome.notebook.with_name("notebook.attempt-1.ipynb")
+    assert "the first time" in kept(first)[0]["source"]
+
+
+def test_ctrl_c_cancels_the_run_and_leaves_no_process(
+    orion, write_notebook, tmp_path, processes, eventually
+):
+    path = write_notebook(BUSY)
+    script = (
+        "import sys\nfrom orion_nb.deployments.runner import Interrupted, run_notebook\n"
+        "try:\n    run_notebook(sys.argv[1])\n"
+        "except Interrupted as stop:\n    print(stop.outcome.state)\n"
+    )
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    eventually((tmp_path / "started").exists, "the cell to start")
+
+    caller.send_signal(signal.SIGINT)
+
+    assert caller.communicate(timeout=30)[0] == "Cancelled: cancelled by Ctrl-C\n"
+    assert processes() == {}
+
+
+def test_a_runner_waits_for_the_time_of_a_run_and_heeds_a_cancel(orion, clock):
+    at = clock() // 1000 + 3_600_000_000
+    run = orion.create_run("flow", "later", scheduled_time=at)
+    waiting = threading.Thread(target=Runner(orion, run.id).run)
+    waiting.start()
+
+    orion.cancel(run.id)
+
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert orion.find(run.id).state.type == "CANCELLED"
+    assert not Path(orion.settings.notebooks, run.id, NOTEBOOK).exists()
+
+
+def test_a_stale_attempt_is_fenced(orion, write_notebook):
+    path = write_notebook("1")
+    run = orion.begin(orion.new_run("flow", path.stem))[0]
+    after, _ = orion.judge(run.id, Running(), claims=0, session=orion.session)
+    assert (after.attempt, os.getpid() > 0) == (1, True)
+
+    Runner(orion, run.id).run()  # it is being executed by this very process
+
+    assert orion.find(run.id).state.name == state("RUNNING").name
+    assert orion.find(run.id).attempt == 1
