@@ -28,7 +28,9 @@ class RunContext:
     orion: Orion
     run: Run
     runner: ThreadRunner | None = None
-    futures: set[TaskFuture[Any]] = field(default_factory=set)
+    #: Submitted here, in order; those that completed are forgotten.
+    futures: dict[TaskFuture[Any], None] = field(default_factory=dict)
+    is_async: bool = False
 
 
 _current: ContextVar[RunContext | None] = ContextVar("orion_nb_run", default=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,8 +20,26 @@ from orion_nb.errors import TaskTimeout
 T = TypeVar("T")
 
 
-class _Deadline(BaseException):
-    """Raised in the code that ran too long; not an Exception, so that it isn't swallowed."""
+class Alarm:
+    """When the time of one block is up (monotonic seconds), and whether it was told so."""
+
+    __slots__ = ("at", "is_over")
+
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
+        self.is_over = False
+
+
+class Deadline(BaseException):
+    """Raised in the code that ran too long; not an Exception, so that it isn't swallowed.
+
+    Deadlines nest: `alarm` tells whose time is up, and only that block turns it into TaskTimeout.
+    """
+
+    alarm: Alarm
+
+    def __str__(self) -> str:
+        return "a run around it exceeded its timeout"
 
 
 def within(seconds: float, name: str, body: Callable[[], T]) -> T:
@@ -29,38 +48,72 @@ def within(seconds: float, name: str, body: Callable[[], T]) -> T:
     Raises:
         TaskTimeout: it was stopped; the traceback shows where it was.
     """
+    alarm = Alarm(seconds)
     on_main = threading.current_thread() is threading.main_thread()
     stop = _by_signal if on_main and hasattr(signal, "setitimer") else _by_exception
     try:
-        with stop(seconds):
+        with stop(alarm, seconds):
             return body()
-    except _Deadline as over:
+    except Deadline as over:
+        if over.alarm is not alarm:
+            raise
         told = TaskTimeout(f"{name!r} exceeded {seconds:g} s")
         raise told.with_traceback(over.__traceback__) from None
 
 
 @contextmanager
-def _by_signal(seconds: float) -> Iterator[None]:
-    def ring(signum: int, frame: FrameType | None) -> None:
-        raise _Deadline
-
-    before = signal.signal(signal.SIGALRM, ring)
-    outer, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+def _by_signal(alarm: Alarm, seconds: float) -> Iterator[None]:
+    # One timer serves all alarms that are set; it rings for the earliest.
+    began, outermost = time.monotonic(), not _alarms
+    before = signal.signal(signal.SIGALRM, _ring)
+    theirs = signal.getitimer(signal.ITIMER_REAL)[0] if outermost else 0.0
+    _alarms.append(alarm)
+    _set_timer()
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, outer)
-        signal.signal(signal.SIGALRM, before)
+        try:
+            alarm.is_over = True
+        finally:
+            _alarms.remove(alarm)
+            _set_timer()
+            signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+            if theirs:  # whoever else had set the timer has it again
+                left = theirs - (time.monotonic() - began)
+                signal.setitimer(signal.ITIMER_REAL, max(left, 0.000_001))
+
+
+_alarms: list[Alarm] = []
+
+
+def _set_timer() -> None:
+    due = [alarm.at for alarm in _alarms if not alarm.is_over]
+    left = max(min(due) - time.monotonic(), 0.000_001) if due else 0.0
+    signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def _ring(_signum: int, _frame: FrameType | None) -> None:
+    now = time.monotonic()
+    late = [alarm for alarm in _alarms if not alarm.is_over and alarm.at <= now]
+    if late:
+        late[0].is_over = True
+    _set_timer()
+    if late:
+        over = Deadline()
+        over.alarm = late[0]
+        raise over
 
 
 @contextmanager
-def _by_exception(seconds: float) -> Iterator[None]:
-    thread, lock, over = threading.get_ident(), threading.Lock(), False
+def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
+    thread, lock = threading.get_ident(), threading.Lock()
+    mine = type("Deadline", (Deadline,), {"alarm": alarm})
 
     def ring() -> None:
         with lock:
-            if not over:
-                _raise_in(thread, _Deadline)
+            if not alarm.is_over:
+                alarm.is_over = True
+                _raise_in(thread, mine)
 
     timer = threading.Timer(seconds, ring)
     timer.daemon = True
@@ -68,9 +121,9 @@ def _by_exception(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        with lock:
-            over = True
         timer.cancel()
+        with lock:
+            alarm.is_over = True
 
 
 def _raise_in(thread: int, error: type[BaseException]) -> None:

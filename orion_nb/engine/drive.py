@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.lead import Ending, Life, Outcome, Propose, Sleep
-from orion_nb.errors import Fenced
+from orion_nb.engine.lead import Finish, Life, Outcome, Propose, Sleep
+from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import State
+from orion_nb.schemas.states import Cancelled, State
 
 #: A long wait is cut into pieces of this length (seconds), so that a cancelled run is noticed.
 PIECE = 0.5
@@ -60,58 +61,82 @@ class Proposer:
         """Somebody else has moved the run since we last did."""
         return self.orion.find(self.run.id).state.seq != self.run.state.seq
 
-    def ending(self, report: Report, outcome: Outcome | None) -> Ending:
-        """The run's final state, as users get it."""
-        outcome = outcome or Outcome()
-        fields = {name: getattr(report.state, name) for name in State.__slots__}
-        return Ending(
-            **fields, value=outcome.value, error=outcome.error, run_id=self.run.id, report=report
-        )
+    def give_up(self, error: BaseException) -> None:
+        """The life broke off, by an interrupt between two steps say: the run does not stay open."""
+        with contextlib.suppress(OrionError):
+            known = self.orion.find(self.run.id)
+            if not known.state.is_terminal:
+                said = f"broken off: {type(error).__name__}"
+                self.orion.advance(known, Cancelled(said), retriable=False)
 
 
-def drive(life: Life, proposer: Proposer, call: Callable[[Run], Outcome]) -> Ending:
+def drive(life: Life, proposer: Proposer, call: Callable[[Run], Outcome]) -> Finish:
     """The life is lived on this thread; waiting blocks it."""
     answer: Any = None
-    while True:
-        try:
+    try:
+        while True:
             step = life.send(answer)
-        except StopIteration as end:
-            return proposer.ending(*end.value)
-        if isinstance(step, Propose):
-            answer = proposer.propose(step.state, step.retriable)
-        elif isinstance(step, Sleep):
-            for piece in _pieces(step.seconds):
-                time.sleep(piece)
-                if piece >= PIECE and proposer.was_moved():
-                    break
-        else:
-            answer = call(proposer.run)
+            if isinstance(step, Propose):
+                answer = proposer.propose(step.state, step.retriable)
+            elif isinstance(step, Sleep):
+                answer = _sleep(step.seconds, proposer)
+            else:
+                answer = call(proposer.run)
+    except StopIteration as end:
+        return Finish(proposer.run, *end.value)
+    except BaseException as error:
+        proposer.give_up(error)
+        raise
 
 
 async def drive_async(
     life: Life, proposer: Proposer, call: Callable[[Run], Awaitable[Outcome]]
-) -> Ending:
+) -> Finish:
     """The life is lived on the caller's loop; waiting does not block it.
 
     A proposal is put to the database right here: at 0.1 ms it costs less than a thread would.
     """
     answer: Any = None
-    while True:
-        try:
+    try:
+        while True:
             step = life.send(answer)
-        except StopIteration as end:
-            return proposer.ending(*end.value)
-        if isinstance(step, Propose):
-            answer = proposer.propose(step.state, step.retriable)
-        elif isinstance(step, Sleep):
-            for piece in _pieces(step.seconds):
-                await asyncio.sleep(piece)
-                if piece >= PIECE and proposer.was_moved():
-                    break
-        else:
-            answer = await call(proposer.run)
+            if isinstance(step, Propose):
+                answer = proposer.propose(step.state, step.retriable)
+            elif isinstance(step, Sleep):
+                answer = await _sleep_async(step.seconds, proposer)
+            else:
+                answer = await call(proposer.run)
+    except StopIteration as end:
+        return Finish(proposer.run, *end.value)
+    except BaseException as error:
+        proposer.give_up(error)
+        raise
 
 
-def _pieces(seconds: float) -> list[float]:
+def _sleep(seconds: float, proposer: Proposer) -> BaseException | None:
+    try:
+        for piece in _pieces(seconds):
+            time.sleep(piece)
+            if piece >= PIECE and proposer.was_moved():
+                break
+    except BaseException as interrupt:
+        return interrupt
+    return None
+
+
+async def _sleep_async(seconds: float, proposer: Proposer) -> BaseException | None:
+    try:
+        for piece in _pieces(seconds):
+            await asyncio.sleep(piece)
+            if piece >= PIECE and proposer.was_moved():
+                break
+    except BaseException as interrupt:
+        return interrupt
+    return None
+
+
+def _pieces(seconds: float) -> Iterator[float]:
     whole, rest = divmod(seconds, PIECE)
-    return [*([PIECE] * int(whole)), rest]
+    for _ in range(int(whole)):
+        yield PIECE
+    yield rest

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
+from orion_nb.api.orion import Orion
 from orion_nb.engine.context import RunContext, here, observed
-from orion_nb.engine.futures import resolved
-from orion_nb.engine.lead import Ending
+from orion_nb.engine.futures import futures_in, resolved
+from orion_nb.engine.lead import Finish
 from orion_nb.engine.parameters import coerced, preview
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.work import Options, Work, options_of
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas.runs import Kind
-from orion_nb.schemas.states import COMPLETED
+from orion_nb.schemas.runs import Kind, Run
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,52 +47,36 @@ class Flow(Work[P, R]):
         other.validates, other.runner = validates, runner
         return other
 
-    def _prepared(self, args: Any, kwargs: Any) -> tuple[Any, Any, dict[str, Any]]:
-        """The arguments, futures resolved and values coerced, and their preview."""
-        args, kwargs = resolved(args), resolved(kwargs)
+    def _execute(self, args: Any, kwargs: Any) -> Finish:
+        for future in list(futures_in((args, kwargs))):
+            future.look()
+            future.join()
+        orion, run, runner, context = self._begun(args, kwargs)
+        with observed(orion, run, context):
+            return self._life(orion, run, lambda: self._call(args, kwargs), runner)
+
+    async def _execute_async(self, args: Any, kwargs: Any) -> Finish:
+        for future in list(futures_in((args, kwargs))):
+            future.look()
+            await future.finished()
+        orion, run, runner, context = self._begun(args, kwargs)
+        with observed(orion, run, context):
+            return await self._life_async(orion, run, lambda: self._call(args, kwargs), runner)
+
+    def _begun(
+        self, args: Any, kwargs: Any
+    ) -> tuple[Orion, Run, ThreadRunner | None, RunContext | None]:
+        orion, parent, context = here(self.kind)
+        given, named = resolved((args, kwargs))
+        run = self.new_run(parent, preview(self.fn, given, named))
+        return orion, run, self.runner or (context.runner if context else None), context
+
+    def _call(self, args: Any, kwargs: Any) -> Any:
+        """The function's value, or coroutine: wrong arguments fail the run as its code would."""
+        given, named = resolved((args, kwargs), raising=True)
         if self.validates:
-            args, kwargs = coerced(self.fn, args, kwargs)
-        return args, kwargs, preview(self.fn, args, kwargs)
-
-    def _execute(self, args: Any, kwargs: Any) -> Ending:
-        args, kwargs, shown = self._prepared(args, kwargs)
-        orion, parent, context = here(self.kind)
-        run = self.new_run(parent, shown)
-        runner = self.runner or (context.runner if context else None)
-        with observed(orion, run, context):
-            return self._life(orion, run, lambda: self.fn(*args, **kwargs), runner)
-
-    async def _execute_async(self, args: Any, kwargs: Any) -> Ending:
-        args, kwargs, shown = self._prepared(args, kwargs)
-        orion, parent, context = here(self.kind)
-        run = self.new_run(parent, shown)
-        runner = self.runner or (context.runner if context else None)
-        body: Callable[[], Any] = lambda: self.fn(*args, **kwargs)  # noqa: E731
-        with observed(orion, run, context):
-            return await self._life_async(orion, run, body, runner)
-
-    def _close(self, context: RunContext) -> None:
-        while left := [future for future in list(context.futures) if not future.done()]:
-            for future in left:
-                future.join()
-        _raise_unseen(context)
-
-    async def _close_async(self, context: RunContext) -> None:
-        while left := [future for future in list(context.futures) if not future.done()]:
-            await asyncio.wait([asyncio.wrap_future(future) for future in left])
-        _raise_unseen(context)
-
-    def _abandon(self, context: RunContext) -> None:
-        for future in list(context.futures):
-            future.cancel()
-
-
-def _raise_unseen(context: RunContext) -> None:
-    """A submitted task that failed, and whose future nobody looked at, fails the flow."""
-    for future in list(context.futures):
-        ending = future.ending
-        if ending and ending.type is not COMPLETED and not future.was_looked_at:
-            future.result()
+            given, named = coerced(self.fn, given, named)
+        return self.fn(*given, **named)
 
 
 @overload

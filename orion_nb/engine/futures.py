@@ -9,9 +9,8 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from orion_nb.engine.lead import Ending
-from orion_nb.errors import RunStopped, UpstreamFailed
-from orion_nb.schemas.states import COMPLETED, FAILED, State
+from orion_nb.engine.lead import Finish
+from orion_nb.schemas.states import State
 
 R = TypeVar("R")
 
@@ -19,18 +18,25 @@ R = TypeVar("R")
 class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     """A handle on a submitted task run: `result()`, `state`, `cancel()`, awaitable.
 
-    It can be passed to other tasks before it is done. Whoever waits for a future that no thread
-    has taken up yet runs it itself, so waiting inside tasks can't lock up the threads.
+    It can be passed to other tasks before it is done. A thread of a runner that waits for a
+    future runs its task itself if no other has taken it up: tasks that wait for tasks can't lock
+    up the threads.
     """
 
     def __init__(self, run_id: str, name: str) -> None:
         super().__init__()
         self.run_id = run_id
         self.name = name
-        self.ending: Ending | None = None
+        self.ended: Finish | None = None
         self.was_looked_at = False
+        #: What has to finish before it, kept until it has completed.
+        self.upstream: tuple[TaskFuture[Any], ...] = ()
+        #: The loop that runs it, if it does not run on a thread.
+        self.loop: asyncio.AbstractEventLoop | None = None
+        #: Writes down that the run never began; called once, by `cancel`.
+        self.on_cancel: Callable[[], Finish] | None = None
         self._job: Callable[[], None] | None = None
-        self._claim = threading.Lock()
+        self._is_dropped = False
 
     def result(self, timeout: float | None = None) -> R:
         """What the task returned; its original exception is raised if it failed.
@@ -38,68 +44,132 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
         Raises:
             TimeoutError: it did not finish within `timeout` seconds; it goes on.
         """
-        self.was_looked_at = True
-        if timeout is None:
-            self.help()
-        return super().result(timeout)
+        self.look()
+        self._wait(timeout)
+        return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        self.was_looked_at = True
-        if timeout is None:
-            self.help()
-        return super().exception(timeout)
+        self.look()
+        self._wait(timeout)
+        return super().exception(0)
 
     @property
     def state(self) -> State | None:
         """The final state, None while the task has not finished."""
-        self.was_looked_at = True
-        return self.ending
+        self.look()
+        return self.ended.ending if self.ended else None
+
+    def cancel(self) -> bool:
+        """The task will not run and its run is Cancelled; False if it has begun already."""
+        with self._condition:
+            if self.running() or self.done() or self._is_dropped:
+                return self.cancelled()
+            self._is_dropped, self._job = True, None
+        try:
+            if self.on_cancel is not None:
+                self.ended = self.on_cancel()
+        finally:
+            super().cancel()
+        return True
 
     def __await__(self) -> Generator[Any, None, R]:
-        self.was_looked_at = True
-        return asyncio.wrap_future(self).__await__()
+        self.look()
+        yield from self.finished().__await__()
+        return (yield from asyncio.wrap_future(self).__await__())
 
-    def settle(self, ending: Ending) -> None:
+    def look(self) -> None:
+        """Somebody asks what came of it, and thereby of what it depends on."""
+        for future in self._with_upstream():
+            future.was_looked_at = True
+
+    def settle(self, ended: Finish) -> None:
         """The run has ended: whoever waits is told."""
-        self.ending = ending
-        error = error_of(ending)
+        self.ended = ended
+        error = ended.error
         if error is None:
-            self.set_result(ending.value)
+            self.upstream = ()
+            self.set_result(ended.outcome.value)
         else:
             self.set_exception(error)
 
     def join(self) -> None:
         """The task has finished when this returns; that is no look at what came of it."""
-        self.help()
-        with contextlib.suppress(concurrent.futures.CancelledError):
-            super().exception()
+        self._wait(None)
 
     def give(self, job: Callable[[], None]) -> None:
         """`job` settles this future; it is done once, by the first who calls `help`."""
-        self._job = job
+        with self._condition:
+            if not self._is_dropped:
+                self._job = job
+            self._condition.notify_all()
 
     def help(self) -> None:
         """The job is done on this thread, unless somebody has taken it up already."""
-        with self._claim:
+        with self._condition:
             job, self._job = self._job, None
-        if job is not None and self.set_running_or_notify_cancel():
+            if job is None or not self.begin():
+                return
+        with on_runner_thread():
             job()
 
+    def begin(self) -> bool:
+        """It is running from now on; False if it was cancelled."""
+        with self._condition:
+            return not self._is_dropped and self.set_running_or_notify_cancel()
+
+    def finish(self) -> None:
+        """It is done when this returns; whatever it needs for that is run here, or waited for."""
+        path = [(self, iter(self.upstream))]
+        while path:
+            first = next((each for each in path[-1][1] if not each.done()), None)
+            if first is not None:
+                path.append((first, iter(first.upstream)))
+            else:
+                path.pop()[0]._help_until_done()
+
+    async def finished(self) -> None:
+        """It is done when this returns; the loop goes on meanwhile."""
+        if is_runner_thread() and not self.done():
+            await asyncio.get_running_loop().run_in_executor(None, self.finish)
+        elif not self.done():
+            done, _ = await asyncio.wait([asyncio.wrap_future(self)])
+            for each in done:
+                _ = each.cancelled() or each.exception()  # else asyncio says that nobody asked
+
+    def _wait(self, timeout: float | None) -> None:
+        """It is done when this returns, or the time is up."""
+        if self.done():
+            return
+        if (loop := running_loop()) is not None:
+            for each in self._with_upstream():
+                if each.loop is loop and not each.done():
+                    says = f"task {each.name!r} runs on this thread's event loop"
+                    raise RuntimeError(f"{says}: await its future instead of waiting for it")
+        if timeout is None and is_runner_thread():
+            self.finish()
+        # `give` wakes up whoever waits: the wait of the base class would take that for the end.
+        with self._condition:
+            self._condition.wait_for(self.done, timeout)
+
+    def _with_upstream(self) -> list[TaskFuture[Any]]:
+        found: dict[TaskFuture[Any], None] = {self: None}
+        asked = [self]
+        while asked:
+            fresh = [each for each in asked.pop().upstream if each not in found]
+            found.update(dict.fromkeys(fresh))
+            asked += fresh
+        return list(found)
+
+    def _help_until_done(self) -> None:
+        while not self.done():
+            self.help()
+            with self._condition:
+                if self._job is None and not self.done():
+                    self._condition.wait()
+
     def __repr__(self) -> str:
-        word = self.ending.name if self.ending else "not finished"
+        word = self.ended.report.state.name if self.ended else "not finished"
         return f"<TaskFuture {self.name} {self.run_id[-8:]}: {word}>"
-
-
-def error_of(ending: Ending) -> BaseException | None:
-    """What a caller is to be told: nothing, its own exception, or that the run was stopped."""
-    if ending.type is COMPLETED:
-        return None
-    if ending.error is not None:
-        return ending.error
-    why = ending.message or (ending.report.reason if ending.report else None) or ending.name
-    if ending.type is FAILED and ending.name == "UpstreamFailed":
-        return UpstreamFailed(why)
-    return RunStopped(f"{ending.name}: {why}")
 
 
 class unmapped(Generic[R]):  # noqa: N801 - reads as a word in a call of map
@@ -109,29 +179,37 @@ class unmapped(Generic[R]):  # noqa: N801 - reads as a word in a call of map
         self.value = value
 
 
+_CONTAINERS = (list, tuple, set, frozenset, dict)
+_SEARCHED = frozenset({TaskFuture, *_CONTAINERS})
+
+
 def futures_in(value: Any) -> Iterator[TaskFuture[Any]]:
     """All futures in an argument, through lists, tuples, sets and dicts."""
     if isinstance(value, TaskFuture):
         yield value
-    elif type(value) in (list, tuple, set, frozenset):
-        for each in value:
-            yield from futures_in(each)
-    elif type(value) is dict:
-        for each in value.values():
-            yield from futures_in(each)
+    elif type(value) in _CONTAINERS:
+        items = value.values() if type(value) is dict else value
+        if not _SEARCHED.isdisjoint(map(type, items)):  # a long list of numbers is passed by fast
+            for each in items:
+                yield from futures_in(each)
 
 
-def resolved(value: Any) -> Any:
-    """The argument with each future replaced by its result, or by its exception if it failed."""
+def resolved(value: Any, *, raising: bool = False) -> Any:
+    """The argument with each future, which has finished, replaced by its result.
+
+    That of a failed one is its exception, which is raised if so wished. What holds no future is
+    the very same object.
+    """
     if isinstance(value, TaskFuture):
-        value.was_looked_at = True
-        error = concurrent.futures.Future.exception(value)
+        error = _error_in(value)
+        if error is not None and raising:
+            raise error
         return error if error is not None else concurrent.futures.Future.result(value)
-    if type(value) in (list, tuple, set, frozenset):
-        return type(value)(resolved(each) for each in value)
+    if type(value) not in _CONTAINERS or next(futures_in(value), None) is None:
+        return value
     if type(value) is dict:
-        return {key: resolved(each) for key, each in value.items()}
-    return value
+        return {key: resolved(each, raising=raising) for key, each in value.items()}
+    return type(value)(resolved(each, raising=raising) for each in value)
 
 
 def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> list[State]:
@@ -143,7 +221,7 @@ def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> li
     chosen = list(futures)
     if timeout is None:
         for future in chosen:
-            future.help()
+            future.join()
     _, waiting = concurrent.futures.wait(chosen, timeout)
     if waiting:
         raise TimeoutError(f"{len(waiting)} of {len(chosen)} tasks did not finish in {timeout} s")
@@ -153,7 +231,56 @@ def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> li
 def as_completed(
     futures: Iterable[TaskFuture[R]], timeout: float | None = None
 ) -> Iterator[TaskFuture[R]]:
-    """The futures in the order in which they finish."""
-    for future in concurrent.futures.as_completed(list(futures), timeout):
-        assert isinstance(future, TaskFuture)
-        yield future
+    """The futures in the order in which they finish.
+
+    Raises:
+        TimeoutError: some did not finish within `timeout` seconds.
+    """
+    chosen = dict.fromkeys(futures)
+    if timeout is not None or not is_runner_thread():
+        for future in concurrent.futures.as_completed(chosen, timeout):
+            assert isinstance(future, TaskFuture)
+            yield future
+        return
+    while chosen:
+        done = [each for each in chosen if each.done()]
+        if not done:
+            done = [next(iter(chosen))]
+            done[0].finish()
+        for each in done:
+            del chosen[each]
+            yield each
+
+
+_runner_thread = threading.local()
+
+
+@contextlib.contextmanager
+def on_runner_thread() -> Iterator[None]:
+    """Within the block, a submitted task runs on this thread."""
+    before = is_runner_thread()
+    _runner_thread.is_one = True
+    try:
+        yield
+    finally:
+        _runner_thread.is_one = before
+
+
+def is_runner_thread() -> bool:
+    """A submitted task runs on this thread: when it waits for a future, it helps."""
+    return getattr(_runner_thread, "is_one", False)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs on this thread now: also around sync code in a notebook's cells."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _error_in(future: TaskFuture[Any]) -> BaseException | None:
+    try:
+        return concurrent.futures.Future.exception(future)
+    except concurrent.futures.CancelledError as cancelled:
+        return cancelled

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from orion_nb.errors import TaskTimeout
+from orion_nb.errors import RunStopped, TaskTimeout, UpstreamFailed
 from orion_nb.schemas.reports import Report, Status
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
+    COMPLETED,
     RUNNING,
     SCHEDULED,
     Cancelled,
@@ -33,17 +35,16 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait so many seconds, or until the run was moved by somebody else; there is no answer."""
+    """Wait so many seconds, or until the run was moved by somebody else.
+
+    The answer is what interrupted the wait (`KeyboardInterrupt`, say), or None.
+    """
 
     seconds: float
 
 
 class Call:
     """Call the user's code once; the answer is an `Outcome`."""
-
-
-CALL = Call()
-START = Propose(Running())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +65,61 @@ class Ending(State):
     value: Any = None
     error: BaseException | None = None
     run_id: str = ""
-    report: Report | None = None
 
 
+class Finish(NamedTuple):
+    """How a run ended: the run, the last report on it, and what its code last came to."""
+
+    run: Run
+    report: Report
+    outcome: Outcome
+
+    @property
+    def error(self) -> BaseException | None:
+        """What a caller is to be told: nothing, its own exception, or that the run was stopped."""
+        state = self.report.state
+        if state.type is COMPLETED:
+            return None
+        if self.outcome.error is not None:
+            return self.outcome.error
+        why = state.message or self.report.reason or state.name
+        if state.name == "UpstreamFailed":
+            return UpstreamFailed(why)
+        return RunStopped(f"{state.name}: {why}")
+
+    @property
+    def ending(self) -> Ending:
+        """The final state, as users get it."""
+        return ending_of(self.report.state, self.outcome, self.run.id)
+
+
+def ending_of(state: State, outcome: Outcome, run_id: str = "") -> Ending:
+    """The state, with the value or error that the code came to."""
+    fields = {name: getattr(state, name) for name in State.__slots__}
+    return Ending(**fields, value=outcome.value, error=outcome.error, run_id=run_id)
+
+
+CALL = Call()
+START = Propose(Running())
+NOTHING = Outcome()
 Step = Propose | Sleep | Call
-Life = Generator[Step, Any, tuple[Report, Outcome | None]]
+Life = Generator[Step, Any, tuple[Report, Outcome]]
 
 
 def lead(retriable: Callable[[BaseException], bool]) -> Life:
     """The run is started, its code called, and called again for as long as the rules say so.
 
-    Returns the last report and the outcome of the last call, None when there was no call.
+    Returns the last report and the outcome of the last call; an empty one when there was no call.
     """
-    outcome: Outcome | None = None
+    outcome = NOTHING
     report: Report = yield START
     while True:
         if report.status is Status.WAIT:
-            yield Sleep(report.retry_after or 0.0)
+            interrupt: BaseException | None = yield Sleep(report.retry_after or 0.0)
+            if interrupt is not None:
+                outcome = Outcome(error=interrupt)
+                report = yield Propose(state_of(outcome), retriable=False)
+                return report, outcome
         elif report.status is Status.ABORT:
             return report, outcome
         elif report.state.type is RUNNING and report.attempt is not None:
@@ -103,16 +142,18 @@ def state_of(outcome: Outcome) -> State:
         return TimedOut(str(error))
     if isinstance(error, Exception):
         return Failed(describe(error))
-    return Cancelled(f"interrupted: {type(error).__name__}")
+    return Cancelled(f"interrupted: {describe(error)}")
 
 
 def describe(error: BaseException) -> str:
-    """An exception as one line of at most 1,000 characters: `ValueError: what it says`."""
+    """An exception in at most 1,000 characters that can be stored: `ValueError: what it says`."""
     try:
         said = str(error)
     except Exception:
         said = "(its text can't be shown)"
-    return f"{type(error).__name__}: {said}"[:1000] if said else type(error).__name__
+    text = f"{type(error).__name__}: {said}"[:1000] if said else type(error).__name__
+    # File names that are no UTF-8 reach messages as lone surrogates; no database takes those.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 _COMPLETED = Completed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,9 +21,10 @@ class ThreadRunner:
         self.max_workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
+        _runners.add(self)
 
     def submit(self, future: TaskFuture[Any]) -> None:
-        """The future's job is done on one of the threads, or by whoever waits for it earlier."""
+        """The future's job is done on one of the threads, or on one of them that waits for it."""
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="orion-task")
@@ -34,7 +36,14 @@ class ThreadRunner:
         self._lock = threading.Lock()
 
 
+_runners: weakref.WeakSet[ThreadRunner] = weakref.WeakSet()
 DEFAULT_RUNNER = ThreadRunner()
 
+
+def _forget_all() -> None:
+    for runner in list(_runners):
+        runner.forget()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=DEFAULT_RUNNER.forget)
+    os.register_at_fork(after_in_child=_forget_all)

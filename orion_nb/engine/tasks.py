@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.context import RunContext, here
-from orion_nb.engine.futures import TaskFuture, futures_in, resolved, unmapped
-from orion_nb.engine.lead import Ending
-from orion_nb.engine.runners import DEFAULT_RUNNER
+from orion_nb.engine.children import keep
+from orion_nb.engine.context import RunContext, current, here
+from orion_nb.engine.futures import TaskFuture, futures_in, resolved, running_loop, unmapped
+from orion_nb.engine.jobs import Job, ids_of
+from orion_nb.engine.lead import Finish
 from orion_nb.engine.work import Options, Retriable, Work, options_of
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Kind, Run
-from orion_nb.schemas.states import Running
 from orion_nb.settings import is_disabled
 
 P = ParamSpec("P")
@@ -41,20 +41,15 @@ class Task(Work[P, R]):
         Futures among the arguments, also in lists and dicts, are waited for first: their results
         are passed, and their runs become this run's upstream.
         """
-        if is_disabled():
-            return self._done_at_once(args, kwargs)
-        orion, parent, context = here(self.kind)
+        context = current()
+        if context is None and is_disabled():
+            return self._done_plainly(args, kwargs)
+        orion, parent, _ = here(self.kind)
         run = self.new_run(parent)
         future: TaskFuture[Any] = TaskFuture(run.id, self.name)
         if context is not None:
-            _keep(context, future)
-        upstream = list({id(each): each for each in futures_in([args, kwargs])}.values())
-        job = _Job(self, orion, run, future, args, kwargs, tuple(up.run_id for up in upstream))
-        waiting = [each for each in upstream if not each.done()]
-        if waiting:
-            job.run = orion.begin(run, Running(), job.upstream)[0]
-            job.is_written = True
-        job.start_after(waiting, context)
+            keep(context, future)
+        Job(self, orion, run, future, args, kwargs, context).start()
         return future
 
     def map(self, *args: Any, **kwargs: Any) -> list[TaskFuture[Any]]:
@@ -87,35 +82,47 @@ class Task(Work[P, R]):
             **{key: item(key, value) for key, value in kwargs.items()},
         )
 
-    def _done_at_once(self, args: Any, kwargs: Any) -> TaskFuture[Any]:
-        """Disabled: the plain function is called, here and now."""
+    def _done_plainly(self, args: Any, kwargs: Any) -> TaskFuture[Any]:
+        """Disabled: the plain function is called, here and now, or on the loop."""
         future: TaskFuture[Any] = TaskFuture("", self.name)
+        loop = running_loop() if self.is_async else None
+        if loop is not None:
+            future.loop = loop
+            value: Any = self(*args, **kwargs)
+            loop.create_task(value).add_done_callback(partial(_copy_outcome, future))
+            return future
         try:
-            value: Any = self.fn(*resolved(args), **resolved(kwargs))
+            value = self(*args, **kwargs)
             future.set_result(asyncio.run(value) if self.is_async else value)
         except Exception as error:
             future.set_exception(error)
         return future
 
-    def _execute(self, args: Any, kwargs: Any) -> Ending:
+    def _execute(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
-        upstream = _finished(args, kwargs)
+        upstream: tuple[str, ...] = ()
+        if found := list(futures_in((args, kwargs))):
+            for each in found:
+                each.look()
+                each.join()
+            args, kwargs = resolved((args, kwargs))
+            upstream = ids_of(found)
         run = self.new_run(parent)
-        if upstream:
-            args, kwargs = resolved(args), resolved(kwargs)
-        return self._live(orion, run, args, kwargs, upstream, context)
+        return self.live(orion, run, args, kwargs, upstream, context)
 
-    async def _execute_async(self, args: Any, kwargs: Any) -> Ending:
+    async def _execute_async(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
-        found = list(futures_in([args, kwargs]))
-        for each in found:
-            await asyncio.wait([asyncio.wrap_future(each)])
-        upstream = tuple(each.run_id for each in found)
+        upstream: tuple[str, ...] = ()
+        if found := list(futures_in((args, kwargs))):
+            for each in found:
+                each.look()
+                await each.finished()
+            args, kwargs = resolved((args, kwargs))
+            upstream = ids_of(found)
         run = self.new_run(parent)
-        args, kwargs = resolved(args), resolved(kwargs)
-        return await self._live_async(orion, run, args, kwargs, upstream, context)
+        return await self.live_async(orion, run, args, kwargs, upstream, context)
 
-    def _live(
+    def live(
         self,
         orion: Orion,
         run: Run,
@@ -123,12 +130,13 @@ class Task(Work[P, R]):
         kwargs: Any,
         upstream: tuple[str, ...],
         context: RunContext | None,
-    ) -> Ending:
+    ) -> Finish:
+        """The given run is lived on this thread, with arguments that hold no futures."""
         runner = context.runner if context else None
         body = _call_of(self.fn, args, kwargs)
         return self._life(orion, run, body, runner=runner, upstream=upstream)
 
-    async def _live_async(
+    async def live_async(
         self,
         orion: Orion,
         run: Run,
@@ -136,95 +144,11 @@ class Task(Work[P, R]):
         kwargs: Any,
         upstream: tuple[str, ...],
         context: RunContext | None,
-    ) -> Ending:
+    ) -> Finish:
+        """The same on the caller's loop."""
         runner = context.runner if context else None
         body: Callable[[], Any] = _call_of(self.fn, args, kwargs)
         return await self._life_async(orion, run, body, runner=runner, upstream=upstream)
-
-
-class _Job:
-    """A submitted call: it waits for its upstream, then runs on a thread or on the loop."""
-
-    def __init__(
-        self,
-        task: Task[..., Any],
-        orion: Orion,
-        run: Run,
-        future: TaskFuture[Any],
-        args: Any,
-        kwargs: Any,
-        upstream: tuple[str, ...],
-    ) -> None:
-        self.task, self.orion, self.run, self.future = task, orion, run, future
-        self.args, self.kwargs, self.upstream = args, kwargs, upstream
-        self.is_written = False
-        self._context = contextvars.copy_context()
-        self._within: RunContext | None = None
-        self._left = 0
-        self._loop = _running_loop() if task.is_async else None
-
-    def start_after(self, waiting: list[TaskFuture[Any]], context: RunContext | None) -> None:
-        self._within = context
-        if not waiting:
-            self._start()
-            return
-        import threading
-
-        lock, self._left = threading.Lock(), len(waiting)
-
-        def one_done(_: Any) -> None:
-            with lock:
-                self._left -= 1
-                last = self._left == 0
-            if last:
-                self._start()
-
-        for each in waiting:
-            each.add_done_callback(one_done)
-
-    def _start(self) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._start_on_loop)
-            return
-        self.future.give(lambda: self._context.run(self._work))
-        runner = self._within.runner if self._within else None
-        (runner or DEFAULT_RUNNER).submit(self.future)
-
-    def _start_on_loop(self) -> None:
-        assert self._loop is not None
-        if not self.future.set_running_or_notify_cancel():
-            return
-        doing = self._loop.create_task(self._work_async(), context=self._context)
-        _loop_tasks.add(doing)
-        doing.add_done_callback(_loop_tasks.discard)
-
-    def _work(self) -> None:
-        try:
-            args, kwargs = resolved(self.args), resolved(self.kwargs)
-            if self.task.is_async:
-                ending = asyncio.run(self._live_async(args, kwargs))
-            else:
-                ending = self.task._live(
-                    self.orion, self.run, args, kwargs, self.upstream, self._within
-                )
-            self.future.settle(ending)
-        except BaseException as error:
-            self.future.set_exception(error)
-
-    async def _work_async(self) -> None:
-        try:
-            args, kwargs = resolved(self.args), resolved(self.kwargs)
-            self.future.settle(await self._live_async(args, kwargs))
-        except BaseException as error:
-            self.future.set_exception(error)
-
-    def _live_async(self, args: Any, kwargs: Any) -> Coroutine[Any, Any, Ending]:
-        return self.task._live_async(
-            self.orion, self.run, args, kwargs, self.upstream, self._within
-        )
-
-
-_loop_tasks: set[asyncio.Task[None]] = set()
 
 
 @overload
@@ -282,25 +206,6 @@ def _call_of(fn: Callable[..., Any], args: Any, kwargs: Any) -> Callable[[], Any
     return lambda: fn(*args, **kwargs)
 
 
-def _finished(args: Any, kwargs: Any) -> tuple[str, ...]:
-    """The futures among the arguments have finished when this returns; their run ids."""
-    found = list(futures_in([args, kwargs])) if args or kwargs else []
-    for each in found:
-        each.exception()
-    return tuple(dict.fromkeys(each.run_id for each in found))
-
-
-def _keep(context: RunContext, future: TaskFuture[Any]) -> None:
-    """The flow waits for the future at its end; one that ended well is forgotten at once."""
-    context.futures.add(future)
-
-    def forget(done: Any) -> None:
-        if not done.cancelled() and done.ending is not None and done.ending.error is None:
-            context.futures.discard(done)
-
-    future.add_done_callback(forget)
-
-
 def _named(args: Any, kwargs: Any) -> list[tuple[int | str, Any]]:
     return [*enumerate(args), *kwargs.items()]
 
@@ -310,8 +215,9 @@ def _is_mapped(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, whole)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+def _copy_outcome(future: TaskFuture[Any], done: asyncio.Task[Any]) -> None:
+    error = asyncio.CancelledError() if done.cancelled() else done.exception()
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(done.result())

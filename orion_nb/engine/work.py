@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import inspect
@@ -10,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
 from orion_nb.api.orion import Orion
+from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
 from orion_nb.engine.context import RunContext, current, entered
-from orion_nb.engine.deadline import within
+from orion_nb.engine.deadline import Deadline, within
 from orion_nb.engine.drive import Proposer, drive, drive_async
-from orion_nb.engine.futures import error_of
-from orion_nb.engine.lead import Ending, Outcome, lead
+from orion_nb.engine.futures import resolved
+from orion_nb.engine.lead import Ending, Finish, Outcome, describe, ending_of, lead, state_of
 from orion_nb.engine.runners import ThreadRunner
-from orion_nb.errors import InvalidInput, TaskTimeout
-from orion_nb.schemas.durations import seconds
+from orion_nb.errors import InvalidInput, ParameterError, TaskTimeout
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, RunPolicy, new_id
 from orion_nb.schemas.states import Pending
@@ -40,11 +41,16 @@ class Options:
     key: str | None = None
 
     def retriable(self, error: BaseException) -> bool:
-        if not isinstance(error, Exception):
+        """The rules may try again after this error; wrong parameters stay wrong."""
+        if not isinstance(error, Exception) or isinstance(error, ParameterError):
             return False
         if isinstance(self.retry_on, type | tuple):
             return isinstance(error, self.retry_on)
-        return bool(self.retry_on(error))
+        try:
+            return bool(self.retry_on(error))
+        except Exception as trouble:
+            error.add_note(f"not tried again: retry_on raised {describe(trouble)}")
+            return False
 
 
 class Work(Generic[P, R]):
@@ -65,7 +71,8 @@ class Work(Generic[P, R]):
         functools.update_wrapper(self, fn)
         self.fn = fn
         self.options = options
-        self.is_async = inspect.iscoroutinefunction(fn)
+        called = type(fn).__call__  # an object that is called may have an async __call__
+        self.is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
 
     @property
     def name(self) -> str:
@@ -75,49 +82,69 @@ class Work(Generic[P, R]):
         """Runs the function as a run of its own; returns its value, raises its exception."""
         __tracebackhide__ = True  # IPython and pytest show the user's frames only
         if current() is None and is_disabled():
-            return self.fn(*args, **kwargs)
+            given: Any = resolved((args, kwargs), raising=True)
+            return self.fn(*given[0], **given[1])
         if self.is_async:
             return self._call_async(args, kwargs)  # type: ignore[return-value] # it is R: a coroutine
-        ending = self._execute(args, kwargs)
-        error = error_of(ending)
+        finish = self._execute(args, kwargs)
+        error = finish.error
         if error is not None:
             raise error
-        value: R = ending.value
+        value: R = finish.outcome.value
         return value
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """The final state of a run of the function; it never raises what the function raises.
 
         The state has `.value`, `.error` (the original exception) and `.run_id`. For an async
-        function this is a coroutine.
+        function this is a coroutine. Only what concerns those around it as well goes on to them:
+        that the time of an enclosing run is up, and that its asyncio task is cancelled.
         """
         if self.is_async:
-            return self._execute_async(args, kwargs)
-        return self._execute(args, kwargs)
+            return self._run_async(args, kwargs)
+        if current() is None and is_disabled():
+            return _plain_ending(lambda: self(*args, **kwargs))
+        finish = self._execute(args, kwargs)
+        if isinstance(finish.outcome.error, Deadline):
+            raise finish.outcome.error
+        return finish.ending
 
     def __get__(self, instance: object, owner: type | None = None) -> Self:
         """As a method, the function is bound to its instance."""
         if instance is None:
             return self
+        bind = getattr(self.fn, "__get__", None)
+        if bind is None:  # a partial or another object that is called binds to nothing
+            return self
         bound = copy.copy(self)
-        bound.fn = self.fn.__get__(instance, owner)
+        bound.fn = bind(instance, owner)
         return bound
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
 
+    async def _run_async(self, args: Any, kwargs: Any) -> Ending:
+        if current() is None and is_disabled():
+            value: Any = self(*args, **kwargs)
+            return await _plain_ending_async(value)
+        finish = await self._execute_async(args, kwargs)
+        error, doing = finish.outcome.error, asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and doing and doing.cancelling():
+            raise error
+        return finish.ending
+
     async def _call_async(self, args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
-        ending = await self._execute_async(args, kwargs)
-        error = error_of(ending)
+        finish = await self._execute_async(args, kwargs)
+        error = finish.error
         if error is not None:
             raise error
-        return ending.value
+        return finish.outcome.value
 
-    def _execute(self, args: Any, kwargs: Any) -> Ending:
+    def _execute(self, args: Any, kwargs: Any) -> Finish:
         raise TypeError(f"{self!r} can't be executed")
 
-    def _execute_async(self, args: Any, kwargs: Any) -> Coroutine[Any, Any, Ending]:
+    def _execute_async(self, args: Any, kwargs: Any) -> Coroutine[Any, Any, Finish]:
         raise TypeError(f"{self!r} can't be executed")
 
     def _changed(self, changes: dict[str, Any]) -> Self:
@@ -150,20 +177,27 @@ class Work(Generic[P, R]):
         body: Callable[[], Any],
         runner: ThreadRunner | None,
         upstream: tuple[str, ...] = (),
-    ) -> Ending:
+    ) -> Finish:
         """The run is lived on this thread; each attempt calls `body`."""
         timeout, name = self.options.policy.timeout, self.name
         proposer = Proposer(orion, run, upstream, self.on_state)
 
         def call(current: Run) -> Outcome:
             context = RunContext(orion, current, runner)
+
+            def attempt() -> Any:
+                value = body()
+                if context.futures:
+                    join_all(context)
+                    raise_unseen(context)
+                return value
+
             try:
                 with entered(context):
-                    value = body() if timeout is None else within(timeout, name, body)
-                    self._close(context)
-                    return Outcome(value)
+                    return Outcome(attempt() if timeout is None else within(timeout, name, attempt))
             except BaseException as error:
-                self._abandon(context)
+                if drop_all(context) and _waits_after(error):
+                    join_all(context)
                 return Outcome(error=without_our_frames(error))
 
         return drive(lead(self.options.retriable), proposer, call)
@@ -175,37 +209,28 @@ class Work(Generic[P, R]):
         body: Callable[[], Awaitable[Any]],
         runner: ThreadRunner | None,
         upstream: tuple[str, ...] = (),
-    ) -> Ending:
+    ) -> Finish:
         """The run is lived on the caller's loop; each attempt awaits `body()`."""
-        import asyncio
-
         timeout, name = self.options.policy.timeout, self.name
         proposer = Proposer(orion, run, upstream, self.on_state)
 
         async def call(current: Run) -> Outcome:
-            context = RunContext(orion, current, runner)
+            context = RunContext(orion, current, runner, is_async=True)
             try:
                 with entered(context):
                     async with asyncio.timeout(timeout) as scope:
                         value = await body()
-                        await self._close_async(context)
+                        await join_all_async(context)
+                        raise_unseen(context)
                 return Outcome(value)
             except BaseException as error:
-                self._abandon(context)
                 if isinstance(error, TimeoutError) and scope.expired():
                     error = TaskTimeout(f"{name!r} exceeded {timeout:g} s")
+                if drop_all(context) and _waits_after(error):
+                    await join_all_async(context)
                 return Outcome(error=without_our_frames(error))
 
         return await drive_async(lead(self.options.retriable), proposer, call)
-
-    def _close(self, context: RunContext) -> None:
-        """The body has returned: what it started is waited for."""
-
-    async def _close_async(self, context: RunContext) -> None:
-        """The same, on a loop."""
-
-    def _abandon(self, context: RunContext) -> None:
-        """The body has raised: what it started and nobody took up is dropped."""
 
 
 def options_of(
@@ -228,29 +253,65 @@ def options_of(
     from orion_nb.api.runs import check_text, read_policy
 
     told = {"retries": retries, "retry_delay": retry_delay, "timeout": timeout, "trigger": trigger}
-    chosen: str = name or getattr(fn, "__name__", None) or type(fn).__name__
+    plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
+    chosen: str = name or getattr(plain, "__name__", None) or type(fn).__name__
+    tags = (tags,) if isinstance(tags, str) else tuple(tags)
     check_text("name", chosen)
-    if isinstance(tags, str):
-        tags = (tags,)
-    key = f"{getattr(fn, '__module__', '')}.{getattr(fn, '__qualname__', chosen)}"
-    return Options(chosen, read_policy(told), retry_on, tuple(tags), run_name, key)
+    for tag in tags:
+        check_text("tags", tag)
+    if run_name is not None:
+        check_text("run_name", run_name)
+    _check_retry_on(retry_on)
+    policy = read_policy(told)
+    if policy.timeout == 0:
+        raise InvalidInput(f"timeout: {timeout!r} leaves no time at all", field="timeout")
+    key = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', chosen)}"
+    return Options(chosen, policy, retry_on, tags, run_name, key)
 
 
 def revise(options: Options, changes: dict[str, Any]) -> Options:
     """The options with some of them changed, checked in the same way."""
-    policy = options.policy
-    if changes.get("timeout", 0) is not None and "timeout" in changes:
-        changes["timeout"] = seconds(changes["timeout"])
     told = {
         "name": options.name,
         "tags": options.tags,
         "retry_on": options.retry_on,
         "run_name": options.run_name,
-        **policy.as_json(),
+        **options.policy.as_json(),
     }
     if unknown := set(changes) - set(told):
         raise InvalidInput(f"{sorted(unknown)[0]}: not known; there are {', '.join(sorted(told))}")
     return replace(options_of(revise, **{**told, **changes}), key=options.key)
+
+
+def _check_retry_on(retry_on: Any) -> None:
+    classes = retry_on if isinstance(retry_on, tuple) else (retry_on,)
+    if all(isinstance(each, type) and issubclass(each, BaseException) for each in classes):
+        return
+    if isinstance(retry_on, tuple | type) or not callable(retry_on):
+        says = "an exception class, a tuple of them, or a function of the exception"
+        raise InvalidInput(f"retry_on: {retry_on!r} is not {says}", field="retry_on")
+
+
+def _waits_after(error: BaseException) -> bool:
+    """Submitted tasks that run already are waited for, unless time is up or somebody interrupts."""
+    return isinstance(error, Exception) and not isinstance(error, TaskTimeout)
+
+
+def _plain_ending(call: Callable[[], Any]) -> Ending:
+    """Disabled: how a plain call ended."""
+    try:
+        outcome = Outcome(call())
+    except Exception as error:
+        outcome = Outcome(error=error)
+    return ending_of(state_of(outcome), outcome)
+
+
+async def _plain_ending_async(call: Awaitable[Any]) -> Ending:
+    try:
+        outcome = Outcome(await call)
+    except Exception as error:
+        outcome = Outcome(error=error)
+    return ending_of(state_of(outcome), outcome)
 
 
 def without_our_frames(error: BaseException) -> BaseException:

@@ -13,18 +13,17 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from orion_nb import clock
 from orion_nb.api.connect import connect
 from orion_nb.engine.context import belonging_to
-from orion_nb.engine.futures import error_of
 from orion_nb.engine.lead import Ending
 from orion_nb.engine.tasks import Task
 from orion_nb.engine.work import options_of
-from orion_nb.errors import OrionError
+from orion_nb.errors import OrionError, RunStopped
 from orion_nb.notebook import render
 from orion_nb.notebook.cells import Cell, awaits
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import SCHEDULED
+from orion_nb.schemas.states import COMPLETED, SCHEDULED
 from orion_nb.settings import is_disabled
 
 ORION_HELP = """\
@@ -112,7 +111,7 @@ class OrionMagics(Magics):
 
     def _finish(self, body: Cell, work: Task[..., Any], chip: Chip, ending: Ending) -> None:
         self.session.note(work.name, ending.type)
-        error = error_of(ending)
+        error = ending.error or (None if ending.type is COMPLETED else RunStopped(str(ending)))
         if error is None:
             return
         _show_without_our_frames(self.shell, error, f"orion: %orion why {short(ending.run_id)}")

@@ -1,0 +1,52 @@
+"""What a run does with the tasks that were submitted in it, when its code ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orion_nb.engine.context import RunContext
+from orion_nb.engine.futures import TaskFuture
+from orion_nb.schemas.states import COMPLETED
+
+
+def keep(context: RunContext, future: TaskFuture[Any]) -> None:
+    """The run waits for the future at its end; one that completed is forgotten at once."""
+    context.futures[future] = None
+
+    def forget(_: object) -> None:
+        if future.ended is not None and future.ended.report.state.type is COMPLETED:
+            context.futures.pop(future, None)
+
+    future.add_done_callback(forget)
+
+
+def join_all(context: RunContext) -> None:
+    """All of them have finished when this returns."""
+    while left := _unfinished(context):
+        for future in left:
+            future.join()
+
+
+async def join_all_async(context: RunContext) -> None:
+    """The same; the loop goes on meanwhile."""
+    while left := _unfinished(context):
+        for future in left:
+            await future.finished()
+
+
+def raise_unseen(context: RunContext) -> None:
+    """The first that failed, and whose future nobody looked at, fails the run."""
+    for future in list(context.futures):
+        if not future.was_looked_at and not future.cancelled():
+            future.result()
+
+
+def drop_all(context: RunContext) -> bool:
+    """Those that have not begun are cancelled; others have begun and not finished."""
+    for future in list(context.futures):
+        future.cancel()
+    return bool(_unfinished(context))
+
+
+def _unfinished(context: RunContext) -> list[TaskFuture[Any]]:
+    return [future for future in list(context.futures) if not future.done()]
