@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orion_nb import clock
 from orion_nb.api.deployments import DeploymentRoutes, deployment_rows
+from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PENDING, State
 from orion_nb.store import runs
@@ -68,7 +69,12 @@ class Scheduling(DeploymentRoutes):
             due = runs.claimable(connection, clock.now(), limit)
         for run in due:
             submitting = State(PENDING, "Submitting", message="handed to a runner")
-            after, report = self.judge(run.id, submitting, claims=run.attempt, session=self.session)
+            try:
+                after, report = self.judge(
+                    run.id, submitting, expected_seq=run.state.seq, session=self.session
+                )
+            except Conflict:
+                continue  # another worker was faster
             if report.state.name == "Submitting" and after.session == self.session:
                 taken.append(after)
         return taken

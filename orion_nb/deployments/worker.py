@@ -1,0 +1,160 @@
+"""A worker: it creates the runs that are due, hands each to a runner, and notices lost ones."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+import time
+from contextlib import suppress
+
+from orion_nb import clock
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.ended import reap, settle_exit
+from orion_nb.deployments.files import Spec
+from orion_nb.deployments.launch import launch
+from orion_nb.errors import Conflict, DeploymentNotFound
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import Cancelled, Crashed, State
+from orion_nb.store import events
+from orion_nb.store.database import Connection
+
+#: Seconds between two looks whether anything was committed, or a runner has ended (some µs each).
+LOOK = 0.05
+#: Seconds between two full passes when nothing seems to happen.
+IDLE = 1.0
+#: Seconds between two searches for runs whose process is gone.
+REAP = 5.0
+
+
+class Worker:
+    """Executes the runs of deployments; any number of workers may share a database.
+
+    Each run gets a process of its own, at most `concurrency` of them from this worker at a time.
+    They are detached: they go on when the worker stops, and need none to come to their end.
+    """
+
+    def __init__(
+        self, orion: Orion, *, concurrency: int = 2, log: logging.Logger | None = None
+    ) -> None:
+        self.orion = orion
+        self.concurrency = concurrency
+        self.log = log or logging.getLogger(__name__)
+        self._taken: list[Run] = []
+        self._runners: dict[str, subprocess.Popen[bytes]] = {}
+        self._told = threading.Event()
+        self._stopping = False
+        self._idle = threading.Event()
+        self._idle.set()
+        self._reaped = 0.0
+
+    def run(self) -> None:
+        """Works until `stop` is called, from another thread or a signal handler."""
+        self._idle.clear()
+        try:
+            # One connection for all looks: SQLite counts commits for each connection apart.
+            with self.orion.database.read() as connection:
+                while not self._stopping:
+                    seen = events.data_version(connection)
+                    try:
+                        self._pass()
+                        self._wait(connection, seen)
+                    except Exception:
+                        self.log.exception("a pass of the worker failed; going on")
+                        self._told.wait(IDLE)
+        finally:
+            self._leave()
+            self._idle.set()
+
+    def stop(self, timeout: float | None = 0.0) -> bool:
+        """No more runs are taken; true if `run` has returned within `timeout` seconds.
+
+        Runners that are at work go on.
+        """
+        self._stopping = True
+        self._told.set()
+        return self._idle.wait(timeout)
+
+    def wake(self) -> None:
+        """Something may be due: the worker looks now."""
+        self._told.set()
+
+    @property
+    def active(self) -> list[str]:
+        """The ids of the runs that this worker's runners are executing."""
+        return list(self._runners)
+
+    def _pass(self) -> None:
+        if time.monotonic() - self._reaped > REAP or not self._reaped:
+            self._reaped = time.monotonic()
+            for run in reap(self.orion):
+                self.log.warning("run %s (%s) was lost: %s", run.id, run.name, run.state)
+        for run_id, process in list(self._runners.items()):
+            if process.poll() is not None:
+                del self._runners[run_id]
+                settle_exit(self.orion, run_id, process)
+        for run in self.orion.schedule_due():
+            self.log.info("run %s of %s is due", run.id, run.name)
+        self._take()
+        while self._taken:
+            self._start(self._taken[0])
+            del self._taken[0]
+
+    def _take(self) -> None:
+        """Runs are taken one by one: what was taken is known even if the next one can't be."""
+        while len(self._runners) + len(self._taken) < self.concurrency:
+            taken = self.orion.claim(1)
+            if not taken:
+                return
+            self._taken += taken
+
+    def _start(self, run: Run) -> None:
+        """A runner for the run is started; if none can be, the run says why."""
+        try:
+            known = self.orion.find_deployment(run.deployment or "")
+            spec = Spec(known.path, known.kernel, known.cwd, known.cell_timeout)
+            self._runners[run.id] = launch(self.orion, run.id, spec)
+            self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)
+        except DeploymentNotFound:
+            self._refuse(run, Cancelled("its deployment was deleted"))
+        except Exception as error:
+            self.log.exception("run %s of %s", run.id, run.name)
+            self._refuse(run, Crashed(f"no runner can be started: {error}"))
+
+    def _refuse(self, run: Run, state: State) -> None:
+        self.log.warning("run %s of %s: %s", run.id, run.name, state)
+        with suppress(Conflict):
+            self.orion.judge(run.id, state, expected_seq=run.state.seq)
+
+    def _wait(self, connection: Connection, seen: int) -> None:
+        """Returns when there may be something to do, after `IDLE` seconds at the latest."""
+        due = self.orion.next_due() if len(self._runners) < self.concurrency else None
+        pause = IDLE
+        if due is not None:
+            # At least a moment: what is due may not be ours to take.
+            pause = min(IDLE, max(0.01, (due - clock.now()) / clock.SECOND))
+        end = time.monotonic() + pause
+        while not self._told.is_set() and (left := end - time.monotonic()) > 0:
+            self._told.wait(min(left, LOOK))
+            if events.data_version(connection) != seen or self._one_has_ended():
+                break
+        if not self._stopping:
+            self._told.clear()
+
+    def _one_has_ended(self) -> bool:
+        return any(process.poll() is not None for process in self._runners.values())
+
+    def _leave(self) -> None:
+        """Runners at work are left to themselves; each is waited for, so that none is a zombie."""
+        for run_id, process in self._runners.items():
+            name = f"orion-left-{run_id[-8:]}"
+            threading.Thread(
+                target=self._see_off, args=(run_id, process), name=name, daemon=True
+            ).start()
+        self._runners.clear()
+
+    def _see_off(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        if not self.orion.database.is_closed:
+            with suppress(Exception):
+                settle_exit(self.orion, run_id, process)
