@@ -20,5 +20,6 @@ def filesystem(path: Path) -> str:
     except OSError:
         return ""
     mounts = [line.split(" - ", 1) for line in table.splitlines() if " - " in line]
-    kinds = {left.split()[4]: right.split()[0] for left, right in mounts}
-    return next((kinds[str(at)] for at in (path, *path.parents) if str(at) in kinds), "")
+    kinds = {left.split()[4].replace("\\040", " "): right.split()[0] for left, right in mounts}
+    where = path.resolve()
+    return next((kinds[str(at)] for at in (where, *where.parents) if str(at) in kinds), "")

@@ -38,7 +38,9 @@ class Reports:
 
 def _plain_key(report: Report) -> tuple[Any, ...] | None:
     """What tells one report from another when every rule passed without a word."""
-    if report.status is not Status.ACCEPT or any(line.verdict != "pass" for line in report.rules):
+    if report.status is not Status.ACCEPT:
+        return None
+    if any(line.verdict != "pass" or line.reason for line in report.rules):
         return None
     return (report.proposed, report.state.type, *(line.rule for line in report.rules))
 
@@ -51,7 +53,8 @@ def dump(report: Report) -> str:
         body["reason"] = report.reason
     if report.until:
         body |= {"until": report.until, "retry_after": report.retry_after}
-    return json.dumps(body, separators=(",", ":"), default=str, ensure_ascii=False)
+    text = json.dumps(body, separators=(",", ":"), default=str, ensure_ascii=False)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def load(body: str, state: State) -> Report:

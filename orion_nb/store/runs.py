@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
         bytes.fromhex(run.id),
         run.kind,
         run.name,
-        run.run_name,
-        run.key,
+        plain(run.run_name),
+        plain(run.key),
         bytes.fromhex(run.parent) if run.parent else None,
         bytes.fromhex(run.root),
         bytes.fromhex(run.deployment) if run.deployment else None,
@@ -51,7 +52,7 @@ def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
         run.total_time,
         _policy_text(run.policy),
         json.dumps(run.tags) if run.tags else None,
-        None if run.parameters is None else json.dumps(run.parameters, ensure_ascii=False),
+        plain(_parameters(run.parameters)),
         bytes.fromhex(run.session) if run.session else None,
         None,
     )
@@ -94,13 +95,13 @@ def append(
         state.name,
         state.timestamp,
         state.attempt,
-        state.message,
-        state.reason,
+        plain(state.message),
+        plain(state.reason),
         state.scheduled_time,
-        state.cache_key,
-        state.result,
-        state.by,
-        transition_id,
+        plain(state.cache_key),
+        plain(state.result),
+        plain(state.by),
+        plain(transition_id),
         report,
     )
     tx.execute(INSERT_STATE, row)
@@ -158,7 +159,7 @@ def first_report(
         f"SELECT {_STATE_COLUMNS}, reports.body FROM states LEFT JOIN reports "
         "ON reports.digest = states.report WHERE states.run=? AND states.transition_id=?"
     )
-    row = connection.execute(sql, (bytes.fromhex(run_id), transition_id)).fetchone()
+    row = connection.execute(sql, (bytes.fromhex(run_id), plain(transition_id))).fetchone()
     if row is None:
         return None
     state = as_state(row[: len(STATES)])
@@ -225,6 +226,17 @@ def as_state(row: tuple[Any, ...]) -> State:
     )
 
 
+def plain(text: str | None) -> str | None:
+    """The text as UTF-8 can hold it: a lone surrogate, as in a file name read badly, is escaped."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _parameters(values: dict[str, Any] | None) -> str | None:
+    return None if values is None else json.dumps(values, ensure_ascii=False, default=repr)
+
+
 @lru_cache(maxsize=256)
 def _policy_text(policy: RunPolicy) -> str | None:
     return None if policy == DEFAULT_POLICY else json.dumps(policy.as_json())
@@ -277,12 +289,11 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
         given = [*names, *names, *([late] if len(names) < len(chosen.states) else [])]
         add(f"({' OR '.join(wanted)})", *given)
     if chosen.text:
-        like = f"%{chosen.text.lower()}%"
-        add(
-            "(lower(runs.name) LIKE ? OR lower(runs.run_name) LIKE ? "
-            "OR lower(hex(runs.id)) LIKE ?)",
-            *(like, like, f"%{chosen.text.lower()}"),
+        text = re.sub(r"([%_\\])", r"\\\1", plain(chosen.text) or "")
+        tests = (
+            f"{what} LIKE ? ESCAPE '\\'" for what in ("runs.name", "runs.run_name", "hex(runs.id)")
         )
+        add(f"({' OR '.join(tests)})", f"%{text}%", f"%{text}%", f"%{text}")
     if chosen.name:
         add("runs.name = ?", chosen.name)
     for column in ("deployment", "parent", "root", "cursor"):

@@ -31,8 +31,6 @@ class Session:
             return False
         if self.host != this_host():
             return True
-        if self.pid == os.getpid():
-            return True
         return pid_start(self.pid) == self.pid_start if self.pid_start else _exists(self.pid)
 
 
