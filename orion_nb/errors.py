@@ -4,7 +4,10 @@
     ├── InvalidInput            422  a value that can't be accepted; names its field
     │   ├── ScheduleError       422
     │   ├── ParameterError      422
-    │   └── InvalidNotebook     422
+    │   ├── InvalidNotebook     422
+    │   ├── BadRequest          400  a request that can't be read
+    │   ├── TooLarge            413
+    │   └── UnsupportedMediaType 415
     ├── NotFound                404
     │   ├── RunNotFound · DeploymentNotFound · NotebookNotFound · KernelNotFound
     ├── Conflict                409
@@ -51,6 +54,24 @@ class ParameterError(InvalidInput):
 
 class InvalidNotebook(InvalidInput):
     """Open the notebook in JupyterLab and save it again, or correct the named cell."""
+
+
+class BadRequest(InvalidInput):
+    """Send one JSON object, in UTF-8, whose fields are those of the route."""
+
+    status = 400
+
+
+class TooLarge(InvalidInput):
+    """Send less at once; store large data elsewhere and pass its path."""
+
+    status = 413
+
+
+class UnsupportedMediaType(InvalidInput):
+    """Send the header `Content-Type: application/json` with a body."""
+
+    status = 415
 
 
 class NotFound(OrionError):

@@ -1,0 +1,118 @@
+"""`OrionApp`: the Jupyter server extension. It opens what the handlers use, and closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import lru_cache
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import url_path_join
+from traitlets import Bool, Int, Unicode, default
+
+from orion_nb.api.openapi import document
+from orion_nb.api.orion import ROUTES, Orion
+from orion_nb.api.routes import Route, route
+from orion_nb.api.wire import render
+from orion_nb.errors import OrionError
+from orion_nb.settings import Settings
+from orion_nb_server.handlers import API, TROUBLE, OrionHandler, Unavailable, handlers
+from orion_nb_server.live import LIVE, Live, follow_events
+from orion_nb_server.pages import PAGES, download_notebook, show_notebook
+from orion_nb_server.services import SERVICES, Services
+
+
+@route("GET", "/openapi.json", action="read")
+async def read_openapi(handler: OrionHandler) -> None:
+    """This API as an OpenAPI 3.1 document."""
+    handler.finish(_document(url_path_join(handler.base_url, API)))
+
+
+#: The routes that only a server has: streams and files.
+SERVER_ROUTES: list[Route] = [
+    vars(function)["__orion_route__"]
+    for function in (read_openapi, follow_events, download_notebook, show_notebook)
+]
+ALL_ROUTES = [*ROUTES, *SERVER_ROUTES]
+
+
+@lru_cache(maxsize=1)
+def _document(api: str) -> bytes:
+    return render(document(ALL_ROUTES, api))
+
+
+class OrionApp(ExtensionApp):
+    """Orion in a Jupyter server: the API, live events, the dashboard, and scheduled runs."""
+
+    name = "orion_nb_server"
+    extension_url = "/orion/"
+    load_other_extensions = True
+
+    home = Unicode(
+        help="The folder that holds Orion's data; else $ORION_NB_HOME, else the user's data folder."
+    ).tag(config=True)
+    database_url = Unicode(
+        help="The database; else $ORION_NB_DATABASE_URL, else sqlite:///HOME/orion.db."
+    ).tag(config=True)
+    synchronous = Unicode(
+        help="'full': what was answered survives power loss; 'normal': it survives kill -9."
+    ).tag(config=True)
+    scheduler = Bool(
+        True, help="Whether this server creates the runs of schedules, and starts them."
+    ).tag(config=True)
+    concurrency = Int(2, min=1, help="How many deployed runs this server starts at a time.").tag(
+        config=True
+    )
+
+    services: Services | None = None
+    live: Live | None = None
+
+    @default("synchronous")
+    def _default_synchronous(self) -> str:
+        return os.environ.get("ORION_NB_SYNCHRONOUS") or "full"
+
+    def initialize_settings(self) -> None:
+        try:
+            self._open()
+        except OrionError as error:
+            self.settings[TROUBLE] = str(error)  # the server goes on; whoever asks is told why
+            self.log.warning("Orion can't start: %s", error)
+
+    def initialize_handlers(self) -> None:
+        if TROUBLE in self.settings:
+            self.handlers.append((r"/orion(?:/.*)?", Unavailable))
+        else:
+            self.handlers.extend([*PAGES, *handlers(ALL_ROUTES)])
+
+    def _open(self) -> None:
+        changes = {"home": self.home, "database_url": self.database_url}
+        given: dict[str, Any] = {name: value for name, value in changes.items() if value}
+        settings = Settings.load(synchronous=self.synchronous, **given)
+        orion = Orion(settings, label="server")
+        contents = self._server.contents_manager
+        self.services = Services(
+            orion,
+            self.log,
+            root=lambda: getattr(contents, "root_dir", "") or self._server.root_dir,
+            allow_hidden=lambda: bool(contents.allow_hidden),
+        )
+        self.live = Live(orion, self.log)
+        self.settings.update({SERVICES: self.services, LIVE: self.live})
+        self.log.info("Orion keeps its runs in %s", settings.database_path)
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        if self.scheduler and self.services is not None:
+            self.services.work(self.concurrency)
+
+    async def stop_extension(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            await asyncio.to_thread(self.live.join)
+        if self.services is not None:
+            await self.services.stop()
+
+    @property
+    def _server(self) -> Any:
+        return self.serverapp
