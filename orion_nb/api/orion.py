@@ -59,12 +59,11 @@ class Orion(Scheduling, Liveness):
 
         It does not wait: whoever asks decides how often. Ends when `until()` is true.
         """
-        seen = -1
-        with self.database.read() as connection:
-            while not until():
-                now = events.data_version(connection)
-                changed, seen = now != seen, now
-                yield changed
+        seen = None
+        while not until() and not self.database.is_closed:
+            now = self.database.version()
+            changed, seen = now != seen, now
+            yield changed
 
 
 ROUTES: list[Route] = routes_of(Orion)

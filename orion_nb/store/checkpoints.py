@@ -19,9 +19,16 @@ try:
 except ImportError:  # Windows: SQLite's own checkpoints are left on
     fcntl = None  # type: ignore[assignment]
 
-#: The log is moved when it is longer than this (bytes); looked at every so many commits.
-LONG = 4 * 1024 * 1024
-EVERY = 64
+#: A process moves the log after so many commits of its own. The file keeps its length: writing
+#: over what is there is much cheaper than growing it again.
+EVERY = 1000
+#: It also looks at the file now and then, and cuts it when it is longer than this (bytes).
+LOOK = 64
+LONG = 32 * 1024 * 1024
+
+#: Whether we move the log, and not SQLite.
+owned_by_us = fcntl is not None
+
 TRIES = 20
 
 
@@ -29,18 +36,17 @@ class Checkpoints:
     """One process's part in keeping the log of one database short."""
 
     def __init__(self, database: Path) -> None:
-        self.owned_by_us = fcntl is not None
         self._log = database.with_name(database.name + "-wal")
         self._commits = 0
         self._alone = False
         self._file = -1
-        if self.owned_by_us:
+        if owned_by_us:
             lock = database.with_name(database.name + ".checkpoint")
             self._file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def enter_write(self) -> None:
         """Called before each try to begin a transaction."""
-        if self.owned_by_us:
+        if owned_by_us:
             fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def leave_wait(self) -> None:
@@ -49,21 +55,19 @@ class Checkpoints:
         Whoever only waits must not keep others from moving the log: among busy writers there is
         always one who waits.
         """
-        if self.owned_by_us:
+        if owned_by_us:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def before_commit(self) -> None:
         """Called at the end of a transaction, while nobody else can begin one."""
         self._commits += 1
-        if self._commits >= EVERY and self.owned_by_us:
-            if not self._is_long():
-                self._commits = 0
-            elif self._take_alone():
-                self._commits, self._alone = 0, True
+        due = self._commits >= EVERY or (self._commits % LOOK == 0 and self._is_long())
+        if due and owned_by_us and self._take_alone():
+            self._commits, self._alone = 0, True
 
     def leave_write(self, connection: sqlite3.Connection) -> None:
         """Called after each transaction, outside of it."""
-        if not self.owned_by_us:
+        if not owned_by_us:
             return
         if self._alone:
             self._alone = False
@@ -92,9 +96,10 @@ class Checkpoints:
         return False
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        mode = "TRUNCATE" if self._is_long() else "PASSIVE"
         connection.execute("PRAGMA busy_timeout=250")
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
         except sqlite3.Error:
             return  # a reader is in the way, say; no harm: the log is looked at again later
         finally:

@@ -11,16 +11,24 @@ import random
 import sqlite3
 import threading
 import time
-import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from orion_nb.errors import Conflict, StoreUnavailable
+from orion_nb.store import forks
 from orion_nb.store.checkpoints import Checkpoints
+from orion_nb.store.connections import (
+    LOCK_PATIENCE,
+    connect,
+    is_locked,
+    never_close,
+    trouble,
+)
 from orion_nb.store.filesystems import journal_mode
+from orion_nb.store.readers import FORK_PATIENCE, Readers
 from orion_nb.store.statements import SCHEMA
 
 T = TypeVar("T")
@@ -29,21 +37,8 @@ Connection = sqlite3.Connection
 #: The schema this code reads and writes; kept in SQLite's user_version. One step per migration.
 SCHEMA_VERSION = 1
 REVISION = "0001"
-LOCK_PATIENCE = 60.0  # seconds
 PAGE_SIZE = 2048  # bytes
 MIGRATING = "database {path} has schema {found}, this orion_nb has {ours}"
-
-WRITABLE = "set ORION_NB_HOME to a folder on a local disk that you may write"
-DAMAGED = "it is damaged, or no database: move it away, or put a backup in its place"
-REMEDIES = {
-    sqlite3.SQLITE_CANTOPEN: WRITABLE,
-    sqlite3.SQLITE_READONLY: WRITABLE,
-    sqlite3.SQLITE_PERM: WRITABLE,
-    sqlite3.SQLITE_FULL: "free some space and try again",
-    sqlite3.SQLITE_BUSY: f"another program has held it for {LOCK_PATIENCE:.0f} s",
-    sqlite3.SQLITE_CORRUPT: DAMAGED,
-    sqlite3.SQLITE_NOTADB: DAMAGED,
-}
 
 
 class Job:
@@ -51,7 +46,7 @@ class Job:
 
     __slots__ = ("done", "error", "value", "work")
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
         self.work = work
         self.done = False
         self.value: Any = None
@@ -67,12 +62,14 @@ class Database:
         self.on_rollback: list[Callable[[], None]] = []
         self._owner = threading.Lock()
         self._queue: deque[Job] = deque()
-        self._idle: deque[sqlite3.Connection] = deque()
+        self._readers = Readers(path, synchronous)
+        self._rested = (False, False)
         self._closed = False
+        self._is_open = False
         self._open()
-        _open_databases.add(self)
+        forks.heed(self)
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T]) -> T:
         """`work` is run in a write transaction, its own or one shared with others; then committed.
 
         Raises:
@@ -93,30 +90,17 @@ class Database:
         value: T = job.value
         return value
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A connection for reading; it sees one consistent moment between `BEGIN` and `COMMIT`.
 
         Raises:
             StoreUnavailable: the file can't be read.
         """
-        self._check_open()
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only=1")
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if self._closed:
-                connection.close()
-            else:
-                self._idle.append(connection)
+        return self._readers.lend()
+
+    def version(self) -> tuple[int, int]:
+        """A value that is another one after somebody, here or elsewhere, has committed."""
+        return self._readers.version()
 
     @property
     def is_closed(self) -> bool:
@@ -127,11 +111,8 @@ class Database:
         with self._owner:
             if not self._closed:
                 self._closed = True
-                self._writer.close()
-                self._checkpoints.close()
-                while self._idle:
-                    self._idle.pop().close()
-        _open_databases.discard(self)
+                self._shut()
+                self._readers.close()
 
     def _commit_waiting(self) -> None:
         """The work of all who wait is committed in one transaction.
@@ -141,6 +122,8 @@ class Database:
         none is done twice.
         """
         self._check_open()
+        if not self._is_open:
+            self._open()
         jobs = [job for job in self._queue.copy() if not job.done]
         committing = False
         try:
@@ -155,7 +138,7 @@ class Database:
             self._settle(jobs)
         except (sqlite3.Error, OSError) as error:
             for job in jobs:
-                job.error = job.error or self._trouble(error)
+                job.error = job.error or trouble(self.path, error)
             self._settle(jobs)
         except BaseException:
             if committing and not self._writer.in_transaction:
@@ -198,7 +181,7 @@ class Database:
                 self._writer.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if not _is_locked(error) or time.monotonic() > deadline:
+                if not is_locked(error) or time.monotonic() > deadline:
                     raise
             self._checkpoints.leave_wait()
             _wait_a_little()
@@ -216,15 +199,7 @@ class Database:
         if self._closed:
             raise StoreUnavailable(f"database {self.path} was closed")
 
-    def _trouble(self, error: Exception) -> StoreUnavailable:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN) & 0xFF
-        remedy = REMEDIES.get(code, "`orion-nb doctor` may say more")
-        trouble = StoreUnavailable(f"database {self.path}: {error}; {remedy}")
-        trouble.__cause__ = error
-        return trouble
-
     def _open(self) -> None:
-        self._idle.clear()
         opened = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -232,36 +207,18 @@ class Database:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._checkpoints = Checkpoints(self.path)
             opened.callback(self._checkpoints.close)
-            self._writer = self._connect()
+            self._writer = connect(self.path, self.synchronous)
             opened.callback(self._writer.close)
             found = _version(self._writer)
             self._writer.execute("PRAGMA busy_timeout=0")  # from now on we wait, not SQLite
             self._prepare(found)
+            self._is_open = True
         except (OSError, sqlite3.Error) as error:
             opened.close()
-            raise self._trouble(error) from error
+            raise trouble(self.path, error) from error
         except BaseException:
             opened.close()
             raise
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=LOCK_PATIENCE,
-            cached_statements=256,
-        )
-        pragmas = (
-            f"synchronous={self.synchronous}",
-            f"wal_autocheckpoint={0 if self._checkpoints.owned_by_us else 1000}",
-            "cache_size=-16000",
-            "temp_store=memory",
-            "mmap_size=0",
-        )
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
 
     def _prepare(self, found: int) -> None:
         """The file, which has schema number `found`, has our schema when this returns."""
@@ -295,25 +252,40 @@ class Database:
                 self._writer.execute(statement)
                 return
             except sqlite3.OperationalError as error:
-                if not _is_locked(error) or time.monotonic() > deadline:
+                if not is_locked(error) or time.monotonic() > deadline:
                     raise
                 _wait_a_little()
 
-    def _after_fork(self) -> None:
-        # A connection must not be carried over a fork, nor closed in the child
-        # (sqlite.org/howtocorrupt.html, section 2.6): new ones are opened.
-        for connection in (self._writer, *self._idle):
-            _never_close(connection)
-        self._checkpoints.close()
-        self._forget()
-        self._owner = threading.Lock()
-        self._queue = deque()
-        self._idle = deque()
-        if not self._closed:
-            self._open()
+    def rest(self) -> None:
+        """Before a fork: nobody writes or reads, and no connection is open."""
+        owned = self._owner.acquire(timeout=FORK_PATIENCE)
+        self._rested = (owned, self._readers.rest())
+        if owned:
+            self._shut()
+
+    def wake(self, *, in_child: bool) -> None:
+        """After a fork; the child knows nothing of its parent's threads and their work."""
+        owned, rested = self._rested
+        self._readers.wake(in_child=in_child, rested=rested)
+        if in_child:
+            if self._is_open:
+                never_close(self._writer)
+                self._checkpoints.close()
+                self._is_open = False
+            self._owner = threading.Lock()
+            self._queue.clear()
+            self._forget()
+        elif owned:
+            self._owner.release()
+
+    def _shut(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._writer.close()
+            self._checkpoints.close()
 
 
-def create_schema(connection: sqlite3.Connection) -> None:
+def create_schema(connection: Connection) -> None:
     """All tables as they are now, stamped with the newest migration."""
     for statement in SCHEMA:
         connection.execute(statement)
@@ -324,7 +296,7 @@ def create_schema(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def _version(connection: Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -333,11 +305,7 @@ def _wait_a_little() -> None:
     time.sleep(random.uniform(0.0005, 0.004))
 
 
-def _is_locked(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _run(job: Job, connection: sqlite3.Connection) -> None:
+def _run(job: Job, connection: Connection) -> None:
     try:
         job.value = job.work(connection)
     except sqlite3.IntegrityError as error:
@@ -346,21 +314,3 @@ def _run(job: Job, connection: sqlite3.Connection) -> None:
         raise
     except Exception as error:
         job.error = error
-
-
-def _never_close(connection: sqlite3.Connection) -> None:
-    import ctypes
-
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
-
-
-_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _reopen_all() -> None:
-    for database in list(_open_databases):
-        database._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reopen_all)

@@ -319,6 +319,113 @@ def test_a_forked_process_can_write_and_so_can_its_parent(script, finish, home):
     assert finish(script(source)).strip() == "[1, 2, 3, 4]"
 
 
+def test_a_process_forked_amid_a_write_is_not_in_the_way_of_its_parent(script, finish, home):
+    """The child has the locks of threads that it does not have: it must not wait for them."""
+    source = """
+        import os, threading
+        from orion_nb.store.database import Database
+        from pathlib import Path
+
+        database = Database(Path(os.environ["ORION_NB_HOME"]) / "orion.db")
+        inside, go = threading.Event(), threading.Event()
+
+        def put(n):
+            return lambda tx: tx.execute("INSERT INTO reports (digest, body) VALUES (?, 'x')", (n,))
+
+        def slow(tx):
+            put(1)(tx)
+            inside.set()
+            assert go.wait(30)
+            put(2)(tx)
+
+        writer = threading.Thread(target=database.write, args=[slow])
+        writer.start()
+        assert inside.wait(30)
+        threading.Timer(0.2, go.set).start()
+        child = os.fork()  # waits until the write is done
+        if child == 0:
+            database.write(put(3))
+            os._exit(0)
+        writer.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        with database.read() as connection:
+            print([row[0] for row in connection.execute("SELECT digest FROM reports")])
+    """
+    assert finish(script(source)).strip() == "[1, 2, 3]"
+
+
+def test_a_forked_process_keeps_what_it_writes_after_its_parent_has_gone(script, finish, database):
+    """The last process to leave a database tidies its log away: the child must count as one."""
+    source = """
+        import os, sys, time
+        from orion_nb.store.database import Database
+        from pathlib import Path
+
+        database = Database(Path(os.environ["ORION_NB_HOME"]) / "orion.db")
+        put = lambda n: database.write(
+            lambda tx: tx.execute("INSERT INTO reports (digest, body) VALUES (?, 'x')", (n,))
+        )
+        put(1)
+        database.version()
+        parent = os.getpid()
+        if os.fork():
+            put(2)
+            sys.exit()
+        put(3)
+        while os.getppid() == parent:
+            time.sleep(0.01)
+        Database(database.path).close()  # somebody comes and goes
+        put(4)
+        os.kill(os.getpid(), 9)
+    """
+    database.close()
+    parent = script(source)
+    assert parent.wait(timeout=60) == 0
+    parent.communicate(timeout=60)  # the child has the same pipe, until it is gone
+    reopened = Database(database.path)
+    assert keys(reopened) == [1, 2, 3, 4]
+    reopened.close()
+
+
+def test_a_fork_waits_for_readers_and_they_go_on_afterwards(database):
+    database.write(put(1))
+    before = database.version()
+    database.rest()
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(keys, database)
+        writing = pool.submit(database.write, put(2))
+        assert not reading.done()
+        assert not writing.done()
+        database.wake(in_child=False)
+        writing.result()
+        assert reading.result() in ([1], [1, 2])
+    assert keys(database) == [1, 2]
+    assert database.version() != before
+
+
+def test_its_version_changes_with_every_commit_of_anybody(database):
+    seen = [database.version()]
+    assert database.version() == seen[0]
+    database.write(put(1))
+    seen.append(database.version())
+    other = Database(database.path)
+    other.write(put(2))
+    other.close()
+    seen.append(database.version())
+    with pytest.raises(LookupError):
+        database.write(lambda tx: {}[0])
+    assert database.version() == seen[-1]
+    assert len(set(seen)) == 3
+
+
+def test_a_transaction_that_an_interrupt_left_open_is_rolled_back(database):
+    """As when the interrupt comes just before the rollback."""
+    database._writer.execute("BEGIN IMMEDIATE")
+    put(1)(database._writer)
+    database.write(put(2))
+    assert keys(database) == [2]
+
+
 def test_the_log_stays_short_under_steady_writing_by_several(script, finish, home):
     source = """
         import os, time
