@@ -10,10 +10,10 @@ import logging
 import sys
 import time
 
+from orion_nb import clock
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.adhoc import Interrupted, Outcome, run_notebook
-from orion_nb.deployments.attempt import Attempt
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import Spec, run_folder
 from orion_nb.errors import Conflict, StoreUnavailable
@@ -44,6 +44,9 @@ class Runner:
         A deployed run that is to be retried is left to the workers; any other is retried here.
         """
         while (begun := self._begin()) is not None:
+            # A tenth of a second of imports that the run needs not wait for to be Running.
+            from orion_nb.deployments.attempt import Attempt
+
             spec = Spec.read(run_folder(self.orion.settings, begun.id))
             attempt = Attempt(self.orion, begun, spec)
             ending = asyncio.run(attempt.play())
@@ -58,6 +61,9 @@ class Runner:
         """The run, RUNNING and ours; None if it is somebody else's, or not to be run."""
         while True:
             run = self.orion.find(self.run_id)
+            if (left := _seconds_left(run)) > 0:
+                time.sleep(min(left, LOOK))
+                continue
             try:
                 after, report = self.orion.judge(
                     run.id, Running(), claims=run.attempt, session=self.orion.session
@@ -66,7 +72,7 @@ class Runner:
                 log.info("run %s: %s", run.id, error)
                 return None
             if report.status is Status.WAIT:
-                time.sleep(min(report.retry_after or LOOK, LOOK))
+                time.sleep(max(report.retry_after or 0.0, LOOK))
             elif after.attempt == run.attempt + 1 and after.state.type is RUNNING:
                 return after
             else:
@@ -92,6 +98,13 @@ class Runner:
                     return after
                 time.sleep(report.retry_after or LOOK)
         raise AssertionError("unreachable: the last round returns or raises")
+
+
+def _seconds_left(run: Run) -> float:
+    """Until the time of a scheduled run; it is not asked for before, each answer would be kept."""
+    if run.state.type is not SCHEDULED or run.state.scheduled_time is None:
+        return 0.0
+    return (run.state.scheduled_time - clock.now()) / clock.SECOND
 
 
 def main(arguments: list[str]) -> int:

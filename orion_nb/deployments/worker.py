@@ -61,7 +61,7 @@ class Worker:
                         self._wait(connection, seen)
                     except Exception:
                         self.log.exception("a pass of the worker failed; going on")
-                        self._told.wait(IDLE)
+                        time.sleep(IDLE)
         finally:
             self._leave()
             self._idle.set()
@@ -69,11 +69,11 @@ class Worker:
     def stop(self, timeout: float | None = 0.0) -> bool:
         """No more runs are taken; true if `run` has returned within `timeout` seconds.
 
-        Runners that are at work go on.
+        Runners that are at work go on. With a timeout of 0 a signal handler may call it.
         """
+        # Setting an event that the interrupted thread waits for could wait for ever itself.
         self._stopping = True
-        self._told.set()
-        return self._idle.wait(timeout)
+        return self._idle.is_set() if timeout == 0 else self._idle.wait(timeout)
 
     def wake(self) -> None:
         """Something may be due: the worker looks now."""
@@ -135,11 +135,12 @@ class Worker:
             pause = min(IDLE, max(0.01, (due - clock.now()) / clock.SECOND))
         end = time.monotonic() + pause
         while not self._told.is_set() and (left := end - time.monotonic()) > 0:
+            if self._stopping:
+                return
             self._told.wait(min(left, LOOK))
             if events.data_version(connection) != seen or self._one_has_ended():
                 break
-        if not self._stopping:
-            self._told.clear()
+        self._told.clear()
 
     def _one_has_ended(self) -> bool:
         return any(process.poll() is not None for process in self._runners.values())

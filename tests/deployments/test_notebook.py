@@ -24,6 +24,11 @@ wanted = ("ORION_NB_RUN_ID", "ORION_NB_HEADLESS", "JUPYTER_TOKEN", "JPY_API_TOKE
 print(json.dumps([os.getcwd(), parent["metadata"]["cellId"], *map(os.environ.get, wanted)]))
 """
 
+FAILS_ONCE = """%%task think --retries 2
+tries.append(1)
+assert len(tries) > 1
+answer = 42"""
+
 
 def texts(cell: dict[str, Any]) -> str:
     return "".join(output.get("text", "") for output in cell["outputs"])
@@ -210,3 +215,29 @@ def test_a_kernel_that_never_starts_is_a_crash(orion, write_notebook, tmp_path, 
     outcome = run_notebook(write_notebook("1"), kernel="broken", orion=orion)
 
     assert str(outcome.state).startswith("Crashed: the kernel was never ready: exited with code 4")
+
+
+def test_a_kernel_without_orion_nb_starts_all_the_same(
+    orion, write_notebook, kept, tmp_path, monkeypatch
+):
+    folder = tmp_path / "jupyter" / "kernels" / "bare"
+    folder.mkdir(parents=True)
+    hide = "import sys; sys.modules['orion_nb'] = None; from ipykernel import kernelapp as k; "
+    argv = [sys.executable, "-c", f"{hide}k.launch_new_instance()", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Bare", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+    outcome = run_notebook(write_notebook("print('fine')"), kernel="bare", orion=orion)
+
+    assert str(outcome.state) == "Completed"
+    assert texts(kept(outcome.notebook)[0]) == "fine\n"
+
+
+def test_task_cells_belong_to_the_run(orion, write_notebook):
+    outcome = run_notebook(write_notebook("tries = []", FAILS_ONCE, "print(answer)"), orion=orion)
+
+    assert str(outcome.state) == "Completed"
+    (task,) = outcome.tasks
+    assert (task.name, task.state.name, task.run_count) == ("think", "Completed", 2)
+    assert task.parent == outcome.run.id
