@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orion_nb.deployments.parameters import parse_pairs, read_parameters
+from orion_nb.schemas.parameters import parse_pairs, read_parameters
 from orion_nb.errors import InvalidNotebook, ParameterError
 
 REPORT = """\
