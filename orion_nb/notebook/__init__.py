@@ -7,6 +7,7 @@ from typing import Any
 from orion_nb.engine.context import flow_observers
 from orion_nb.notebook.live import show_live
 from orion_nb.notebook.magics import OrionMagics, rewrite_task_cells
+from orion_nb.notebook.session import is_headless
 
 _ATTRIBUTE = "orion_nb_magics"
 
@@ -20,6 +21,21 @@ def load(shell: Any) -> None:
     shell.input_transformers_cleanup.append(rewrite_task_cells)
     flow_observers.append(show_live)
     setattr(shell, _ATTRIBUTE, magics)
+    if is_headless():
+        _allow_loading_again(shell)
+
+
+def _allow_loading_again(shell: Any) -> None:
+    """The runner has loaded us before the first cell: a `%load_ext` in it is no mistake.
+
+    IPython would print into the notebook that we are loaded already.
+    """
+
+    def forget(*_: Any) -> None:
+        shell.extension_manager.loaded.discard("orion_nb")
+        shell.events.unregister("pre_run_cell", forget)
+
+    shell.events.register("pre_run_cell", forget)
 
 
 def unload(shell: Any) -> None:
