@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from orion_nb import clock
@@ -69,7 +70,9 @@ class Orion(Scheduling, Liveness):
 ROUTES: list[Route] = routes_of(Orion)
 
 
+@lru_cache(maxsize=1)
 def version() -> str:
+    """The version of orion_nb that is installed; "0" in a source tree that is not."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
