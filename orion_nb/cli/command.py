@@ -10,7 +10,12 @@ from typing import Any, TypeVar
 import typer
 
 from orion_nb.cli import output
-from orion_nb.errors import InvalidInput, InvalidNotebook, OrionError, StoreUnavailable
+from orion_nb.errors import (
+    DeploymentExists,
+    InvalidInput,
+    InvalidNotebook,
+    OrionError,
+)
 from orion_nb.schemas.states import CANCELLED, CANCELLING, COMPLETED, CRASHED, TERMINAL, State
 
 OK, RUN_FAILED, USAGE, WAS_CANCELLED, TIMED_OUT, HAS_CRASHED, UNREACHABLE = range(7)
@@ -56,7 +61,7 @@ def fail(error: OrionError, *, as_json: bool = False) -> int:
     output.error(str(error), remedy(error))
     if as_json:
         output.print_json(error.as_json())
-    if isinstance(error, StoreUnavailable):
+    if error.status == 503:
         return UNREACHABLE
     return USAGE if error.status in (404, 409, 422) else RUN_FAILED
 
@@ -64,6 +69,8 @@ def fail(error: OrionError, *, as_json: bool = False) -> int:
 def remedy(error: OrionError) -> str | None:
     """What to do about an error, unless its text says so already."""
     told = str(error)
+    if isinstance(error, DeploymentExists):
+        return "Add --update to change it."
     if any(sign in told for sign in ("`", "did you mean", "(try ")):
         return None
     if isinstance(error, InvalidInput) and not isinstance(error, InvalidNotebook):

@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
 
 def deploy(
     target: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="A notebook.ipynb.")],
-    name: Annotated[str, typer.Option("--name", "-n", help="The name of the deployment.")],
+    name: Annotated[
+        str, typer.Option("--name", "-n", metavar="NAME", help="The name of the deployment.")
+    ],
     cron: Annotated[
         list[str] | None,
         typer.Option(metavar="EXPR", help="Run when this cron expression says. Can be repeated."),
@@ -113,9 +115,10 @@ def _notebook(target: str) -> Path:
 def _schedules(
     cron: list[str] | None, every: list[str] | None, at: list[str] | None, tz: str | None
 ) -> list[Any]:
+    from orion_nb.schemas import zones
     from orion_nb.schemas.schedules import Cron, Interval
 
-    zone = tz or "UTC"
+    zone = zones.zone(tz or "UTC").key
     return [
         *(Cron(expression, timezone=zone) for expression in cron or ()),
         *(Interval(interval, timezone=zone) for interval in every or ()),

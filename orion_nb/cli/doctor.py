@@ -220,7 +220,9 @@ def _kernel() -> Check:
         spec = find_kernel("python3")
     except OrionError as error:
         return Check("kernel", "fail", str(error), "pip install ipykernel")
-    return Check("kernel", "ok", f"python3 is {spec.argv[0]}")
+    # jupyter_client takes a bare `python` for the Python that it runs in.
+    program = sys.executable if spec.argv[0].startswith("python") else spec.argv[0]
+    return Check("kernel", "ok", f"python3 is {program}")
 
 
 def _print(checks: list[Check]) -> None:

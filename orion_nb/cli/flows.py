@@ -142,5 +142,5 @@ def _show(error: BaseException) -> None:
     ours = str(Path(__file__).parents[1])
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith((ours, "<frozen"))]
-    lines = traceback.format_list(theirs) + traceback.format_exception_only(error)
-    output.say("".join(["Traceback:\n", *lines]).rstrip())
+    head = ["Traceback:\n", *traceback.format_list(theirs)] if theirs else []
+    output.say("".join([*head, *traceback.format_exception_only(error)]).rstrip())

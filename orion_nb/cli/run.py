@@ -104,9 +104,12 @@ def _notebook(
     from orion_nb.api.connect import connect
     from orion_nb.cli.follow import Follower
     from orion_nb.cli.waiting import check_out, print_end
+    from orion_nb.deployments.kernel import find_kernel
     from orion_nb.deployments.runner import Interrupted, run_notebook
 
     out = check_out(out)
+    if given["kernel"] is not None:
+        find_kernel(given["kernel"])
     orion = connect(label="run")
     console = output.console(err=True)
     key = f"notebook:{path.expanduser().absolute()}"

@@ -33,7 +33,9 @@ def server(
     port: Annotated[
         int | None, typer.Option(help="The port; the next free one if it is taken.")
     ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "localhost",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The address to listen on.")
+    ] = "localhost",
     root: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The folder that Jupyter shows.")
     ] = None,

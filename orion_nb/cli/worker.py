@@ -36,6 +36,7 @@ def worker(
     orion = connect(label="worker")
     made = Worker(orion, concurrency=concurrency, log=_log())
     told = {"database": str(orion.database.path), "concurrency": concurrency}
+    _ = orion.session  # asked for now, so that `doctor` sees a worker that has no runs yet
     left: list[str] = []
 
     def stop(number: int, frame: Any) -> None:
@@ -45,9 +46,9 @@ def worker(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     output.say(f"Worker on {told['database']}, {concurrency} runs at a time; Ctrl-C stops it.")
-    output.say(f"Session {orion.session[-8:]}.")
     made.run()
-    output.say(f"Stopped; {len(left)} run{'s' * (len(left) != 1)} at work, which go on.")
+    left = [run_id for run_id in left if not orion.find(run_id).state.is_terminal]
+    output.say(f"Stopped; runs that go on: {len(left)}.")
     if as_json:
         output.print_json({**told, "left": left})
     return OK

@@ -1,0 +1,140 @@
+"""`orion-nb deploy`, `deployments` and `schedule`: names, parameters, schedules and next times."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CELL = "day: str = 'today'\nlimit: int = 10\nwho: list[str] = []"
+
+
+@pytest.fixture
+def daily(notebook):
+    return notebook("print(day)", parameters=CELL, name="daily")
+
+
+def test_deploys_with_several_schedules_and_shows_the_next_five_times(call, daily):
+    words = ["--cron", "0 7 * * 1-5", "--every", "1h", "--at", "2040-01-31T09:00"]
+    done = call("deploy", daily, "--name", "daily", *words, "--tz", "Europe/Prague")
+    assert done.code == 0
+    assert str(daily) in done.out
+    assert (
+        "every weekday at 07:00 Europe/Prague · every hour · once at 2040-01-31 08:00" in done.out
+    )
+    assert done.out.count("Z ") == 5
+    assert all(word in done.out for word in ("local", "UTC", "in "))
+
+
+def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
+    done = call(
+        "deploy", daily, "--name", "daily", "-p", "limit=5", "-p", "day=12", "-p", 'who=["Ada"]',
+        "--retries", 2, "--retry-delay", "10s", "--timeout", "1h", "--cell-timeout", "90s",
+        "--kernel", "python3", "--cwd", tmp_path, "--tags", "bi,nightly", "--paused", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    told = done.json
+    assert told["parameters"] == {"limit": 5, "day": "12", "who": ["Ada"]}
+    assert (told["retries"], told["retry_delay"]) == (2, 10.0)
+    assert (told["timeout"], told["cell_timeout"]) == (3600.0, 90.0)
+    assert (told["kernel"], told["cwd"], told["paused"]) == ("python3", str(tmp_path), True)
+    assert told["tags"] == ["bi", "nightly"]
+    assert here.find_deployment("daily").id == told["id"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--cron", "0 25 * * *"], "hour '25'"),
+        (["--every", "1x"], "'1x' is not a duration"),
+        (["--at", "15m"], "at: '15m' is not a date and time"),
+        (["--tz", "Praha"], "'Praha' is not a time zone"),
+        (["-p", "limti=3"], "did you mean 'limit'?"),
+        (["-p", "limit=many"], "limit: Input should be a valid integer"),
+        (["-p", "limit"], "'limit' is not NAME=VALUE"),
+        (["--retries", "101"], "retries"),
+        (["--cwd", "/nowhere/at/all"], "is no folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_can_not_be_deployed_is_one_line(call, here, daily, words, says):
+    done = call("deploy", daily, "--name", "daily", *words)
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert says in done.err
+    assert here.list_deployments()["deployments"] == []
+
+
+def test_a_notebook_that_is_not_there_is_named_with_the_nearest(call, daily):
+    done = call("deploy", daily.with_name("dialy.ipynb"), "--name", "daily")
+    assert done.code == 2
+    assert "did you mean 'daily.ipynb'?" in done.err
+
+
+def test_a_flow_can_not_be_deployed_and_it_is_said_what_can(call):
+    done = call("deploy", "etl.py:etl", "--name", "etl")
+    assert done.code == 2
+    assert "notebook" in done.err
+
+
+def test_a_name_that_is_taken_needs_update(call, daily):
+    call("deploy", daily, "--name", "daily")
+    again = call("deploy", daily, "--name", "daily", "--every", "1h")
+    assert again.code == 2
+    assert "--update" in again.err
+    done = call("deploy", daily, "--name", "daily", "--every", "1h", "--update", "--json")
+    assert (done.code, done.json["words"]) == (0, ["every hour"])
+
+
+def test_parameters_come_from_files_and_stdin_too(call, daily, tmp_path):
+    toml = tmp_path / "given.toml"
+    toml.write_text('limit = 3\nday = "monday"', encoding="utf-8")
+    words = ["deploy", daily, "--name", "daily", "--update", "--json", "--params-file"]
+    told = call(*words, toml, "-p", "limit=4").json
+    assert told["parameters"] == {"limit": 4, "day": "monday"}
+    told = call(*words, "-", stdin=json.dumps({"limit": 6})).json
+    assert told["parameters"] == {"limit": 6}
+    done = call(*words, tmp_path / "nowhere.json")
+    assert (done.code, done.json["error"]) == (2, "InvalidInput")
+
+
+def test_lists_shows_pauses_resumes_and_removes(call, here, daily):
+    assert "orion-nb deploy" in call("deployments", "ls").err
+    call("deploy", daily, "--name", "daily", "--every", "1h")
+    assert "every hour" in call("deployments", "ls").out
+    assert call("deployments", "ls", "--json").json["deployments"][0]["name"] == "daily"
+    assert call("deployments", "pause", "daily").code == 0
+    assert "orion-nb deployments resume daily" in call("deployments", "show", "daily").err
+    assert call("deployments", "resume", "daily", "--json").json["paused"] is False
+    run = call("deployments", "run", "daily", "-p", "limit=2", "--json").json
+    assert here.find(run["run_id"]).parameters == {"limit": 2}
+    assert run["run_id"][-8:] in call("deployments", "show", "daily").out
+    assert call("deployments", "rm", "daily").code == 0
+    assert call("deployments", "show", "daily").code == 2
+
+
+def test_previews_schedules(call):
+    done = call("schedule", "preview", "0 7 * * *", "--tz", "Europe/Prague", "-n", 3)
+    assert "every day at 07:00 Europe/Prague" in done.out
+    assert done.out.count("07:00:00") == 3
+    assert len(call("schedule", "preview", "90m", "-n", 10, "--json").json["next_times"]) == 10
+    assert "never" in call("schedule", "preview", "30 2 31 2 *").err
+    assert call("schedule", "preview", "soon").code == 2
+
+
+def test_shows_the_parameters_of_a_notebook(call, daily, notebook):
+    shown = call("params", daily).out
+    assert all(word in shown for word in ("day", "limit", "int", "'today'"))
+    schema = call("params", daily, "--json").json
+    assert schema["properties"]["limit"]["default"] == 10
+    assert "no cell is tagged" in call("params", notebook("1", name="bare")).err
+
+
+def test_the_shell_completes_names(call, here, daily, orion_nb):
+    call("deploy", daily, "--name", "daily")
+    done = orion_nb(
+        _ORION_NB_COMPLETE="complete_bash",
+        COMP_WORDS="orion-nb deployments show da",
+        COMP_CWORD="3",
+    )
+    assert done.out.split() == ["daily"]
