@@ -20,6 +20,8 @@ def main(command: list[str]) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != int(parent):
         sys.exit("the runner died before its kernel began")  # before we asked to be told
+    # A runner started by a background job ignores SIGINT; a kernel has to heed it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)
     except OSError as error:

@@ -64,7 +64,7 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
     orion, started, processes, kept, eventually
 ):
     # The kernel holds the interpreter in C code: only the system can tell it that its runner died.
-    hang = BUSY.replace("time.sleep(600)\n", "sum(range(10**12))\n")
+    hang = BUSY.replace("time.sleep(600)\n", "time.sleep(1)\nsum(range(2 * 10**9))\n")
     run, process = started("print('first')", hang)
     path = notebook_of(orion.settings, run.id)
     eventually(lambda: "busy\\n" in path.read_text(), "the cell's output to be in the file")
@@ -149,7 +149,9 @@ def test_ctrl_c_cancels_the_run_and_leaves_no_process(
 ):
     path = write_notebook(BUSY)
     script = (
-        "import sys\nfrom orion_nb.deployments.runner import Interrupted, run_notebook\n"
+        "import signal, sys\nfrom orion_nb.deployments.runner import Interrupted, run_notebook\n"
+        # Where the tests are a background job, Ctrl-C is ignored unless one asks for it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try:\n    run_notebook(sys.argv[1])\n"
         "except Interrupted as stop:\n    print(stop.outcome.state)\n"
     )
