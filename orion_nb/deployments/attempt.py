@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments import marks
+from orion_nb.deployments.ended import reap
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import NOTEBOOK, Spec, run_folder
 from orion_nb.deployments.kernel import Kernel, kernel_environ
@@ -172,7 +173,7 @@ class Attempt:
             if child.id != self.run.id and child.deployment is None:
                 with suppress(OrionError):
                     self.orion.judge(child.id, proposed, expected_seq=child.state.seq)
-        self.orion.reap("its kernel died")
+        reap(self.orion)
 
     def _set_aside(self) -> None:
         """The notebook of an earlier attempt keeps its place beside the one of this."""
