@@ -6,9 +6,10 @@ import atexit
 import os
 import threading
 import weakref
+from contextlib import suppress
 
 from orion_nb import clock
-from orion_nb.errors import InvalidInput, RunNotFound
+from orion_nb.errors import InvalidInput, OrionError, RunNotFound
 from orion_nb.schemas.runs import Run, new_id
 from orion_nb.settings import Settings
 from orion_nb.store import runs, sessions
@@ -34,12 +35,14 @@ class Core:
         if self not in _open:
             return
         _open.discard(self)
-        if self._session and self._session[0] == os.getpid():
-            key, now = bytes.fromhex(self._session[1]), clock.now()
-            self.database.write(
-                lambda tx: tx.execute("UPDATE sessions SET ended=? WHERE id=?", (now, key))
-            )
-        self.database.close()
+        try:
+            if self._session and self._session[0] == os.getpid():
+                key, now = bytes.fromhex(self._session[1]), clock.now()
+                self.database.write(
+                    lambda tx: tx.execute("UPDATE sessions SET ended=? WHERE id=?", (now, key))
+                )
+        finally:
+            self.database.close()
 
     @property
     def session(self) -> str:
@@ -96,4 +99,14 @@ _open: weakref.WeakSet[Core] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for core in list(_open):
-        core.close()
+        with suppress(OrionError):  # the process ends: others will see that its session has
+            core.close()
+
+
+def _after_fork() -> None:
+    for core in _open:
+        core._session_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -73,7 +73,7 @@ class DeploymentRoutes(RunRoutes):
             if not update:
                 raise DeploymentExists(f"{name!r} exists; choose another name, or update it")
             kept = {"id": known.id, "created": known.created, "revision": known.revision + 1}
-            made = _scheduled(spec.model_copy(update=kept), now)
+            made = _scheduled(spec.model_copy(update=kept), now, known)
             deployment_rows().update(tx, made)
             return made
 
@@ -201,7 +201,7 @@ class DeploymentRoutes(RunRoutes):
                 raise DeploymentNotFound(f"no deployment {ref!r}")
             changed = change(known)
             changed = changed.model_copy(update={"revision": known.revision + 1})
-            changed = _scheduled(changed, now)
+            changed = _scheduled(changed, now, known)
             deployment_rows().update(tx, changed)
             return changed
 
@@ -278,10 +278,17 @@ def _checked(told: dict[str, Any]) -> Deployment:
     return made
 
 
-def _scheduled(known: Deployment, now: int) -> Deployment:
-    """The deployment with its next instant, counted from now."""
-    due = None if known.paused else known.due_after(now - 1)
-    return known.model_copy(update={"next_due": due, "updated": now})
+def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:
+    """The deployment with its next instant, counted from now.
+
+    An instant that has come before it was changed stays due: the run for it is yet to be made.
+    """
+    due = None if made.paused else made.due_after(now - 1)
+    if before is not None and not before.paused and not made.paused:
+        overdue = before.next_due
+        if overdue is not None and overdue <= now:
+            due = overdue
+    return made.model_copy(update={"next_due": due, "updated": now})
 
 
 def deployment_rows() -> Any:

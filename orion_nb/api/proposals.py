@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.core import Core
 from orion_nb.errors import Conflict, Fenced, InvalidInput, RunNotFound
-from orion_nb.rules import POLICIES, enters, evaluate
+from orion_nb.rules import POLICIES, SAYS, enters, evaluate
 from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
@@ -22,19 +22,27 @@ class Proposals(Core):
     """The write path: every state of every run is entered here."""
 
     def begin(
-        self, run: Run, proposed: State | None = None, upstream: Sequence[str] = ()
+        self,
+        run: Run,
+        proposed: State | None = None,
+        upstream: Sequence[str] = (),
+        *,
+        owned: bool = True,
     ) -> tuple[Run, Report | None]:
         """A new run is written, and in the same transaction `proposed` is put to the rules.
 
         Answers the run as it then is, and the report if a state was proposed. `run.state` is the
-        state it is born in.
+        state it is born in. A run for which a state is proposed belongs to this process, and ends
+        with it, unless `owned` is False.
         """
-        session = self.session if proposed is not None and proposed.type is RUNNING else None
+        session = self.session if proposed is not None and owned else None
 
         def work(tx: Connection) -> tuple[Run, Report | None]:
             now = clock.now()
             born = evolve(run.state, seq=1, timestamp=now)
-            made = evolve(run, state=born, created=now, scheduled_time=born.scheduled_time)
+            made = evolve(
+                run, state=born, created=now, scheduled_time=born.scheduled_time, session=session
+            )
             if upstream:
                 runs.depend(tx, made.id, upstream)
             report = None
@@ -68,7 +76,11 @@ class Proposals(Core):
                     tx, known, proposed, session, claims=run.attempt, token=run.token,
                     retriable=retriable,
                 )  # fmt: skip
-                if after is known or runs.move(tx, after, known.state.seq):
+                if after is not known:
+                    done = runs.move(tx, after, known.state.seq)
+                else:  # refused: because of what still is so?
+                    done = runs.is_at(tx, known.id, known.state.seq)
+                if done:
                     self._record(tx, known, after, report)
                     return after, report
                 known = _reread(tx, run.id)
@@ -118,36 +130,40 @@ class Proposals(Core):
             raise Fenced(report.reason or "fenced")
         return after, report
 
-    def foresee(self, run_id: str, proposed: State, **claim: Any) -> Report:
-        """The same judgement as `judge`, and nothing is written."""
+    def foresee(
+        self, run_id: str, proposed: State, *, transition_id: str | None = None, **claim: Any
+    ) -> Report:
+        """The same judgement as `judge`, and nothing is written nor handed out."""
         with self.database.read() as connection:
             connection.execute("BEGIN")
             run = _reread(connection, run_id)
-            _, report = self._judge(connection, run, proposed, None, **claim)
-        return report
+            report = _replay(connection, run, transition_id) if transition_id else None
+            if report is None:
+                _, report = self._judge(connection, run, proposed, None, **claim)
+        return evolve(report, attempt=None, token=None)
 
     def force(self, run_id: str, proposed: State, *, by: str, why: str) -> tuple[Run, Report]:
         """The state is entered without asking a rule; the report says by whom and why.
 
         A run that was finished and is not any more gets a new attempt when it next runs.
         """
-        if not why.strip():
-            raise InvalidInput("why: say why the state is set by force", field="why")
-        reason = f"set by {by}: {why}"
-        line = Line("set_by_hand", "The state was set by force; no rule was asked.", "pass", reason)
+        forced = _forced(proposed, by, why)
 
         def work(tx: Connection) -> tuple[Run, Report]:
             run = _reread(tx, run_id)
-            entered = evolve(proposed, by=by, reason=reason)
-            after = bookkeep(run, entered, clock.now(), None)
-            report = Report(
-                Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name
-            )
+            after, report = forced(run)
             runs.move(tx, after, run.state.seq)
             self._record(tx, run, after, report)
-            return after, _hand_out(after, report)
+            return after, report
 
         return self.database.write(work)
+
+    def foresee_forced(self, run_id: str, proposed: State, *, by: str, why: str) -> Report:
+        """The same as `force` answers, and nothing is written nor handed out."""
+        forced = _forced(proposed, by, why)
+        with self.database.read() as connection:
+            _, report = forced(_reread(connection, run_id))
+        return evolve(report, attempt=None, token=None)
 
     def _judge(
         self,
@@ -191,6 +207,22 @@ class Proposals(Core):
             runs.append(tx, after.id, after.state, digest, transition_id)
         elif not report.fenced and not before.state.is_terminal:
             runs.block(tx, before.id, report)
+
+
+def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Report]]:
+    """What comes of a run that is put into a state by hand, and the report on it."""
+    if not why.strip():
+        raise InvalidInput("why: say why the state is set by force", field="why")
+    reason = f"set by {by}: {why}"
+    line = Line("set_by_hand", SAYS["set_by_hand"], "pass", reason)
+    entered = evolve(proposed, by=by, reason=reason)
+
+    def forced(run: Run) -> tuple[Run, Report]:
+        after = bookkeep(run, entered, clock.now(), None)
+        report = Report(Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name)
+        return after, _hand_out(after, report)
+
+    return forced
 
 
 def _hand_out(after: Run, report: Report) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
 from orion_nb import clock
@@ -30,6 +31,7 @@ from orion_nb.store.runs import RunFilter
 
 #: A moment: microseconds since the epoch, UTC; over HTTP ISO 8601 with an offset is read as well.
 Moment = Annotated[int, "moment"]
+LAST_MOMENT = clock.micros(datetime.max.replace(tzinfo=UTC))
 PAGE = 50
 LONGEST_PAGE = 200
 PARAMETERS_LIMIT = 512 * 1024
@@ -59,6 +61,8 @@ class RunRoutes(Proposals):
         The answer carries the report when a state was proposed, with `attempt` and `token` if the
         run is Running.
         """
+        if state is SCHEDULED and scheduled_time is None:
+            scheduled_time = clock.now()
         made = self.new_run(
             kind, name, parent=parent, policy=read_policy(policy), parameters=parameters,
             tags=tuple(tags or ()), key=key, run_name=run_name, scheduled_time=scheduled_time,
@@ -69,9 +73,9 @@ class RunRoutes(Proposals):
         if state not in (StateType.PENDING, RUNNING, SCHEDULED):
             says = f"state: no run is born {state.value}; use SCHEDULED, PENDING or RUNNING"
             raise InvalidInput(says, field="state")
-        if state in (made.state.type, SCHEDULED):
+        if state is made.state.type:
             return self.begin(made, None, waits_for)[0]
-        after, report = self.begin(made, _named(state, None), waits_for)
+        after, report = self.begin(made, _named(state, None), waits_for, owned=False)
         return replace(after, report=report)
 
     def new_run(
@@ -90,6 +94,7 @@ class RunRoutes(Proposals):
     ) -> Run:
         """A run as a value, not yet written; its texts are checked."""
         check_text("name", name)
+        check_moment("scheduled_time", scheduled_time)
         for tag in tags:
             check_text("tags", tag)
         if parameters is not None and len(json.dumps(parameters, default=str)) > PARAMETERS_LIMIT:
@@ -145,14 +150,20 @@ class RunRoutes(Proposals):
             type, name, message=message, scheduled_time=scheduled_time, cache_key=cache_key,
             result=result, by=by,
         )  # fmt: skip
-        if force and not explain:
-            return self.force(run.id, proposed, by=by or "api", why=why or "")[1]
+        if force:
+            hand = {"by": by or "api", "why": why or ""}
+            if explain:
+                return self.foresee_forced(run.id, proposed, **hand)
+            return self.force(run.id, proposed, **hand)[1]
         if attempt is None and token is not None:
             raise InvalidInput("attempt: a token is that of an attempt; give both", field="attempt")
-        claim: dict[str, Any] = {"claims": attempt, "token": token, "retriable": retriable}
+        claim: dict[str, Any] = {
+            "claims": attempt, "token": token, "retriable": retriable,
+            "transition_id": transition_id,
+        }  # fmt: skip
         if explain:
             return self.foresee(run.id, proposed, **claim)
-        return self.judge(run.id, proposed, transition_id=transition_id, **claim)[1]
+        return self.judge(run.id, proposed, **claim)[1]
 
     @route("GET", "/runs/{run_id}/states", action="read")
     def read_states(self, run_id: str) -> dict[str, Any]:
@@ -260,6 +271,7 @@ class RunRoutes(Proposals):
         since: int | None,
         cursor: str | None,
     ) -> RunFilter:
+        check_moment("since", since)
         if cursor is not None:
             check_id("cursor", cursor)
         if deployment is not None:
@@ -326,6 +338,13 @@ def check_text(field: str, value: str) -> None:
         raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
 
 
+def check_moment(field: str, value: int | None) -> None:
+    """A moment lies in the years 1970 to 9999."""
+    if value is not None and not 0 <= value <= LAST_MOMENT:
+        says = f"{field}: {value} µs since 1970 is not in the years 1970 to 9999"
+        raise InvalidInput(says, field=field)
+
+
 def is_id(value: str) -> bool:
     return len(value) == 32 and all(digit in "0123456789abcdef" for digit in value)
 
@@ -339,6 +358,7 @@ def _named(kind: StateType, name: str | None, **fields: Any) -> State:
     if name is not None and name not in NAMES[kind]:
         says = f"name: {name!r} is no name of {kind.value}; there are {', '.join(NAMES[kind])}"
         raise InvalidInput(says, field="name")
+    check_moment("scheduled_time", fields.get("scheduled_time"))
     if kind is SCHEDULED and fields.get("scheduled_time") is None:
         fields["scheduled_time"] = clock.now()
     return state(kind, name, **fields)

@@ -46,8 +46,10 @@ class Scheduling(DeploymentRoutes):
 
         def work(tx: Connection) -> Run | None:
             current = deployment_rows().read(tx, known.id)
-            if current is None or current.revision != known.revision or current.paused:
+            if current is None or current.paused:
                 return None
+            if (current.revision, current.next_due) != (known.revision, known.next_due):
+                return None  # it was changed, or another scheduler was faster
             deployment_rows().update(tx, current.model_copy(update={"next_due": following}))
             if runs.read_slot(tx, known.id, slot) is not None:
                 return None

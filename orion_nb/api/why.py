@@ -48,7 +48,7 @@ def _sentence(state: State, report: Report | None) -> str:
 
 
 def _refusal(report: Report) -> str:
-    rule = next((line.rule for line in report.rules if line.verdict != "pass"), "")
+    rule = next((line.rule for line in reversed(report.rules) if line.verdict != "pass"), "")
     return f"{report.proposed} was proposed, {rule} said {report.status.value}: {report.reason}"
 
 

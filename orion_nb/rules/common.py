@@ -9,7 +9,6 @@ from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,
     COMPLETED,
-    CRASHED,
     FAILED,
     PAUSED,
     PENDING,
@@ -39,13 +38,13 @@ def fence_stale_attempts(t: Transition) -> Verdict | None:
     return None
 
 
-@rule(Phase.IDENTITY, leaving=[RUNNING], entering=[*TERMINAL - {CRASHED}, PENDING, SCHEDULED])
+@rule(Phase.IDENTITY, leaving=[RUNNING, CANCELLING], entering=[*TERMINAL, PENDING, SCHEDULED])
 def leave_live_runs_to_their_owner(t: Transition) -> Verdict | None:
     """While a live session executes a run, only that session may end it.
 
     Anybody may ask to cancel it, or set its state by force.
     """
-    if t.claims is None and t.held:
+    if t.held:
         return Abort(
             f"attempt {t.run.attempt} is executing in a live session; cancel the run, or use force",
             facts={"session": t.run.session},
@@ -83,13 +82,14 @@ def run_one_attempt_at_a_time(t: Transition) -> Verdict | None:
 
 @rule(Phase.LINEAGE, leaving=ACTIVE, entering=[PENDING, RUNNING])
 def start_nothing_in_a_stopped_parent(t: Transition) -> Verdict | None:
-    """A run does not start inside a run that has finished or is being cancelled."""
+    """A run does not start inside one that has finished or is to stop: it is Cancelled instead."""
     if t.parent is None:
         return None
     if t.parent.type is CANCELLING or t.parent.type is CANCELLED:
         return Reject(Cancelled("its parent was cancelled"), f"the parent is {t.parent.name}")
     if t.parent.type in TERMINAL:
-        return Abort(f"the parent has finished: {t.parent.name}")
+        told = f"its parent has finished: {t.parent.name}"
+        return Reject(Cancelled(told), told)
     return None
 
 

@@ -48,8 +48,9 @@ class Transition:
     """Every fact a rule may weigh, read by the store under the write lock.
 
     `claims` is the attempt the proposal says it speaks for, None when it comes from outside;
-    `token_matches` says whether it showed that attempt's token. `held` means that a live session
-    is executing the run. `now` is in microseconds, UTC.
+    `token_matches` is False when it showed another token than that attempt's. `held` means that a
+    live session is executing the run, and that the proposal comes from somebody else. `now` is in
+    microseconds, UTC.
     """
 
     run: Run

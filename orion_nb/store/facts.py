@@ -6,7 +6,7 @@ import sqlite3
 
 from orion_nb.rules import Transition, Upstream
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import RUNNING, State, StateType
+from orion_nb.schemas.states import CANCELLING, RUNNING, State, StateType
 from orion_nb.store import sessions
 
 
@@ -32,7 +32,7 @@ def gather(
         now=now,
         claims=claims,
         token_matches=token is None or run.token is None or token == run.token,
-        held=_is_held(connection, run) if claims is None else False,
+        held=not _is_owner(run, claims, token) and _is_held(connection, run),
         retriable=retriable,
         parent=_parent(connection, run) if starting and run.parent else None,
         upstream=upstream(connection, run.id) if starting and waits and run.kind == "task" else (),
@@ -58,8 +58,13 @@ def _parent(connection: sqlite3.Connection, run: Run) -> State | None:
     return State(StateType(row[0]), row[1]) if row else None
 
 
+def _is_owner(run: Run, claims: int | None, token: str | None) -> bool:
+    """The proposal shows the token of the attempt that it speaks for: its number alone is known."""
+    return claims == run.attempt and token is not None and token == run.token
+
+
 def _is_held(connection: sqlite3.Connection, run: Run) -> bool:
-    if run.state.type is not RUNNING or run.session is None:
+    if run.state.type not in (RUNNING, CANCELLING) or run.session is None:
         return False
     session = sessions.read(connection, bytes.fromhex(run.session))
     return session is not None and session.is_alive

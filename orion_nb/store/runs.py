@@ -81,6 +81,12 @@ def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
     return tx.execute(MOVE_RUN, row).rowcount == 1
 
 
+def is_at(connection: sqlite3.Connection, run_id: str, seq: int) -> bool:
+    """The run still is in its state number `seq`."""
+    sql = "SELECT 1 FROM runs WHERE id=? AND seq=?"
+    return connection.execute(sql, (bytes.fromhex(run_id), seq)).fetchone() is not None
+
+
 def append(
     tx: sqlite3.Connection,
     run_id: str,
