@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
+import reprlib
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 from orion_nb.errors import ParameterError
@@ -53,7 +57,17 @@ def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(fn, include_extras=True)
     except Exception:
-        return {}
+        return dict(_readable_hints(inspect.unwrap(fn)))
+
+
+def _readable_hints(fn: Any) -> Iterator[tuple[str, Any]]:
+    """One annotation that can't be read, of a type imported for checkers only, spoils no other."""
+    fn = getattr(fn, "__func__", fn)
+    for name, annotation in getattr(fn, "__annotations__", {}).items():
+        alone = SimpleNamespace(__annotations__={name: annotation})
+        with suppress(Exception):
+            names = {**getattr(fn, "__globals__", {}), **inspect.getclosurevars(fn).nonlocals}
+            yield name, typing.get_type_hints(alone, names, include_extras=True)[name]
 
 
 def _coerce(name: str, annotation: Any, value: Any) -> Any:
@@ -68,6 +82,8 @@ def _coerce(name: str, annotation: Any, value: Any) -> Any:
         return value
     try:
         return adapter.validate_python(value)
+    except PydanticUserError:
+        return value
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([name, *(str(part) for part in first["loc"])])
@@ -85,16 +101,37 @@ def _adapter(annotation: Any, adapter: Any, config: Any) -> Any:
 
 
 def _short(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    """The value itself where JSON has it exactly, else its text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if type(value) is int and abs(value) < 2**53:
+        return value
+    if type(value) is float and math.isfinite(value):
         return value
     if isinstance(value, str):
-        return value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
+        return _cut(str(value))
     return _text(value)
+
+
+class _Brief(reprlib.Repr):
+    """A long list is not written out whole only to be cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 20
+        self.maxlevel, self.maxstring, self.maxother = 4, SHOWN, SHOWN
+
+
+_BRIEF = _Brief()
 
 
 def _text(value: Any) -> str:
     try:
-        text = repr(value)
+        return _cut(_BRIEF.repr(value))
     except Exception:
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+        return f"<{type(value).__name__}>"
+
+
+def _cut(text: str) -> str:
+    short = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return short.encode("utf-8", "replace").decode("utf-8")  # lone surrogates can't be stored

@@ -7,6 +7,8 @@ import inspect
 from types import CodeType
 from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 
 class Cell:
     """A cell's body, ready to run as often as its retries ask for.
@@ -54,9 +56,11 @@ class Cell:
 
 
 def awaits(source: str) -> bool:
-    """The source has an `await` at its top level; broken source has none."""
+    """A cell's source has an `await` at its top level; broken source has none."""
     try:
-        code = compile(source, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        cell: Any = TransformerManager  # which has no annotations
+        plain = cell().transform_cell(source)  # lines like `!ls` are no Python
+        code = compile(plain, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return bool(code.co_flags & inspect.CO_COROUTINE)
@@ -95,16 +99,19 @@ def _compiled(shell: Any, tree: ast.Module) -> list[CodeType]:
 
 
 def _assigned(tree: ast.Module) -> list[str]:
-    """The names bound at the top level of the body, in order."""
-    found: dict[str, None] = {}
+    """The names bound or deleted at the top level of the body, in order."""
+    found: dict[str | None, None] = {}
     for node in _top_level(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found[node.id] = None
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found[node.name] = None
-        elif isinstance(node, ast.alias):
-            found[(node.asname or node.name).partition(".")[0]] = None
-    return [name for name in found if name != "*"]
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                found[name] = None
+            case ast.alias(name=name, asname=other):
+                found[(other or name).partition(".")[0]] = None
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.ExceptHandler():
+                found[node.name] = None
+            case ast.MatchAs(name=name) | ast.MatchStar(name=name) | ast.MatchMapping(rest=name):
+                found[name] = None
+    return [name for name in found if name is not None and name != "*"]
 
 
 def _top_level(node: ast.AST) -> list[ast.AST]:
@@ -114,6 +121,9 @@ def _top_level(node: ast.AST) -> list[ast.AST]:
         found.append(child)
         inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
         comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-        if not isinstance(child, inner | comprehension):
+        if isinstance(child, comprehension):  # of what it binds, only `:=` reaches the cell
+            walrus = (each for each in ast.walk(child) if isinstance(each, ast.NamedExpr))
+            found.extend(each.target for each in walrus)
+        elif not isinstance(child, inner):
             found.extend(_top_level(child))
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -23,6 +22,8 @@ from orion_nb.store.events import Event
 
 #: Pushes to the card are at least this far apart (seconds): far below Jupyter's message limit.
 BEAT = 1 / 30
+#: While nothing happens, it looks this often whether anything has (seconds).
+LOOK = 0.01
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -59,6 +60,7 @@ class Model:
 
     def __init__(self, run: Run, n: int) -> None:
         self.id = run.id
+        self.root = run.root
         self.n = n
         self.title = Row(run.name, run.state.type, run.state.name)
         self.rows: list[Row] = []
@@ -68,7 +70,7 @@ class Model:
     def read(self, orion: Orion) -> bool:
         """What was entered since the last time is taken in; something was."""
         news = False
-        while found := orion.events_after(self.n, self.id):
+        while found := orion.events_after(self.n, self.root):
             news = True
             for event in found:
                 self.take(event)
@@ -81,6 +83,8 @@ class Model:
             return
         index = self._index.get(event.run)
         if index is None:
+            if event.parent != self.id and event.parent not in self._index:
+                return  # in a deployed notebook, other flows and cells have the same root
             index = self._index[event.run] = len(self.rows)
             self.rows.append(Row(event.name, event.type, event.state_name))
         self.rows[index] = _moved(self.rows[index], event)
@@ -120,14 +124,13 @@ class Pump:
         self._thread.join()
 
     def _work(self) -> None:
-        last = 0.0
         for changed in self._orion.changes(self._stopping.is_set):
             if changed and self._model.read(self._orion):
                 self._push()
-                last = time.monotonic()
+                self._stopping.wait(BEAT)
             else:
                 self._card.catch_up()
-            self._stopping.wait(max(0.0, BEAT - (time.monotonic() - last)))
+                self._stopping.wait(LOOK)
 
     def _push(self) -> None:
         self._seq += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -16,14 +18,14 @@ from orion_nb.engine.context import belonging_to
 from orion_nb.engine.lead import Ending
 from orion_nb.engine.tasks import Task
 from orion_nb.engine.work import options_of
-from orion_nb.errors import OrionError, RunStopped
+from orion_nb.errors import InvalidInput, OrionError, RunStopped
 from orion_nb.notebook import render
 from orion_nb.notebook.cells import Cell, awaits
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
-from orion_nb.notebook.session import NotebookSession, is_headless
+from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import COMPLETED, SCHEDULED
+from orion_nb.schemas.states import CANCELLED, COMPLETED, SCHEDULED
 from orion_nb.settings import is_disabled
 
 ORION_HELP = """\
@@ -59,23 +61,32 @@ class OrionMagics(Magics):
     @cell_magic
     def task(self, line: str, cell: str) -> None:
         """The cell is a task: each execution of it is a run. `%%task --help` says more."""
+        if is_disabled():
+            Cell(self.shell, cell).run()
+            return
         prepared = self._prepared(line, cell)
         if prepared is None:
             return
-        body, work, chip = prepared
+        body, work = prepared
+        if body.is_async:  # the input transformer sees only cells that begin with %%task
+            raise UsageError("%%task: put %%task first in a cell that awaits")
         with belonging_to(self.session.parent_of):
             ending = work.run()
-        self._finish(body, work, chip, ending)
+        self._finish(work, ending)
 
     async def task_async(self, line: str, cell: str) -> None:
         """The same for a cell that awaits; the input transformer leads here."""
         prepared = self._prepared(line, cell)
         if prepared is None:
             return
-        body, work, chip = prepared
-        with belonging_to(self.session.parent_of):
-            ending = await work.run()
-        self._finish(body, work, chip, ending)
+        _, work = prepared
+        try:
+            with belonging_to(self.session.parent_of):
+                ending = await work.run()
+        except asyncio.CancelledError:  # the kernel was interrupted
+            self.session.note(work.name, CANCELLED)
+            raise
+        self._finish(work, ending)
 
     @no_var_expand
     @line_magic
@@ -95,7 +106,7 @@ class OrionMagics(Magics):
         except OrionError as error:
             raise UsageError(f"%orion {word}: {error}") from None
 
-    def _prepared(self, line: str, source: str) -> tuple[Cell, Task[..., Any], Chip] | None:
+    def _prepared(self, line: str, source: str) -> tuple[Cell, Task[..., Any]] | None:
         try:
             told = read_line(line)
         except HelpWanted:
@@ -104,12 +115,16 @@ class OrionMagics(Magics):
         quiet = told.pop("quiet")
         name = told.pop("name") or body.first_name or _cell_name(self.shell)
         fn = body.run_async if body.is_async else body.run
-        work: Task[..., Any] = Task(fn, options_of(fn, name=name, **told))
-        chip = Chip(name, told["retries"], quiet)
-        work.on_state = _Follow(body, chip)
-        return body, work, chip
+        try:
+            options = options_of(fn, name=name, **told)
+        except InvalidInput as error:
+            raise UsageError(f"%%task: {error}") from None
+        key = f"notebook:{notebook_name()}:{name}"
+        work: Task[..., Any] = Task(fn, replace(options, key=key))
+        work.on_state = _Follow(body, Chip(name, told["retries"], quiet))
+        return body, work
 
-    def _finish(self, body: Cell, work: Task[..., Any], chip: Chip, ending: Ending) -> None:
+    def _finish(self, work: Task[..., Any], ending: Ending) -> None:
         self.session.note(work.name, ending.type)
         error = ending.error or (None if ending.type is COMPLETED else RunStopped(str(ending)))
         if error is None:
@@ -130,7 +145,7 @@ class OrionMagics(Magics):
             raise UsageError("%orion why: give one run: an id, the end of one, or a name")
         told = connect().why(words[0])
         head = f"{told['run']['kind']} {told['run']['name']} ({short(told['run']['id'])})"
-        return Shown(*render.lines([head, *told["summary"]]), told)
+        return Shown(*render.lines(told["summary"], head), told)
 
     def _cancel(self, words: Sequence[str]) -> Shown:
         if len(words) != 1:
@@ -177,36 +192,35 @@ class _Follow:
         self.body, self.chip = body, chip
 
     def __call__(self, run: Run, report: Report) -> None:
-        if run.state.type is SCHEDULED and report.proposed == "Failed":
+        if run.state.type is SCHEDULED and report.proposed != "Running":
             self.body.undo_names()
         self.chip.show(run)
 
 
 def rewrite_task_cells(lines: list[str]) -> list[str]:
     """Task cells are calls of the task magic, awaited ones and those in comments too."""
-    first = next((at for at, line in enumerate(lines) if line.strip()), None)
-    if first is None or is_disabled():
+    found = _task_line(lines)
+    if found is None:
         return lines
-    at = first
-    while at < len(lines) and (not lines[at].strip() or _is_plain_comment(lines[at])):
-        at += 1
-    if at == len(lines):
-        return lines
-    head, body = lines[at], lines[at + 1 :]
-    if head.startswith("%%task") and not head[6:7].isalnum():
-        line = head[6:].strip()
-    elif (told := from_comment(head)) is not None:
-        line = told
-    else:
-        return lines
+    line, body = found
+    if is_disabled():
+        return ["\n", *body]
     source = "".join(body) or "\n"  # IPython refuses a cell magic without a body, even --help
     if awaits(source):
         return [f"await get_ipython().orion_nb_magics.task_async({line!r}, {source!r})\n"]
     return [f"get_ipython().run_cell_magic('task', {line!r}, {source!r})\n"]
 
 
-def _is_plain_comment(line: str) -> bool:
-    return line.startswith("#") and not line.startswith("#|")
+def _task_line(lines: list[str]) -> tuple[str, list[str]] | None:
+    """The options of a task cell and its body; only blank lines and comments stand above them."""
+    for at, line in enumerate(lines):
+        word, _, rest = line.strip().partition(" ")
+        told = rest if line.startswith("%%") and word == "%%task" else from_comment(line)
+        if told is not None:
+            return told.strip(), lines[at + 1 :]
+        if word and not line.startswith("#"):
+            return None
+    return None
 
 
 def _cell_name(shell: Any) -> str:

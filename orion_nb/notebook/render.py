@@ -121,10 +121,12 @@ def list_tables(runs: Sequence[Run], now: int) -> tuple[str, str]:
     return _html_table(heads, shown), text
 
 
-def lines(said: Sequence[str]) -> tuple[str, str]:
-    """Sentences as a list: HTML and text."""
+def lines(said: Sequence[str], head: str = "") -> tuple[str, str]:
+    """Sentences as a list under a headline: HTML and text."""
     items = "".join(f"<li>{escape(line)}</li>" for line in said)
-    return f'<ol style="font-family:sans-serif;font-size:13px">{items}</ol>', "\n".join(said)
+    top = f"<b>{escape(head)}</b>" if head else ""
+    html = f'<div style="font-family:sans-serif;font-size:13px">{top}<ol>{items}</ol></div>'
+    return html, "\n".join([head, *said] if head else said)
 
 
 def _cells(row: Row, now: int) -> tuple[str, str, str, str, str]:

@@ -10,7 +10,15 @@ from orion_nb.api.connect import connect
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import OrionError
 from orion_nb.schemas.runs import Kind, Run
-from orion_nb.schemas.states import COMPLETED, Completed, Failed, Running, StateType
+from orion_nb.schemas.states import (
+    CANCELLING,
+    COMPLETED,
+    TERMINAL,
+    Completed,
+    Failed,
+    Running,
+    StateType,
+)
 
 
 class NotebookSession:
@@ -22,14 +30,18 @@ class NotebookSession:
     def __init__(self) -> None:
         self._run: Run | None = None
         self._ended: dict[str, StateType] = {}
+        self._pid = os.getpid()  # a child of the kernel does not end the kernel's run
         atexit.register(self.end)
 
     @property
     def run(self) -> Run:
         """The flow run; begun when first asked for."""
+        orion, run_id = connect(), os.environ.get(RUN_ID_VARIABLE)
+        if self._run is not None and not run_id:
+            now = orion.find(self._run.id).state.type
+            if now is CANCELLING or now in TERMINAL:  # somebody stopped it; the kernel goes on
+                self.end()
         if self._run is None:
-            orion = connect()
-            run_id = os.environ.get(RUN_ID_VARIABLE)
             if run_id:
                 self._run = orion.find(run_id)
             else:
@@ -48,9 +60,10 @@ class NotebookSession:
     def end(self) -> None:
         """The run ends: Completed if the last run of each task cell did, else Failed."""
         run, self._run = self._run, None
-        if run is None or os.environ.get(RUN_ID_VARIABLE):
+        ended, self._ended = self._ended, {}
+        if run is None or os.environ.get(RUN_ID_VARIABLE) or os.getpid() != self._pid:
             return
-        bad = sorted(task for task, state in self._ended.items() if state is not COMPLETED)
+        bad = sorted(task for task, state in ended.items() if state is not COMPLETED)
         final = Failed(f"did not complete: {', '.join(bad)}") if bad else Completed()
         try:
             connect().advance(run, final, retriable=False)
@@ -62,7 +75,7 @@ def notebook_name() -> str:
     """The notebook's file name without its ending, where the kernel knows it; else `notebook`."""
     path = os.environ.get("JPY_SESSION_NAME", "")
     name = Path(path).stem if path.endswith(".ipynb") else ""
-    return name[:255] or "notebook"
+    return "".join(letter for letter in name if letter.isprintable())[:200] or "notebook"
 
 
 def is_headless() -> bool:

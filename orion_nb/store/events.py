@@ -14,6 +14,7 @@ class Event:
     n: int
     run: str
     root: str
+    parent: str | None
     kind: str
     name: str
     seq: int
@@ -33,13 +34,19 @@ def after(
     """The events after number `n`, oldest first; of one tree of runs if `root` is given."""
     sql = (
         "SELECT states.n, runs.id, runs.root, runs.kind, runs.name, states.seq, states.type, "
-        "states.name, states.timestamp, states.attempt, states.message FROM states "
+        "states.name, states.timestamp, states.attempt, states.message, runs.parent FROM states "
         "JOIN runs ON runs.id = states.run WHERE states.n > ? "
         f"{'AND runs.root = ? ' if root else ''}ORDER BY states.n LIMIT ?"
     )
     values: list[Any] = [n, *([bytes.fromhex(root)] if root else []), limit]
     rows = connection.execute(sql, values).fetchall()
-    return [Event(row[0], row[1].hex(), row[2].hex(), *row[3:]) for row in rows]
+    return [_event(row) for row in rows]
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    n, run, root, *told, parent = row
+    ids: tuple[Any, ...] = run.hex(), root.hex(), parent.hex() if parent else None
+    return Event(n, *ids, *told)
 
 
 def last(connection: sqlite3.Connection) -> int:
