@@ -71,7 +71,10 @@ def demo(
             output.say(stage.last_words())
             raise
         finally:
-            with undisturbed(output.say), _saying(console, "Ending the demo", "nothing is left"):
+            with (
+                undisturbed(output.say),
+                _saying(console, "Ending the demo", "The demo is over, nothing is left of it"),
+            ):
                 stage.strike()
     if as_json:
         output.print_json(show.as_json())
@@ -114,12 +117,13 @@ class Show:
 
     def explain(self, run_id: str) -> None:
         """Why the task was tried again, as `orion-nb explain` tells it."""
+        from rich.padding import Padding
         from rich.text import Text
 
-        from orion_nb.cli.stories import indented, report_table
+        from orion_nb.cli.stories import indented, report_table, sentences
 
         told = self.stage.orion.why(run_id)
-        self.why = told["summary"]
+        self.why = sentences(told)
         retry = next(state for state in told["states"] if state["name"] == RETRY)
         name = output.plain(told["run"]["name"])
         print = self.console.print
@@ -127,8 +131,6 @@ class Show:
         for line in self.why:
             print(indented(line))
         print(Text("  The rules that were asked, in their order:", style="dim"))
-        from rich.padding import Padding
-
         print(Padding(report_table(retry["report"]), (0, 0, 1, 4), expand=False))
 
     def as_json(self) -> dict[str, Any]:
@@ -147,13 +149,16 @@ def _play(show: Show, *, stays: bool) -> None:
     stage, console = show.stage, show.console
     console.print(TITLE, style="bold")
     notebook = stage.copy(SAMPLE)
-    kind = "JupyterLab" if stage.has_lab else "Jupyter server"
-    with _saying(console, f"Starting a {kind} with Orion", "ready"):
+    kind = "JupyterLab" if stage.has_lab else "a Jupyter server"
+    with _saying(
+        console, f"Starting {kind} with Orion", f"{kind[0].upper()}{kind[1:]} with Orion is ready"
+    ):
         address = stage.start()
     orion = stage.orion
     after = orion.last_event()
     made = orion.create_deployment(NAME, str(notebook), schedules=[EVERY])
-    console.print(f"  Deployed {SAMPLE} as {NAME!r}, {', '.join(made['words'])}.\n")
+    _tick(console, f"{SAMPLE} is deployed as {NAME!r}, {', '.join(made['words'])}")
+    console.print()
     from orion_nb.cli.follow import Follower
 
     follower = Follower(
@@ -225,12 +230,18 @@ def _saying(console: Console, doing: str, done: str) -> Iterator[None]:
     """Within the block something is done that takes a while; afterwards it is said how long."""
     started = time.monotonic()
     if console.is_terminal:
-        with console.status(f"{doing} ..."):
+        with console.status(f" {doing} ..."):
             yield
     else:
         console.print(f"  {doing} ...")
         yield
-    console.print(f"  {doing}: {done}, {show(time.monotonic() - started)}.")
+    _tick(console, f"{done} ({show(time.monotonic() - started)})")
+
+
+def _tick(console: Console, done: str) -> None:
+    from rich.text import Text
+
+    console.print(Text("  ").append("✔", style="green").append(f" {done}"))
 
 
 TITLE = """

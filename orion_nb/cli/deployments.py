@@ -39,10 +39,11 @@ def ls(as_json: Json = False) -> None:
     from orion_nb.cli.looks import cut, plain_table, relative
 
     now = clock.now()
-    table = plain_table("name", "schedule", "next", "last runs", "notebook")
+    columns = ("name", "schedule", "next", "last runs", "notebook")
+    table = plain_table(*columns, cuttable=["schedule"])
     for each in found["deployments"]:
         due = "paused" if each["paused"] else relative(next(iter(each["next_times"]), None), now)
-        words = output.plain(" · ".join(each["words"]) or "no schedule")
+        words = cut(output.plain(" · ".join(each["words"]) or "no schedule"))
         last = _last_runs(each)
         path = cut(output.plain(each["path"]))
         table.add_row(output.plain(each["name"]), words, due, last, path)

@@ -118,7 +118,9 @@ class Follower:
 
             return Text("  Waiting for the run to begin ...", style="dim")
         now = clock.now()
-        table = looks.plain_table("run", "state", "attempt", ("took", "right"), "", widths=WIDTHS)
+        table = looks.plain_table(
+            "run", "state", "attempt", ("took", "right"), "", cuttable=["run"], widths=WIDTHS
+        )
         for root in self.roots[-self._shown :]:
             for run in self._trees.get(root, ()):
                 _add(table, run, now)
@@ -154,13 +156,13 @@ def event_line(event: Event) -> Any:
 
 
 def _add(table: Table, run: Run, now: int) -> None:
-    from rich.text import Text
-
     told = run.as_json()
     if run.id == run.root:
-        name = Text(plain(run.name), style="bold").append(f" {short(run.id)}", style="not bold dim")
+        name = (
+            looks.cut("").append(plain(run.name), style="bold").append(f" {short(run.id)}", "dim")
+        )
     else:
-        name = Text(f"  {plain(run.name)}")
+        name = looks.cut(f"  {plain(run.name)}")
     table.add_row(
         name,
         looks.state_text(told["state"], now=now, moving=True),

@@ -6,7 +6,7 @@ the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,8 @@ def state_text(state: Mapping[str, Any], *, now: int | None = None, moving: bool
 def runs_table(runs: Iterable[RunJson], *, now: int | None = None) -> Table:
     """Runs as a table, one line each."""
     at = clock.now() if now is None else now
-    table = plain_table("run", "name", "state", "attempt", "when", ("took", "right"), "message")
+    columns = ("run", "name", "state", "attempt", "when", ("took", "right"), "message")
+    table = plain_table(*columns, cuttable=["name"], widths={"name": 10})
     for run in runs:
         table.add_row(
             short(run["id"]),
@@ -73,22 +74,26 @@ def runs_table(runs: Iterable[RunJson], *, now: int | None = None) -> Table:
     return table
 
 
-def plain_table(*columns: str | tuple[str, str], widths: Mapping[str, int] = NO_WIDTHS) -> Table:
+def plain_table(
+    *columns: str | tuple[str, str],
+    cuttable: Collection[str] = (),
+    widths: Mapping[str, int] = NO_WIDTHS,
+) -> Table:
     """An empty table with quiet lines; a column is a title, or a title and `"right"`.
 
-    Where there is no room the last column is cut off, if its cells are `cut` texts. `widths` are
-    what a column takes at least.
+    Where there is no room the last column and those in `cuttable` give way: their cells are `cut`
+    texts. `widths` are what a column takes at least.
     """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for column in columns:
         title, side = (column, "left") if isinstance(column, str) else column
         table.add_column(
             title,
             justify="right" if side == "right" else "left",
-            no_wrap=column != columns[-1],
+            no_wrap=column != columns[-1] and title not in cuttable,
             min_width=widths.get(title),
         )
     return table
@@ -103,9 +108,9 @@ def cut(text: str) -> Text:
 
 def name_text(run: RunJson) -> Text:
     """The name of a run; a task's is dim where flows stand beside it."""
-    from rich.text import Text
-
-    return Text(plain(run["run_name"] or run["name"]), style="" if run["kind"] == "flow" else "dim")
+    name = cut(plain(run["run_name"] or run["name"]))
+    name.stylize("" if run["kind"] == "flow" else "dim")
+    return name
 
 
 def attempts(run: RunJson) -> str:
@@ -169,10 +174,9 @@ def in_zone(moment: datetime) -> str:
     return f"{moment:%a %Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
-def clock_time(micros: int) -> str:
-    """The time of day on this machine's clock, to the tenth of a second."""
-    moment = clock.utc(micros).astimezone()
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 100_000}"
+def clock_time(micros: int, width: int = 10) -> str:
+    """The time of day on this machine's clock, to the tenth of a second unless it may be wider."""
+    return f"{clock.utc(micros).astimezone():%H:%M:%S.%f}"[:width]
 
 
 def times_table(times: Iterable[int], *, zone: str | None = None) -> Table:

@@ -75,6 +75,7 @@ class Stage:
             # Nothing is asked of the network, nor of the person who looks on.
             never = "jupyterlab.NeverCheckForUpdate"
             options += [f"--LabApp.check_for_updates_class={never}", "--LabApp.news_url=None"]
+            self._ask_no_questions()
         with self.log.open("wb") as log:
             self._server = jupyter.Server.start(
                 options, lab=self.has_lab, environ=self._environ(), cwd=self.notebooks, log=log
@@ -110,6 +111,14 @@ class Stage:
             if self._orion is not None:
                 self._orion.close()
             self._sweep()
+
+    def _ask_no_questions(self) -> None:
+        """JupyterLab does not ask whether to fetch news."""
+        plugin = "lab/user-settings/@jupyterlab/apputils-extension"
+        folder = self.folder / "jupyter" / "config" / plugin
+        folder.mkdir(parents=True)
+        told = '{"checkForUpdates": false, "doNotDisturbMode": true, "fetchNews": "false"}\n'
+        (folder / "notification.jupyterlab-settings").write_text(told, encoding="utf-8")
 
     def _end_runs(self, orion: Orion) -> None:
         """Deployments create no more runs, and those there are have ended, soon or at all."""

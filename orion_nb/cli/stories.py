@@ -26,7 +26,7 @@ def headline(run: looks.RunJson) -> Text:
     from rich.text import Text
 
     now = clock.now()
-    line = Text(plain(run["name"]), style="bold")
+    line = Text().append(plain(run["name"]), style="bold")
     line.append(f" {short(run['id'])}", style="dim")
     line.append("  ").append_text(looks.state_text(run["state"], now=now))
     tries, took = looks.attempts(run), looks.took(run, now)
@@ -41,7 +41,17 @@ def summary(told: Mapping[str, Any]) -> Group:
     """The headline and the sentences of `Orion.why`."""
     from rich.console import Group
 
-    return Group(headline(told["run"]), *(indented(line) for line in told["summary"]))
+    return Group(headline(told["run"]), *(indented(line) for line in sentences(told)))
+
+
+def sentences(told: Mapping[str, Any]) -> list[str]:
+    """The sentences of `Orion.why`, with the times of this machine's clock."""
+    lines = list(told["summary"])
+    for place, state in enumerate(told["states"]):
+        # The first sentences are those of the states, and begin with a time in UTC.
+        time, space, said = lines[place].partition(" ")
+        lines[place] = looks.clock_time(state["timestamp"], len(time)) + space + said
+    return lines
 
 
 def indented(line: str) -> Any:
@@ -65,11 +75,12 @@ def run_story(told: Mapping[str, Any]) -> Group:
 
 
 def full_story(told: Mapping[str, Any]) -> Group:
-    """The sentences, then each state with what every rule said."""
+    """Each state with what every rule said about it, then what else there is to say."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[Any] = [summary(told), Text(""), *states_told(told["states"], rules=True)]
+    parts: list[Any] = [headline(told["run"]), *states_told(told["states"], rules=True)]
+    parts += [Text(plain(line)) for line in told["summary"][len(told["states"]) :]]
     if told["blocked"]:
         parts += [Text(""), Text("Blocked", style="bold"), report_table(told["blocked"])]
     return Group(*parts)
@@ -85,11 +96,19 @@ def states_told(states: list[dict[str, Any]], *, rules: bool) -> Iterator[Any]:
         line = Text(looks.clock_time(state["timestamp"]), style="dim")
         shown = looks.state_text(state, now=state["timestamp"])
         shown.pad_right(max(0, widest - len(shown)))
-        said = first_line(state["reason"] or state["message"])
-        by = f" (by {plain(state['by'])})" if state["by"] and state["by"] not in said else ""
-        yield Text("  ").join([line, shown, Text(said + by)])
+        yield Text("  ").join([line, shown, Text(_said(state))])
+        if state["message"]:
+            yield Padding(Text(first_line(state["message"])), (0, 0, 0, 12), expand=False)
         if rules and state["report"] is not None:
             yield Padding(report_table(state["report"]), (0, 0, 0, 12), expand=False)
+
+
+def _said(state: Mapping[str, Any]) -> str:
+    """Why a state was entered: what was proposed instead of it, the reason, who did it."""
+    said, report = first_line(state["reason"]), state["report"]
+    if report is not None and report["status"] == "REJECT":
+        said = f"{plain(report['proposed'])} was proposed; {said}"
+    return f"{said} (by {plain(state['by'])})" if state["by"] and state["by"] not in said else said
 
 
 def report_table(report: Mapping[str, Any]) -> Table:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: A run that nobody has taken after so many seconds: perhaps nobody is there.
 PATIENCE = 3.0
 PAGE = 200
+NOBODY = (
+    "Nobody has taken the run yet; is `orion-nb server` or `orion-nb worker` running? Waiting ..."
+)
 
 
 def run_deployed(
@@ -57,17 +60,18 @@ def wait_for(orion: Orion, run: Run, after: int) -> Run:
     console = output.console(err=True)
     follower = Follower(orion, console, lambda root: root.id == run.id, after=after)
     started, told = time.monotonic(), False
-    with follower.showing(table=console.is_terminal):
-        while not (now := orion.find(run.id)).state.is_terminal:
-            follower.look()
-            late = time.monotonic() - started > PATIENCE
-            if late and not told and now.state.type is SCHEDULED and now.run_count == 0:
-                told = True
-                output.say(
-                    "Nobody has taken the run yet; is `orion-nb server` or `orion-nb worker` "
-                    "running? Waiting ..."
-                )
-            time.sleep(LOOK)
+    try:
+        with follower.showing(table=console.is_terminal):
+            while not (now := orion.find(run.id)).state.is_terminal:
+                follower.look()
+                late = time.monotonic() - started > PATIENCE
+                if late and not told and now.state.type is SCHEDULED and now.run_count == 0:
+                    told = True
+                    output.say(NOBODY)
+                time.sleep(LOOK)
+    except KeyboardInterrupt:
+        output.say(f"The run goes on; `orion-nb runs cancel {short(run.id)}` stops it.")
+        raise
     return now
 
 

@@ -236,6 +236,7 @@ def test_a_run_that_nobody_takes_says_so_and_ctrl_c_leaves_it(start, call, noteb
     lines = iter(process.stderr.readline, "")
     assert any("orion-nb worker" in line for line in lines)
     process.send_signal(signal.SIGINT)
+    assert any("orion-nb runs cancel" in line for line in lines)
     assert process.wait(30) == 130
     assert here.filter_runs(kind="flow")["runs"][0]["state"]["name"] == "Scheduled"
 
