@@ -61,13 +61,13 @@ class Follower:
 
         if not table:
             yield self
-            self.look()
+            self._look_at_the_rest()
             return
         with Live(
             console=self.console, auto_refresh=False, get_renderable=self.table
         ) as self._live:
             yield self
-            self.look()
+            self._look_at_the_rest()
         self._live = None
 
     @contextmanager
@@ -103,6 +103,11 @@ class Follower:
                 if event.state_name != "Pending":
                     self.console.print(event_line(event), soft_wrap=True)
         return new
+
+    def _look_at_the_rest(self) -> None:
+        """What came last is shown too: one look takes a limited number of events."""
+        while self.look():
+            pass
 
     def tree(self, root: str) -> list[Run]:
         """A flow run and the newest of what ran in it, oldest first."""
