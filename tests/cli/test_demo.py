@@ -14,12 +14,14 @@ from orion_nb.cli.stage import MARK
 pytestmark = pytest.mark.slow
 
 
-def left_of_demos() -> list[str]:
-    """The command lines of processes that a demo started."""
+def left_of_demos(temporary: Path) -> list[str]:
+    """The command lines of processes of a demo that keeps its files in this folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}=".encode() in (entry / "environ").read_bytes():
+            environ = (entry / "environ").read_bytes().split(b"\0")
+            marked = any(line.startswith(f"{MARK}=".encode()) for line in environ)
+            if marked and f"TMPDIR={temporary}".encode() in environ:
                 found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
         except OSError:
             continue
@@ -36,7 +38,7 @@ def test_it_shows_two_scheduled_runs_and_a_retry_with_its_why_and_leaves_nothing
     assert "attempt 1 of 3 failed; retry in 1 s" in done.out
     assert re.search(r"↪ retry_failures", done.out)
     assert len(re.findall(r"✔ Completed +weather", done.out)) >= 2
-    assert left_of_demos() == []
+    assert left_of_demos(tmp_path) == []
     assert list(tmp_path.glob("orion-nb-demo-*")) == []
 
 
@@ -48,7 +50,7 @@ def test_a_signal_ends_it_at_any_moment_and_leaves_nothing(start, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     assert '"ok": false' in out
-    assert left_of_demos() == []
+    assert left_of_demos(tmp_path) == []
     assert list(tmp_path.glob("orion-nb-demo-*")) == []
 
 
