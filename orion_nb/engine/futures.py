@@ -75,7 +75,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     def __await__(self) -> Generator[Any, None, R]:
         self.look()
         yield from self.finished().__await__()
-        return (yield from asyncio.wrap_future(self).__await__())
+        return self.result()
 
     def look(self) -> None:
         """Somebody asks what came of it, and thereby of what it depends on."""
@@ -129,12 +129,21 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     async def finished(self) -> None:
         """It is done when this returns; the loop goes on meanwhile."""
-        if is_runner_thread() and not self.done():
-            await asyncio.get_running_loop().run_in_executor(None, self.finish)
-        elif not self.done():
-            done, _ = await asyncio.wait([asyncio.wrap_future(self)])
-            for each in done:
-                _ = each.cancelled() or each.exception()  # else asyncio says that nobody asked
+        if self.done():
+            return
+        loop = asyncio.get_running_loop()
+        if is_runner_thread():
+            await loop.run_in_executor(None, self.finish)
+            return
+        # asyncio.wrap_future would ask for the error, as if somebody had looked at it.
+        news = loop.create_future()
+
+        def tell(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(_wake, news)
+
+        self.add_done_callback(tell)
+        await news
 
     def _wait(self, timeout: float | None) -> None:
         """It is done when this returns, or the time is up."""
@@ -277,6 +286,11 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _wake(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)
 
 
 def _error_in(future: TaskFuture[Any]) -> BaseException | None:

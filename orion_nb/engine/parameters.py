@@ -74,8 +74,8 @@ def _coerce(name: str, annotation: Any, value: Any) -> Any:
     from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
     from pydantic.errors import PydanticSchemaGenerationError
 
-    if annotation is Any:
-        return value
+    if annotation is Any or inspect.isroutine(annotation):
+        return value  # `threading.Lock` is a function: no type to check by
     try:
         adapter = _adapter(annotation, TypeAdapter, ConfigDict(arbitrary_types_allowed=True))
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
