@@ -46,11 +46,15 @@ class Orion(Scheduling, Liveness):
     ) -> Iterator[list[Event]]:
         """The events after number `after` (default: from now on), as they are committed by anybody.
 
-        Yields lists that are never empty, until `until()` is true. It blocks its thread.
+        Yields lists that are never empty, until `until()` is true or the database is closed. It
+        blocks its thread.
         """
         n = self.last_event() if after is None else after
         for changed in self.changes(until):
-            while changed and (found := self.events_after(n, root)):
+            while changed and not self.database.is_closed:
+                found = self.events_after(n, root)
+                if not found:
+                    break
                 n = found[-1].n
                 yield found
             time.sleep(LOOK)

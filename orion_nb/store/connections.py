@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from orion_nb.errors import StoreUnavailable
+from orion_nb.errors import InvalidInput, StoreUnavailable
 from orion_nb.store import checkpoints
 
 Connection = sqlite3.Connection
@@ -54,6 +54,13 @@ def trouble(path: Path, error: Exception) -> StoreUnavailable:
     told = StoreUnavailable(f"database {path}: {error}; {remedy}")
     told.__cause__ = error
     return told
+
+
+def unstorable(error: UnicodeEncodeError | OverflowError) -> InvalidInput:
+    """A value that the file can't hold, nor be asked for."""
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidInput(f"{error.object!r} is no text: it has half of a character pair")
+    return InvalidInput("a number is too large: a whole number has at most 63 bits")
 
 
 def is_locked(error: sqlite3.OperationalError) -> bool:

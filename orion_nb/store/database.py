@@ -26,6 +26,7 @@ from orion_nb.store.connections import (
     is_locked,
     never_close,
     trouble,
+    unstorable,
 )
 from orion_nb.store.filesystems import journal_mode
 from orion_nb.store.readers import FORK_PATIENCE, Readers
@@ -310,6 +311,8 @@ def _run(job: Job, connection: Connection) -> None:
         job.value = job.work(connection)
     except sqlite3.IntegrityError as error:
         job.error = Conflict(f"it was written already: {error}")
+    except (UnicodeEncodeError, OverflowError) as error:
+        job.error = unstorable(error)
     except sqlite3.Error:
         raise
     except Exception as error:

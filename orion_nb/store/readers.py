@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orion_nb.errors import StoreUnavailable
-from orion_nb.store.connections import Connection, connect, never_close, trouble
+from orion_nb.store.connections import (
+    Connection,
+    connect,
+    never_close,
+    trouble,
+    unstorable,
+)
 
 #: How long a fork waits for readers to come home (seconds).
 FORK_PATIENCE = 2.0
@@ -38,6 +44,8 @@ class Readers:
             yield connection
         except sqlite3.Error as error:
             raise trouble(self.path, error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise unstorable(error) from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

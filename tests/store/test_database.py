@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orion_nb.errors import Conflict, StoreUnavailable
+from orion_nb.errors import Conflict, InvalidInput, StoreUnavailable
 from orion_nb.store import checkpoints
 from orion_nb.store.database import SCHEMA_VERSION, Database
 
@@ -54,6 +54,13 @@ def test_a_row_that_is_there_already_is_a_conflict(database):
     database.write(put(1))
     with pytest.raises(Conflict, match="written already"):
         database.write(put(1))
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**64])
+def test_a_value_that_the_file_cant_hold_is_refused(database, value):
+    with pytest.raises(InvalidInput, match="no text|too large"):
+        database.write(put(1, value))
+    assert keys(database) == []
 
 
 def test_sixteen_threads_lose_nothing(database):
