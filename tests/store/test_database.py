@@ -58,7 +58,7 @@ def test_a_row_that_is_there_already_is_a_conflict(database):
 
 @pytest.mark.parametrize("value", ["\ud800", 2**64])
 def test_a_value_that_the_file_cant_hold_is_refused(database, value):
-    with pytest.raises(InvalidInput, match="no text|too large"):
+    with pytest.raises(InvalidInput, match=r"no text|too large"):
         database.write(put(1, value))
     assert keys(database) == []
 
