@@ -25,7 +25,8 @@ class Core:
         self.label = label
         self.database = Database(settings.database_path, settings.synchronous)
         self.reports = Reports()
-        self.database.on_rollback.append(self.reports.forget)
+        self._reached: set[tuple[str, str]] = set()
+        self.database.on_rollback += [self.reports.forget, self._reached.clear]
         self._session: tuple[int, str] | None = None
         self._session_lock = threading.Lock()
         _open.add(self)
@@ -37,10 +38,8 @@ class Core:
         _open.discard(self)
         try:
             if self._session and self._session[0] == os.getpid():
-                key, now = bytes.fromhex(self._session[1]), clock.now()
-                self.database.write(
-                    lambda tx: tx.execute("UPDATE sessions SET ended=? WHERE id=?", (now, key))
-                )
+                key, now = self._session[1], clock.now()
+                self.database.write(lambda tx: sessions.close(tx, key, now))
         finally:
             self.database.close()
 

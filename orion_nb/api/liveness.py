@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from orion_nb import clock
 from orion_nb.api.proposals import Proposals
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, PENDING, SCHEDULED, Cancelled, Crashed, Scheduled
 from orion_nb.store import runs, sessions
+from orion_nb.store.sessions import Session
 
 
 class Liveness(Proposals):
@@ -18,11 +20,16 @@ class Liveness(Proposals):
         A deployed run whose runner was lost before it began is Scheduled again.
         """
         with self.database.read() as connection:
-            left = runs.unfinished(connection)
-            owners = {run.session for run in left if run.session}
-            read = {key: sessions.read(connection, bytes.fromhex(key)) for key in owners}
-        dead = {key for key, session in read.items() if session is None or not session.is_alive}
-        return [self._end(run, why) for run in left if run.session in dead and _ends_with_it(run)]
+            gone = [each for each in sessions.unsettled(connection) if not each.is_alive]
+        return [run for session in gone for run in self._reap(session, why)]
+
+    def _reap(self, session: Session, why: str) -> list[Run]:
+        with self.database.read() as connection:
+            left = runs.unfinished(connection, bytes.fromhex(session.id))
+        ended = [self._end(run, why) for run in left if _ends_with_it(run)]
+        now = clock.now()
+        self.database.write(lambda tx: sessions.settle(tx, session.id, now))
+        return ended
 
     def _end(self, run: Run, why: str) -> Run:
         proposed = Crashed(why, by="reaper")

@@ -14,7 +14,7 @@ from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, State
 from orion_nb.schemas.values import evolve
-from orion_nb.store import facts, runs
+from orion_nb.store import facts, runs, sessions
 from orion_nb.store.database import Connection
 
 
@@ -51,11 +51,13 @@ class Proposals(Core):
                 after, report = self._judge(
                     tx, made, proposed, session, claims=0, waits=bool(upstream)
                 )
+            first = evolve(made, state=runs.append(tx, made.id, born, None, None))
+            after = first if after is made else self._append(tx, first, after, report)
             runs.insert(tx, after)
-            runs.append(tx, made.id, born, None)
-            if report is not None:
-                self._record(tx, made, after, report)
-            return after, report
+            self._reach(tx, after)
+            if report is not None and after is first:
+                self._refuse(tx, first, report)
+            return after, report and _of(report, after)
 
         return self.database.write(work)
 
@@ -76,13 +78,9 @@ class Proposals(Core):
                     tx, known, proposed, session, claims=run.attempt, token=run.token,
                     retriable=retriable,
                 )  # fmt: skip
-                if after is not known:
-                    done = runs.move(tx, after, known.state.seq)
-                else:  # refused: because of what still is so?
-                    done = runs.is_at(tx, known.id, known.state.seq)
-                if done:
-                    self._record(tx, known, after, report)
-                    return after, report
+                done = self._record(tx, known, after, report)
+                if done is not None:
+                    return done, _of(report, done)
                 known = _reread(tx, run.id)
             raise AssertionError("unreachable: the run can't move inside our own transaction")
 
@@ -120,10 +118,8 @@ class Proposals(Core):
             after, report = self._judge(
                 tx, run, proposed, session, claims=claims, token=token, retriable=retriable
             )
-            if after is not run:
-                runs.move(tx, after, run.state.seq)
-            self._record(tx, run, after, report, transition_id)
-            return after, report
+            done = self._record(tx, run, after, report, transition_id) or run
+            return done, _of(report, done)
 
         after, report = self.database.write(work)
         if report.fenced:
@@ -152,9 +148,8 @@ class Proposals(Core):
         def work(tx: Connection) -> tuple[Run, Report]:
             run = _reread(tx, run_id)
             after, report = forced(run)
-            runs.move(tx, after, run.state.seq)
-            self._record(tx, run, after, report)
-            return after, report
+            done = self._record(tx, run, after, report) or run
+            return done, _of(report, done)
 
         return self.database.write(work)
 
@@ -200,13 +195,47 @@ class Proposals(Core):
         after: Run,
         report: Report,
         transition_id: str | None = None,
-    ) -> None:
-        """The entered state, or else the refusal, is written with its report."""
-        if after is not before:
-            digest = self.reports.keep(tx, report)
-            runs.append(tx, after.id, after.state, digest, transition_id)
-        elif not report.fenced and not before.state.is_terminal:
-            runs.block(tx, before.id, report)
+    ) -> Run | None:
+        """The entered state, or else the refusal, is written with its report.
+
+        None, and nothing is written, if the run is not in the state any more that was judged.
+        """
+        if after is before:
+            if not runs.is_at(tx, before.id, before.state.seq):
+                return None
+            self._refuse(tx, before, report)
+            return before
+        moved = self._append(tx, before, after, report, transition_id)
+        if not runs.move(tx, moved, before.state.seq):
+            runs.withdraw(tx, moved.state)
+            return None
+        self._reach(tx, moved)
+        return moved
+
+    def _append(
+        self,
+        tx: Connection,
+        before: Run,
+        after: Run,
+        report: Report | None,
+        transition_id: str | None = None,
+    ) -> Run:
+        digest = None if report is None else self.reports.keep(tx, report)
+        state = runs.append(tx, after.id, after.state, before.state.n, digest, transition_id)
+        return evolve(after, state=state)
+
+    def _refuse(self, tx: Connection, run: Run, report: Report) -> None:
+        if not report.fenced and not run.state.is_terminal:
+            runs.block(tx, run.id, report)
+
+    def _reach(self, tx: Connection, run: Run) -> None:
+        """A run within another is found by its tree when the process that executes it is gone."""
+        if run.session is None or run.parent is None:
+            return
+        place = (run.session, run.root)
+        if place not in self._reached:
+            sessions.reach(tx, *place)
+            self._reached.add(place)
 
 
 def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Report]]:
@@ -223,6 +252,11 @@ def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Re
         return after, _hand_out(after, report)
 
     return forced
+
+
+def _of(report: Report, run: Run) -> Report:
+    """The report with the run's state as it was written."""
+    return report if report.fenced else evolve(report, state=run.state)
 
 
 def _hand_out(after: Run, report: Report) -> Report:

@@ -55,8 +55,8 @@ class Scheduling(DeploymentRoutes):
                 return None
             born = replace(made.state, seq=1, timestamp=now)
             run = replace(made, state=born, created=now, scheduled_time=slot)
+            run = replace(run, state=runs.append(tx, run.id, born, None, None))
             runs.insert(tx, run, slot)
-            runs.append(tx, run.id, born, None)
             return run
 
         return self.database.write(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -59,7 +59,7 @@ class State:
     """One state of a run: immutable, appended to its history.
 
     `timestamp` and `scheduled_time` are microseconds since the epoch, UTC; `seq` counts the
-    states of its run from 1.
+    states of its run from 1, `n` all states of the database (0: not written yet).
     """
 
     type: StateType
@@ -73,6 +73,7 @@ class State:
     result: str | None = None
     attempt: int = 0
     by: str | None = None
+    n: int = field(default=0, compare=False)
 
     @property
     def is_terminal(self) -> bool:
@@ -87,6 +88,7 @@ class State:
             "name": self.name,
             "timestamp": self.timestamp,
             "seq": self.seq,
+            "n": self.n,
             "message": self.message,
             "reason": self.reason,
             "scheduled_time": self.scheduled_time,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +36,7 @@ class Health:
 def examine(database: Database) -> Health:
     """The facts, read without writing anything."""
     with database.read() as connection:
-        living = [each for each in _open_sessions(connection) if each.is_alive]
+        living = [each for each in sessions.unsettled(connection) if each.is_alive]
         return Health(
             sqlite=sqlite3.sqlite_version_info,
             filesystem=filesystem(database.path),
@@ -52,15 +51,9 @@ def examine(database: Database) -> Health:
 
 def _lost(connection: sqlite3.Connection) -> list[tuple[Session, int]]:
     """The sessions that died with runs left, and how many."""
-    left = Counter(run.session for run in runs.unfinished(connection) if run.session)
-    read = ((sessions.read(connection, bytes.fromhex(key)), n) for key, n in left.items())
-    return [(session, n) for session, n in read if session is not None and not session.is_alive]
-
-
-def _open_sessions(connection: sqlite3.Connection) -> list[Session]:
-    sql = "SELECT id FROM sessions WHERE ended IS NULL ORDER BY started"
-    found = [sessions.read(connection, row[0]) for row in connection.execute(sql).fetchall()]
-    return [session for session in found if session is not None]
+    gone = [each for each in sessions.unsettled(connection) if not each.is_alive]
+    left = ((each, len(runs.unfinished(connection, bytes.fromhex(each.id)))) for each in gone)
+    return [(session, count) for session, count in left if count]
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

@@ -14,20 +14,20 @@ from orion_nb.clock import SECOND
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import DEFAULT_POLICY, Run, RunPolicy
 from orion_nb.schemas.states import LATE_AFTER, State, StateType
+from orion_nb.schemas.values import evolve
 from orion_nb.store import reports
 from orion_nb.store.statements import INSERT_EDGE, INSERT_RUN, INSERT_STATE, MOVE_RUN, RUNS, STATES
 
 _RUN_COLUMNS = ", ".join(f'runs."{name}"' for name in RUNS)
 _STATE_COLUMNS = ", ".join(f'states."{name}"' for name in STATES)
 SELECT_RUN = (
-    f"SELECT {_RUN_COLUMNS}, {_STATE_COLUMNS} FROM runs "
-    "JOIN states ON states.run = runs.id AND states.seq = runs.seq "
+    f"SELECT {_RUN_COLUMNS}, {_STATE_COLUMNS} FROM runs JOIN states ON states.n = runs.state_n "
 )
 _TYPES = {kind.value: kind for kind in StateType}
 
 
 def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
-    """A new run is written as it is now; its states are appended apart."""
+    """A new run is written as it is now, behind its states."""
     state = run.state
     row = (
         bytes.fromhex(run.id),
@@ -55,6 +55,7 @@ def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
         plain(_parameters(run.parameters)),
         bytes.fromhex(run.session) if run.session else None,
         None,
+        state.n,
     )
     tx.execute(INSERT_RUN, row)
 
@@ -75,6 +76,7 @@ def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
         run.total_time,
         bytes.fromhex(run.session) if run.session else None,
         None,
+        state.n,
         bytes.fromhex(run.id),
         before,
     )
@@ -91,9 +93,11 @@ def append(
     tx: sqlite3.Connection,
     run_id: str,
     state: State,
+    before: int | None,
     report: int | None,
     transition_id: str | None = None,
-) -> None:
+) -> State:
+    """The state is written behind the one with the number `before`; answers it with its own."""
     row = (
         bytes.fromhex(run_id),
         state.seq,
@@ -109,8 +113,14 @@ def append(
         plain(state.by),
         plain(transition_id),
         report,
+        before,
     )
-    tx.execute(INSERT_STATE, row)
+    return evolve(state, n=tx.execute(INSERT_STATE, row).lastrowid)
+
+
+def withdraw(tx: sqlite3.Connection, state: State) -> None:
+    """A state that was appended in this transaction is not entered after all."""
+    tx.execute("DELETE FROM states WHERE n=?", (state.n,))
 
 
 def block(tx: sqlite3.Connection, run_id: str, report: Report) -> None:
@@ -175,8 +185,10 @@ def first_report(
 def history(connection: sqlite3.Connection, run_id: str) -> list[tuple[State, Report | None]]:
     """All states of a run, oldest first, each with the report on how it was entered."""
     sql = (
-        f"SELECT {_STATE_COLUMNS}, reports.body FROM states LEFT JOIN reports "
-        "ON reports.digest = states.report WHERE states.run=? ORDER BY states.seq"
+        "WITH RECURSIVE chain (n) AS (SELECT state_n FROM runs WHERE id = ? UNION ALL "
+        "SELECT states.prev FROM chain JOIN states ON states.n = chain.n WHERE states.prev > 0) "
+        f"SELECT {_STATE_COLUMNS}, reports.body FROM chain JOIN states ON states.n = chain.n "
+        "LEFT JOIN reports ON reports.digest = states.report ORDER BY states.n"
     )
     found = []
     for row in connection.execute(sql, (bytes.fromhex(run_id),)):
@@ -229,6 +241,7 @@ def as_state(row: tuple[Any, ...]) -> State:
         cache_key=row[10],
         result=row[11],
         by=row[12],
+        n=row[0],
     )
 
 
@@ -335,7 +348,7 @@ def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]
     """The flow runs of deployments whose time has come, most overdue first."""
     tail = (
         "WHERE runs.state_type = 'SCHEDULED' AND runs.scheduled_time <= ? "
-        "AND runs.end_time IS NULL AND runs.deployment IS NOT NULL AND runs.kind = 'flow' "
+        "AND runs.end_time IS NULL AND runs.parent IS NULL AND runs.deployment IS NOT NULL "
         "ORDER BY runs.scheduled_time LIMIT ?"
     )
     return read_many(connection, tail, (now, limit))
@@ -345,19 +358,21 @@ def next_scheduled(connection: sqlite3.Connection) -> int | None:
     """The earliest time at which a scheduled run of a deployment may start."""
     sql = (
         "SELECT min(scheduled_time) FROM runs WHERE state_type = 'SCHEDULED' "
-        "AND end_time IS NULL AND deployment IS NOT NULL AND kind = 'flow'"
+        "AND end_time IS NULL AND parent IS NULL AND deployment IS NOT NULL"
     )
     found = connection.execute(sql).fetchone()[0]
     return None if found is None else int(found)
 
 
-def unfinished(connection: sqlite3.Connection) -> list[Run]:
-    """The runs that belong to a session and have not ended."""
-    kinds = "'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING', 'SCHEDULED'"
-    tail = (
-        f"WHERE runs.state_type IN ({kinds}) AND runs.end_time IS NULL AND runs.session IS NOT NULL"
-    )
-    return read_many(connection, tail, ())
+def unfinished(connection: sqlite3.Connection, session: bytes) -> list[Run]:
+    """The runs of a session that have not ended; those within others before those at the top."""
+    roots = connection.execute("SELECT root FROM session_roots WHERE session=?", (session,))
+    inner = "WHERE runs.root=? AND runs.parent IS NOT NULL AND runs.end_time IS NULL"
+    found = []
+    for (root,) in roots.fetchall():
+        found += read_many(connection, f"{inner} AND runs.session=?", (root, session))
+    top = "WHERE runs.end_time IS NULL AND runs.parent IS NULL AND runs.session=?"
+    return found + read_many(connection, top, (session,))
 
 
 def deployment_named(connection: sqlite3.Connection, name: str) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from orion_nb.store.statements import INSERT_SESSION
+from orion_nb.store.statements import INSERT_SESSION, INSERT_SESSION_ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,33 @@ def this_session(session_id: str, label: str | None, started: int) -> Session:
 
 def insert(tx: sqlite3.Connection, session: Session) -> None:
     s = session
-    row = (bytes.fromhex(s.id), s.host, s.pid, s.pid_start, s.label, s.started, s.ended)
+    row = (bytes.fromhex(s.id), s.host, s.pid, s.pid_start, s.label, s.started, s.ended, None)
     tx.execute(INSERT_SESSION, row)
+
+
+def reach(tx: sqlite3.Connection, session_id: str, root: str) -> None:
+    """The session executes a run somewhere in this tree: a reaper will look there."""
+    tx.execute(INSERT_SESSION_ROOT, (bytes.fromhex(session_id), bytes.fromhex(root)))
+
+
+def close(tx: sqlite3.Connection, session_id: str, now: int) -> None:
+    """The process says that it has ended."""
+    tx.execute("UPDATE sessions SET ended=? WHERE id=?", (now, bytes.fromhex(session_id)))
+
+
+def settle(tx: sqlite3.Connection, session_id: str, now: int) -> None:
+    """Nothing of the session is left to be ended; nobody looks at it again."""
+    key = bytes.fromhex(session_id)
+    tx.execute("UPDATE sessions SET reaped=? WHERE id=?", (now, key))
+    tx.execute("DELETE FROM session_roots WHERE session=?", (key,))
+
+
+def unsettled(connection: sqlite3.Connection) -> list[Session]:
+    """The sessions that live, and those that have ended since a reaper last looked."""
+    sql = (
+        "SELECT id, host, pid, pid_start, label, started, ended FROM sessions WHERE reaped IS NULL"
+    )
+    return [Session(row[0].hex(), *row[1:]) for row in connection.execute(sql)]
 
 
 def read(connection: sqlite3.Connection, session_id: bytes) -> Session | None:

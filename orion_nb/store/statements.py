@@ -6,21 +6,24 @@ SCHEMA = (
     "CREATE INDEX deployments_due ON deployments (next_due) WHERE paused = 0",
     "CREATE TABLE edges ( run BLOB NOT NULL, upstream BLOB NOT NULL, PRIMARY KEY (run, upstream) ) WITHOUT ROWID",
     "CREATE TABLE reports ( digest INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (digest) )",
-    'CREATE TABLE runs ( id BLOB NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, run_name TEXT, "key" TEXT, parent BLOB, root BLOB NOT NULL, deployment BLOB, slot INTEGER, state_type TEXT NOT NULL, state_name TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token TEXT, run_count INTEGER NOT NULL, created INTEGER NOT NULL, scheduled_time INTEGER, start_time INTEGER, end_time INTEGER, total_time INTEGER NOT NULL, policy TEXT, tags TEXT, parameters TEXT, session BLOB, blocked TEXT, PRIMARY KEY (id) ) WITHOUT ROWID',
-    "CREATE INDEX runs_active ON runs (state_type, scheduled_time) WHERE end_time IS NULL",
+    'CREATE TABLE runs ( id BLOB NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, run_name TEXT, "key" TEXT, parent BLOB, root BLOB NOT NULL, deployment BLOB, slot INTEGER, state_type TEXT NOT NULL, state_name TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token TEXT, run_count INTEGER NOT NULL, created INTEGER NOT NULL, scheduled_time INTEGER, start_time INTEGER, end_time INTEGER, total_time INTEGER NOT NULL, policy TEXT, tags TEXT, parameters TEXT, session BLOB, blocked TEXT, state_n INTEGER NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID',
+    "CREATE INDEX runs_active ON runs (state_type, scheduled_time) WHERE end_time IS NULL AND parent IS NULL",
     "CREATE INDEX runs_by_root ON runs (root, id)",
     "CREATE INDEX runs_of_flows ON runs (id) WHERE kind = 'flow'",
     "CREATE UNIQUE INDEX runs_one_per_slot ON runs (deployment, slot) WHERE deployment IS NOT NULL",
-    "CREATE TABLE sessions ( id BLOB NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, pid_start TEXT, label TEXT, started INTEGER NOT NULL, ended INTEGER, PRIMARY KEY (id) ) WITHOUT ROWID",
-    "CREATE TABLE states ( n INTEGER NOT NULL, run BLOB NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, timestamp INTEGER NOT NULL, attempt INTEGER NOT NULL, message TEXT, reason TEXT, scheduled_time INTEGER, cache_key TEXT, result TEXT, proposer TEXT, transition_id TEXT, report INTEGER, PRIMARY KEY (n), UNIQUE (run, seq) )",
+    "CREATE TABLE session_roots ( session BLOB NOT NULL, root BLOB NOT NULL, PRIMARY KEY (session, root) ) WITHOUT ROWID",
+    "CREATE TABLE sessions ( id BLOB NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, pid_start TEXT, label TEXT, started INTEGER NOT NULL, ended INTEGER, reaped INTEGER, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX sessions_open ON sessions (id) WHERE reaped IS NULL",
+    "CREATE TABLE states ( n INTEGER NOT NULL, run BLOB NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, timestamp INTEGER NOT NULL, attempt INTEGER NOT NULL, message TEXT, reason TEXT, scheduled_time INTEGER, cache_key TEXT, result TEXT, proposer TEXT, transition_id TEXT, report INTEGER, prev INTEGER, PRIMARY KEY (n) )",
     "CREATE UNIQUE INDEX states_by_transition ON states (run, transition_id) WHERE transition_id IS NOT NULL",
 )
-INSERT_RUN = 'INSERT INTO runs (id, kind, name, run_name, "key", parent, root, deployment, slot, state_type, state_name, seq, attempt, token, run_count, created, scheduled_time, start_time, end_time, total_time, policy, tags, parameters, session, blocked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-MOVE_RUN = "UPDATE runs SET state_type=?, state_name=?, seq=?, attempt=?, token=?, run_count=?, scheduled_time=?, start_time=?, end_time=?, total_time=?, session=?, blocked=? WHERE runs.id = ? AND runs.seq = ?"
-INSERT_STATE = "INSERT INTO states (run, seq, type, name, timestamp, attempt, message, reason, scheduled_time, cache_key, result, proposer, transition_id, report) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_RUN = 'INSERT INTO runs (id, kind, name, run_name, "key", parent, root, deployment, slot, state_type, state_name, seq, attempt, token, run_count, created, scheduled_time, start_time, end_time, total_time, policy, tags, parameters, session, blocked, state_n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+MOVE_RUN = "UPDATE runs SET state_type=?, state_name=?, seq=?, attempt=?, token=?, run_count=?, scheduled_time=?, start_time=?, end_time=?, total_time=?, session=?, blocked=?, state_n=? WHERE runs.id = ? AND runs.seq = ?"
+INSERT_STATE = "INSERT INTO states (run, seq, type, name, timestamp, attempt, message, reason, scheduled_time, cache_key, result, proposer, transition_id, report, prev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_REPORT = "INSERT OR IGNORE INTO reports (digest, body) VALUES (?, ?)"
 INSERT_EDGE = "INSERT OR IGNORE INTO edges (run, upstream) VALUES (?, ?)"
-INSERT_SESSION = "INSERT INTO sessions (id, host, pid, pid_start, label, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT_SESSION = "INSERT INTO sessions (id, host, pid, pid_start, label, started, ended, reaped) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_SESSION_ROOT = "INSERT OR IGNORE INTO session_roots (session, root) VALUES (?, ?)"
 INSERT_DEPLOYMENT = "INSERT INTO deployments (id, name, spec, paused, next_due, revision, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 DEPLOYMENTS = ("id", "name", "spec", "paused", "next_due", "revision", "created", "updated")
 EDGES = ("run", "upstream")
@@ -51,8 +54,10 @@ RUNS = (
     "parameters",
     "session",
     "blocked",
+    "state_n",
 )
-SESSIONS = ("id", "host", "pid", "pid_start", "label", "started", "ended")
+SESSION_ROOTS = ("session", "root")
+SESSIONS = ("id", "host", "pid", "pid_start", "label", "started", "ended", "reaped")
 STATES = (
     "n",
     "run",
@@ -69,4 +74,5 @@ STATES = (
     "proposer",
     "transition_id",
     "report",
+    "prev",
 )

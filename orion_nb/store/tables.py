@@ -18,7 +18,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
     bindparam,
     text,
 )
@@ -56,11 +55,15 @@ runs = Table(
     Column("parameters", Text),
     Column("session", BLOB),
     Column("blocked", Text),
+    Column("state_n", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 Index("runs_by_root", runs.c.root, runs.c.id)
 Index(
-    "runs_active", runs.c.state_type, runs.c.scheduled_time, sqlite_where=runs.c.end_time.is_(None)
+    "runs_active",
+    runs.c.state_type,
+    runs.c.scheduled_time,
+    sqlite_where=runs.c.end_time.is_(None) & runs.c.parent.is_(None),
 )
 Index("runs_of_flows", runs.c.id, sqlite_where=runs.c.kind == text("'flow'"))
 Index(
@@ -71,6 +74,8 @@ Index(
     sqlite_where=runs.c.deployment.is_not(None),
 )
 
+#: A run points at its current state, and each state at the one before it: what costs a task most
+#: is the number of pages it touches, and so states need no index but their number.
 states = Table(
     "states",
     metadata,
@@ -89,7 +94,7 @@ states = Table(
     Column("proposer", Text),
     Column("transition_id", Text),
     Column("report", Integer),
-    UniqueConstraint("run", "seq"),
+    Column("prev", Integer),
 )
 Index(
     "states_by_transition",
@@ -125,6 +130,17 @@ sessions = Table(
     Column("label", Text),
     Column("started", Integer, nullable=False),
     Column("ended", Integer),
+    Column("reaped", Integer),
+    sqlite_with_rowid=False,
+)
+Index("sessions_open", sessions.c.id, sqlite_where=sessions.c.reaped.is_(None))
+
+#: In which trees of runs a session has executed runs that are no roots: where a reaper looks.
+session_roots = Table(
+    "session_roots",
+    metadata,
+    Column("session", BLOB, primary_key=True),
+    Column("root", BLOB, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -145,7 +161,7 @@ Index("deployments_due", deployments.c.next_due, sqlite_where=deployments.c.paus
 
 _RUN_MOVES = (
     "state_type state_name seq attempt token run_count scheduled_time start_time end_time "
-    "total_time session blocked"
+    "total_time session blocked state_n"
 ).split()
 
 
@@ -163,6 +179,7 @@ def statements() -> str:
         "INSERT_REPORT": reports.insert().prefix_with("OR IGNORE"),
         "INSERT_EDGE": edges.insert().prefix_with("OR IGNORE"),
         "INSERT_SESSION": sessions.insert(),
+        "INSERT_SESSION_ROOT": session_roots.insert().prefix_with("OR IGNORE"),
         "INSERT_DEPLOYMENT": deployments.insert(),
     }
     schema: list[ClauseElement] = []

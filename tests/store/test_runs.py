@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +34,8 @@ def empty(tmp_path):
 def written(database, *made):
     def work(tx):
         for run in made:
-            runs.insert(tx, run)
-            runs.append(tx, run.id, run.state, None)
+            state = runs.append(tx, run.id, run.state, None, None)
+            runs.insert(tx, replace(run, state=state))
 
     database.write(work)
     return made
