@@ -24,7 +24,8 @@ SCHEMA = """
 CREATE TABLE runs (id BLOB PRIMARY KEY, name TEXT, root BLOB, state TEXT, started INT, ended INT)
     WITHOUT ROWID;
 CREATE INDEX runs_by_root ON runs (root, id);
-CREATE TABLE states (n INTEGER PRIMARY KEY, run BLOB, seq INT, type TEXT, at INT, UNIQUE (run, seq));
+CREATE TABLE states
+    (n INTEGER PRIMARY KEY, run BLOB, seq INT, type TEXT, at INT, UNIQUE (run, seq));
 """
 
 
@@ -93,11 +94,12 @@ def main() -> None:
     told = parser.parse_args()
     figures: dict[str, list[float]] = {"raw sqlite3 loop": [], "sequential": [], "submitted": []}
     for _ in range(told.rounds):
-        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-            with tempfile.TemporaryDirectory() as three:
-                figures["raw sqlite3 loop"].append(floor(Path(one), told.tasks))
-                figures["sequential"].append(ours(Path(two), told.tasks, submitted=False))
-                figures["submitted"].append(ours(Path(three), told.tasks, submitted=True))
+        with tempfile.TemporaryDirectory() as folder:
+            one, two, three = (Path(folder, name) for name in ("floor", "one", "many"))
+            one.mkdir()
+            figures["raw sqlite3 loop"].append(floor(one, told.tasks))
+            figures["sequential"].append(ours(two, told.tasks, submitted=False))
+            figures["submitted"].append(ours(three, told.tasks, submitted=True))
     medians = {name: statistics.median(values) * 1000 for name, values in figures.items()}
     least = medians["raw sqlite3 loop"]
     if told.json:

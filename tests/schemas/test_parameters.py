@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from orion_nb.schemas.parameters import parse_pairs, read_parameters
 from orion_nb.errors import InvalidNotebook, ParameterError
+from orion_nb.schemas.parameters import parse_pairs, read_parameters
 
 REPORT = """\
 from datetime import date as today
