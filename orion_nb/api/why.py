@@ -31,7 +31,7 @@ def summarize(run: Run, history: History, children: Sequence[Run], now: int) -> 
 
 
 def _sentence(state: State, report: Report | None) -> str:
-    when = iso(state.timestamp)[11:23]
+    when = iso(state.timestamp)[11:23] + "Z"
     said = f"{when} {state.name}"
     if state.message:
         said += f" ({_first_line(state.message)})"

@@ -72,6 +72,7 @@ class Services:
         """From now on this process schedules deployments and starts their runs."""
         from orion_nb.deployments.worker import Worker
 
+        _ = self.orion.session  # that a server lives can be seen before it does anything
         self._worker = Worker(self.orion, concurrency=concurrency, log=self.log)
         self._thread = threading.Thread(target=self._work, name="orion-worker", daemon=True)
         self._thread.start()
