@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orion_nb import clock
 from orion_nb.api.routes import route
-from orion_nb.api.runs import RunRoutes, check_text, is_id
+from orion_nb.api.runs import RunRoutes, check_size, check_text, is_id
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,
@@ -193,19 +194,13 @@ class DeploymentRoutes(RunRoutes):
         )
 
     def _change(self, ref: str, change: Callable[[Deployment], Deployment]) -> Deployment:
-        wanted, now = self.find_deployment(ref), clock.now()
-
-        def work(tx: Connection) -> Deployment:
-            known = deployment_rows().read(tx, wanted.id)
-            if known is None:
-                raise DeploymentNotFound(f"no deployment {ref!r}")
-            changed = change(known)
-            changed = changed.model_copy(update={"revision": known.revision + 1})
-            changed = _scheduled(changed, now, known)
-            deployment_rows().update(tx, changed)
-            return changed
-
-        return self.database.write(work)
+        """The deployment is changed; `change` reads files, so it is not called while writing."""
+        while True:
+            known = self.find_deployment(ref)
+            wanted = change(known).model_copy(update={"revision": known.revision + 1})
+            changed = self.database.write(partial(_replace, known, wanted, clock.now()))
+            if changed is not None:
+                return changed
 
     def _show(self, known: Deployment) -> dict[str, Any]:
         words = [schedule.describe() for schedule in known.schedules]
@@ -217,6 +212,16 @@ class DeploymentRoutes(RunRoutes):
             "next_times": times,
             "last_runs": [run.as_json() for run in last],
         }
+
+
+def _replace(known: Deployment, wanted: Deployment, now: int, tx: Connection) -> Deployment | None:
+    """The deployment as written, None if somebody else has changed it meanwhile."""
+    current = deployment_rows().read(tx, known.id)
+    if current is None or current.revision != known.revision:
+        return None
+    made = _scheduled(wanted, now, current)
+    deployment_rows().update(tx, made)
+    return made
 
 
 def check_parameters(path: str, values: dict[str, Any]) -> None:
@@ -263,7 +268,7 @@ def _checked(told: dict[str, Any]) -> Deployment:
     check_text("name", told["name"])
     known = set(Deployment.model_fields)
     told = {key: value for key, value in told.items() if key in known}
-    told["path"] = str(Path(told["path"]).expanduser().absolute())
+    told["path"] = _absolute(told["path"])
     try:
         made = Deployment(**told)
     except ValidationError as error:
@@ -272,10 +277,20 @@ def _checked(told: dict[str, Any]) -> Deployment:
         raise InvalidInput(
             f"{field}: {first['msg']}, got {first['input']!r}", field=field
         ) from error
+    for tag in made.tags:
+        check_text("tags", tag)
+    check_size(made.parameters)
     check_parameters(made.path, made.parameters)
     if made.cwd is not None and not Path(made.cwd).is_dir():
         raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
     return made
+
+
+def _absolute(path: str) -> str:
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:  # ~somebody, who has no home
+        raise InvalidInput(f"path: {path!r}: {error}", field="path") from error
 
 
 def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:

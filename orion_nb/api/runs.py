@@ -97,8 +97,7 @@ class RunRoutes(Proposals):
         check_moment("scheduled_time", scheduled_time)
         for tag in tags:
             check_text("tags", tag)
-        if parameters is not None and len(json.dumps(parameters, default=str)) > PARAMETERS_LIMIT:
-            raise InvalidInput("parameters: more than 512 KiB; store the data and pass a path")
+        check_size(parameters or {})
         run_id = new_id()
         above = self.find(parent) if parent else None
         return Run(
@@ -336,6 +335,13 @@ def check_text(field: str, value: str) -> None:
         raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
         raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
+
+
+def check_size(parameters: dict[str, Any]) -> None:
+    """Parameters are no place for data."""
+    if len(json.dumps(parameters, default=repr)) > PARAMETERS_LIMIT:
+        says = "parameters: more than 512 KiB; store the data and pass a path"
+        raise InvalidInput(says, field="parameters")
 
 
 def check_moment(field: str, value: int | None) -> None:
