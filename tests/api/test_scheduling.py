@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from orion_nb.clock import SECOND
+from orion_nb.schemas.states import SCHEDULED
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -30,3 +35,161 @@ def test_a_run_made_by_a_schedule_is_taken_by_a_worker(
     (taken,) = [*orion.claim(5), *other.claim(5)]
     assert taken.id == made.id
     assert taken.state.name == "Submitting"
+
+
+@pytest.fixture
+def hourly(clock: Frozen, deploy: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """A deployment that is due at nine, which it is, at ten, eleven ..."""
+    return deploy("hourly", schedules=["0 * * * *"])
+
+
+def test_nothing_is_made_before_its_time(orion: Orion, hourly: Any, clock: Frozen) -> None:
+    assert hourly["next_due"] == clock.at == orion.next_due()
+    assert len(orion.schedule_due()) == 1
+    clock.advance(3599.999999)
+    assert orion.schedule_due() == []
+    clock.advance(0.000001)
+    assert len(orion.schedule_due()) == 1
+
+
+def test_a_run_of_a_schedule_is_as_its_deployment_says(
+    orion: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    made = deploy(
+        schedules=["0 * * * *"], parameters={"x": 5}, retries=1, retry_delay=3, tags=["a"]
+    )
+    (run,) = orion.schedule_due()
+    assert run == orion.find(run.id)
+    assert (run.kind, run.name, run.deployment) == ("flow", "report", made["id"])
+    assert (run.parameters, run.tags, run.policy.retries) == ({"x": 5}, ("a",), 1)
+    assert (run.state.name, run.scheduled_time) == ("Scheduled", clock.at)
+
+
+def test_of_missed_instants_only_the_latest_is_made_up_for(
+    orion: Orion, hourly: Any, clock: Frozen
+) -> None:
+    """The machine was off for two days and a half."""
+    clock.advance(60 * 3600 + 1800)
+    (run,) = orion.schedule_due()
+    assert run.scheduled_time == hourly["next_due"] + 60 * 3600 * SECOND
+    assert orion.next_due() == run.scheduled_time  # the run is yet to be started
+    assert orion.read_deployment("hourly")["next_due"] == run.scheduled_time + 3600 * SECOND
+    assert orion.schedule_due() == []
+
+
+def test_schedules_that_name_the_same_instant_make_one_run(
+    orion: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    deploy(schedules=["0 * * * *", "0 9 * * *", "30m"])
+    assert len(orion.schedule_due()) == 1
+
+
+def test_each_instant_has_one_run_however_many_schedule(
+    orion: Orion, other: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    for n in range(3):
+        deploy(f"d{n}", schedules=["* * * * *"])
+    made = []
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(15):
+            rounds = pool.map(lambda api: api.schedule_due(), [orion, other] * 2)
+            made += [run for found in rounds for run in found]
+            clock.advance(60)
+    slots = [(run.deployment, run.scheduled_time) for run in made]
+    assert len(slots) == len(set(slots)) == 45
+    assert len(orion.filter_runs(limit=200)["runs"]) == 45
+
+
+def test_a_clock_that_is_set_back_makes_no_instant_run_again(
+    orion: Orion, hourly: Any, clock: Frozen
+) -> None:
+    orion.schedule_due()
+    clock.advance(3600)
+    orion.schedule_due()
+    clock.advance(-3600)
+    orion.update_deployment("hourly", tags=["changed"])
+    assert orion.schedule_due() == []
+    assert len(orion.filter_runs()["runs"]) == 2
+
+
+def test_a_scheduler_that_was_slow_does_not_set_another_back(
+    orion: Orion, other: Orion, hourly: Any, clock: Frozen
+) -> None:
+    """It read what is due, and then slept while the other went on."""
+    seen = orion.find_deployment("hourly")
+    then = clock.at
+    clock.advance(2 * 3600)
+    other.schedule_due()
+    due = other.read_deployment("hourly")["next_due"]
+    assert orion._schedule(seen, then) is None
+    assert other.read_deployment("hourly")["next_due"] == due
+
+
+def test_one_that_was_deleted_or_paused_meanwhile_is_left(
+    orion: Orion, other: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    for name in ("gone", "paused", "changed"):
+        deploy(name, schedules=["0 * * * *"])
+    seen = {name: orion.find_deployment(name) for name in ("gone", "paused", "changed")}
+    other.delete_deployment("gone")
+    other.pause_deployment("paused")
+    other.update_deployment("changed", parameters={"x": 9})
+    assert [orion._schedule(each, clock.at) for each in seen.values()] == [None, None, None]
+    (run,) = orion.schedule_due()
+    assert (run.name, run.parameters) == ("changed", {"x": 9})
+
+
+def test_two_workers_never_get_the_same_run(
+    orion: Orion, other: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    deploy()
+    made = {orion.run_deployment("report").id for _ in range(40)}
+    taken: list[str] = []
+
+    def work(api: Orion) -> None:
+        while found := api.claim(3):
+            taken.extend(run.id for run in found)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, [orion, other] * 3))
+    # Whoever is slower gets less, and then nothing: what is left is taken by who asks again.
+    work(orion)
+    assert len(taken) == 40
+    assert set(taken) == made
+
+
+def test_what_is_taken_is_the_most_overdue_and_no_more_than_asked_for(
+    orion: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    deploy()
+    runs = []
+    for _ in range(3):
+        runs.append(orion.run_deployment("report").id)
+        clock.advance(1)
+    assert [run.id for run in orion.claim(2)] == runs[:2]
+    assert [run.id for run in orion.claim(2)] == runs[2:]
+
+
+def test_what_is_not_deployed_or_not_due_or_stopped_is_not_taken(
+    orion: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    deploy(schedules=["30 9 * * *"])
+    orion.create_run("flow", "by hand", scheduled_time=clock.at)
+    orion.cancel(orion.run_deployment("report").id)
+    assert orion.claim(5) == []
+    clock.advance(1800)
+    (run,) = orion.schedule_due()
+    orion.propose(run.id, SCHEDULED, scheduled_time=clock.at + SECOND)
+    assert orion.claim(5) == []
+    clock.advance(1)
+    assert len(orion.claim(5)) == 1
+
+
+def test_a_run_that_is_taken_belongs_to_who_took_it(
+    orion: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    deploy()
+    orion.run_deployment("report")
+    (run,) = orion.claim(1)
+    assert run == orion.find(run.id)
+    assert (run.state.name, run.session) == ("Submitting", orion.session)
