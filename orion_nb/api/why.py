@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orion_nb.clock import SECOND, iso
+from orion_nb.clock import SECOND, utc
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, State, is_late
@@ -31,7 +31,7 @@ def summarize(run: Run, history: History, children: Sequence[Run], now: int) -> 
 
 
 def _sentence(state: State, report: Report | None) -> str:
-    when = iso(state.timestamp)[11:23] + "Z"
+    when = utc(state.timestamp).isoformat(timespec="milliseconds")[11:23] + "Z"
     said = f"{when} {state.name}"
     if state.message:
         said += f" ({_first_line(state.message)})"
