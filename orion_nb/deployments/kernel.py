@@ -30,6 +30,8 @@ FAREWELL = 5.0
 EXIT = "__import__('IPython').get_ipython().ask_exit()"
 READY = 60.0
 LOOK = 0.01
+#: Bytes: the system takes 104 for a socket's address, where it takes the fewest (macOS).
+LONGEST_FOLDER = 80
 
 #: Whoever holds one of these may run code in the server: no notebook gets to see them.
 SECRETS = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "ORION_NB_API_TOKEN")
@@ -90,6 +92,15 @@ def find_kernel(name: str) -> KernelSpec:
         raise KernelNotFound(f"kernel {name!r} not found; have: {have}") from None
 
 
+def _socket_folder() -> str:
+    """A new folder that only we may enter, with a name short enough for a socket's address."""
+    folder = tempfile.mkdtemp(prefix="orion-kernel-")
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER or not Path("/tmp").is_dir():
+        return folder
+    Path(folder).rmdir()
+    return tempfile.mkdtemp(prefix="orion-kernel-", dir="/tmp")
+
+
 class Kernel:
     """A running kernel that leads a process group of its own."""
 
@@ -117,7 +128,7 @@ class Kernel:
         spec = find_kernel(name)
         # Sockets in a folder that only we may enter: ports of TCP can be taken by another kernel
         # between being chosen and being opened, and other users of the machine can read from them.
-        folder = tempfile.mkdtemp(prefix="orion-kernel-")
+        folder = _socket_folder()
         options: dict[str, Any] = {"connection_file": str(Path(folder, "kernel.json"))}
         if _is_ipykernel(spec) and hasattr(os, "killpg"):
             options["transport"] = "ipc"

@@ -234,6 +234,16 @@ def test_a_kernel_without_orion_nb_starts_all_the_same(
     assert texts(kept(outcome.notebook)[0]) == "fine\n"
 
 
+def test_a_long_name_of_the_temporary_folder_is_no_obstacle(
+    orion, write_notebook, tmp_path, monkeypatch
+):
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    assert str(run_notebook(write_notebook("1"), orion=orion).state) == "Completed"
+
+
 def test_task_cells_belong_to_the_run(orion, write_notebook):
     outcome = run_notebook(write_notebook("tries = []", FAILS_ONCE, "print(answer)"), orion=orion)
 
