@@ -239,7 +239,8 @@ class Database:
                 self._checkpoints.leave_write(self._writer)
             return
         ours = MIGRATING.format(path=self.path, found=found, ours=SCHEMA_VERSION)
-        remedy = "upgrade orion_nb" if found > SCHEMA_VERSION else "run `orion-nb db upgrade`"
+        older = "run `python -m orion_nb.store.migrate`"
+        remedy = "upgrade orion_nb" if found > SCHEMA_VERSION else older
         raise StoreUnavailable(f"{ours}; {remedy}")
 
     def _patiently(self, statement: str) -> None:
@@ -291,7 +292,8 @@ def create_schema(connection: Connection) -> None:
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
     )
     connection.execute("INSERT INTO alembic_version VALUES (?)", (REVISION,))
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -1,0 +1,186 @@
+"""The schema: said once, made by a script or by migrations, upgraded wholly or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orion_nb.errors import StoreUnavailable
+from orion_nb.store import migrate, statements
+from orion_nb.store import tables as described
+from orion_nb.store.database import REVISION, SCHEMA_VERSION, Database
+
+
+def schema(path):
+    """Everything in a database but its rows: normalized SQL by name, columns by table."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        ).fetchall()
+        text = {
+            name: " ".join(sql.replace("(", " ( ").replace(")", " ) ").split())
+            for name, sql in rows
+        }
+        columns = {
+            name: connection.execute(f"PRAGMA table_xinfo({name})").fetchall()
+            for name, sql in rows
+            if sql.startswith("CREATE TABLE")
+        }
+        versions = connection.execute("SELECT * FROM alembic_version").fetchall()
+        (stamp,) = connection.execute("PRAGMA user_version").fetchone()
+    return text, columns, versions, stamp
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A new database with a row in it."""
+    database = Database(tmp_path / "made.db")
+    database.write(lambda tx: tx.execute("INSERT INTO reports VALUES (7, 'seven')"))
+    database.close()
+    return database.path
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """A copy of the migrations, and how to add one to it."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def add(revision, *statements):
+        lines = [
+            "from alembic import op",
+            f"revision = '{revision:04}'",
+            f"down_revision = '{revision - 1:04}'",
+            "def upgrade():",
+            *(f"    op.execute({statement!r})" for statement in statements),
+        ]
+        (folder / "versions" / f"r{revision:04}.py").write_text("\n".join(lines))
+        return folder
+
+    return add
+
+
+def test_the_statements_are_those_that_the_tables_say():
+    """`python -m orion_nb.store.tables` writes them."""
+    generated = {}
+    exec(described.statements(), generated)
+    written = vars(statements)
+    names = {name for name in generated if name.isupper()}
+    assert {name: written[name] for name in names} == {name: generated[name] for name in names}
+    assert {name for name in written if name.isupper()} == names
+
+
+def test_migrations_make_the_schema_that_the_script_makes(tmp_path, made):
+    path = tmp_path / "migrated.db"
+    migrate.migrate(migrate.engine_of(path))
+    assert schema(path) == schema(made)
+
+
+def test_the_newest_migration_is_the_schema_that_the_code_expects():
+    assert migrate.head() == REVISION
+    assert int(REVISION) == SCHEMA_VERSION
+
+
+def test_a_migrated_database_is_used_like_a_new_one(tmp_path):
+    path = tmp_path / "migrated.db"
+    migrate.migrate(migrate.engine_of(path))
+    database = Database(path)
+    database.write(lambda tx: tx.execute("INSERT INTO reports VALUES (7, 'seven')"))
+    database.close()
+
+
+def test_there_is_nothing_to_do_for_a_file_that_is_new(made):
+    before = made.read_bytes()
+    assert migrate.upgrade(made) is None
+    assert made.read_bytes() == before
+
+
+def test_a_file_of_an_older_schema_is_upgraded_and_a_copy_kept(made, scripts):
+    folder = scripts(2, "ALTER TABLE reports ADD COLUMN more TEXT", "UPDATE reports SET more = 'x'")
+    folder = scripts(3, "CREATE TABLE third (a)")
+    copy = migrate.upgrade(made, folder)
+    with closing(sqlite3.connect(made)) as connection:
+        assert connection.execute("SELECT * FROM reports").fetchall() == [(7, "seven", "x")]
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("SELECT * FROM third").fetchall() == []
+    assert copy == made.with_name("made.db.before-0003")
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT * FROM reports").fetchall() == [(7, "seven")]
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert migrate.upgrade(made, folder) is None
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(made, scripts):
+    before = schema(made)
+    scripts(2, "CREATE TABLE second (a)")
+    folder = scripts(3, "ALTER TABLE reports ADD COLUMN more TEXT", "CREATE NONSENSE")
+    with pytest.raises(StoreUnavailable, match=r"made\.db.*NONSENSE"):
+        migrate.upgrade(made, folder)
+    assert schema(made) == before
+    again = scripts(3, "ALTER TABLE reports ADD COLUMN more TEXT")
+    assert migrate.upgrade(made, again)
+
+
+def test_what_others_wrote_before_it_is_in_the_copy_and_nothing_is_lost(made, scripts):
+    """A writer is at work until the lock is had, and goes on afterwards."""
+    folder = scripts(2, "ALTER TABLE reports ADD COLUMN more TEXT")
+    database, stop, written = Database(made), threading.Event(), []
+
+    def write():
+        n = 100
+        while not stop.is_set():
+            n += 1
+            database.write(
+                lambda tx, n=n: tx.execute(
+                    "INSERT INTO reports (digest, body) VALUES (?, '')", (n,)
+                )
+            )
+            written.append(n)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    copy = migrate.upgrade(made, folder)
+    after = len(written)
+    while len(written) < after + 5:
+        stop.wait(0.001)
+    stop.set()
+    writer.join()
+    database.close()
+    with closing(sqlite3.connect(made)) as now, closing(sqlite3.connect(copy)) as then:
+        kept = [row[0] for row in now.execute("SELECT digest FROM reports WHERE digest > 100")]
+        copied = [row[0] for row in then.execute("SELECT digest FROM reports WHERE digest > 100")]
+        assert sorted(kept) == written
+        assert sorted(copied) == written[: len(copied)]
+        assert now.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_newer_file_is_refused(made, scripts):
+    migrate.upgrade(made, scripts(2, "CREATE TABLE second (a)"))
+    with pytest.raises(StoreUnavailable, match="has schema 2, this orion_nb 0001"):
+        migrate.upgrade(made)
+
+
+def test_a_file_that_is_not_there_or_no_database_is_refused(tmp_path):
+    with pytest.raises(StoreUnavailable, match="is not there"):
+        migrate.upgrade(tmp_path / "none.db")
+    (tmp_path / "text.db").write_text("What?" * 1000)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        migrate.upgrade(tmp_path / "text.db")
+
+
+def test_an_older_file_is_not_opened_but_the_remedy_told(made):
+    with closing(sqlite3.connect(made)) as connection:
+        connection.execute("PRAGMA user_version=-1")
+    with pytest.raises(StoreUnavailable, match=r"run `python -m orion_nb\.store\.migrate`"):
+        Database(made)
+
+
+def test_it_is_run_as_a_module(home, script, finish):
+    Database(Path(home) / "orion.db").close()
+    source = "import runpy; runpy.run_module('orion_nb.store.migrate', run_name='__main__')"
+    assert finish(script(source)) == "Nothing to do.\n"
