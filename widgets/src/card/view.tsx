@@ -159,8 +159,13 @@ function Bar({ store, looks }: { store: RunStore; looks: Looks }) {
   );
 }
 
+/** What needs looking at comes first: going on, then bad, then to come; what is done last. */
+const RANK = ["RUNNING", "CANCELLING", "FAILED", "CRASHED", "SCHEDULED", "PAUSED", "PENDING"];
+
 function listed(store: RunStore): Row[] {
-  return Array.from({ length: store.size }, (_, index) => rowOf(store, index));
+  const order = (row: Row) => (RANK.includes(row[2]) ? RANK.indexOf(row[2]) : RANK.length);
+  const rows = Array.from({ length: store.size }, (_, index) => rowOf(store, index));
+  return rows.sort((a, b) => order(a) - order(b) || a[0] - b[0]);
 }
 
 /** What is known of a task, in full where its row has come. */
