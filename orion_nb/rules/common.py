@@ -38,7 +38,11 @@ def fence_stale_attempts(t: Transition) -> Verdict | None:
     return None
 
 
-@rule(Phase.IDENTITY, leaving=[RUNNING, CANCELLING], entering=[*TERMINAL, PENDING, SCHEDULED])
+@rule(
+    Phase.IDENTITY,
+    leaving=[RUNNING, PAUSED, CANCELLING],
+    entering=[*TERMINAL, PENDING, SCHEDULED],
+)
 def leave_live_runs_to_their_owner(t: Transition) -> Verdict | None:
     """While a live session executes a run, only that session may end it.
 
@@ -122,6 +126,8 @@ def retry_failures(t: Transition) -> Verdict | None:
 @rule(Phase.FINALITY, leaving=[SCHEDULED, PENDING, PAUSED], entering=[COMPLETED])
 def complete_only_what_ran(t: Transition) -> Verdict | None:
     """A run that never ran can't complete; it can be skipped, fail, crash or be cancelled."""
+    if t.current.type is PAUSED and t.run.run_count:
+        return None  # it was paused while it ran, and its code went on to the end
     if t.proposed.name == "Completed":
         return Reject(None, f"the run never ran: it is {t.current.name}; propose Running first")
     return None

@@ -6,7 +6,7 @@ import sqlite3
 
 from orion_nb.rules import Transition, Upstream
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, RUNNING, State, StateType
+from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State, StateType
 from orion_nb.store import sessions
 
 
@@ -64,7 +64,7 @@ def _is_owner(run: Run, claims: int | None, token: str | None) -> bool:
 
 
 def _is_held(connection: sqlite3.Connection, run: Run) -> bool:
-    if run.state.type not in (RUNNING, CANCELLING) or run.session is None:
+    if run.state.type not in (RUNNING, PAUSED, CANCELLING) or run.session is None:
         return False
     session = sessions.read(connection, bytes.fromhex(run.session))
     return session is not None and session.is_alive

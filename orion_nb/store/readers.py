@@ -22,6 +22,9 @@ from orion_nb.store.connections import (
 #: How long a fork waits for readers to come home (seconds).
 FORK_PATIENCE = 2.0
 
+#: More than so many connections are not kept for later: each has a cache of its own.
+MOST_IDLE = 8
+
 
 class Readers:
     """The reading connections to one file."""
@@ -49,7 +52,7 @@ class Readers:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if self._closed:
+            if self._closed or len(self._idle) >= MOST_IDLE:
                 connection.close()
             else:
                 self._idle.append(connection)

@@ -38,9 +38,9 @@ class Reports:
 
 def _plain_key(report: Report) -> tuple[Any, ...] | None:
     """What tells one report from another when every rule passed without a word."""
-    if report.status is not Status.ACCEPT:
+    if report.status is not Status.ACCEPT or report.reason:
         return None
-    if any(line.verdict != "pass" or line.reason for line in report.rules):
+    if any(line.verdict != "pass" or line.reason or line.facts for line in report.rules):
         return None
     return (report.proposed, report.state.type, *(line.rule for line in report.rules))
 

@@ -239,6 +239,14 @@ def test_an_outsider_starts_a_run_and_is_given_attempt_and_token(orion):
     assert (report.attempt, report.token) == (None, None)
 
 
+def test_a_run_that_was_paused_while_it_ran_can_complete(orion, other):
+    run, _ = begun(orion)
+    assert other.propose(run.id, StateType.PAUSED).status is Status.ACCEPT
+    assert other.propose(run.id, COMPLETED).status is Status.ABORT
+    run, report = orion.advance(run, Completed())
+    assert (report.status, run.state.type) == (Status.ACCEPT, COMPLETED)
+
+
 def test_a_run_can_be_driven_by_words(orion):
     run = orion.create_run("flow", "by hand")
     for word in ("RUNNING", "COMPLETED"):

@@ -14,6 +14,7 @@ from orion_nb.schemas.states import (
     CANCELLING,
     CRASHED,
     FAILED,
+    PAUSED,
     PENDING,
     RUNNING,
     SCHEDULED,
@@ -62,7 +63,7 @@ ANSWERS = """
 SCHEDULED   +         +       +       +      Cancelled  =         +         +         +
 PENDING     +         +       +       +      Cancelled  =         +         +         +
 RUNNING     +         !       !       +      +          +         +         +         +
-PAUSED      +         +       +       +      Cancelled  =         +         +         +
+PAUSED      +         +       +       +      Cancelled  +         +         +         +
 CANCELLING  =         =       =       =      =          Cancelled Cancelled Cancelled +
 COMPLETED   =         =       =       =      =          =         =         =         =
 FAILED      =         =       =       =      =          =         =         =         =
@@ -123,7 +124,7 @@ def test_an_attempt_that_is_over_is_fenced(attempt, claims, matches, fenced):
 
 
 @pytest.mark.parametrize("proposed", sorted(TERMINAL))
-@pytest.mark.parametrize("current", [RUNNING, CANCELLING])
+@pytest.mark.parametrize("current", [RUNNING, PAUSED, CANCELLING])
 def test_nobody_but_its_owner_ends_a_live_run(current, proposed):
     report = judged(of(current), of(proposed), attempt=1, held=True)
     assert report.status is Status.ABORT

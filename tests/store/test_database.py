@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -408,6 +409,14 @@ def test_a_fork_waits_for_readers_and_they_go_on_afterwards(database):
         assert reading.result() in ([1], [1, 2])
     assert keys(database) == [1, 2]
     assert database.version() != before
+
+
+def test_few_connections_are_kept_however_many_read_at_once(database):
+    with ExitStack() as reading:
+        for _ in range(20):
+            reading.enter_context(database.read())
+    assert len(database._readers._idle) == 8
+    assert keys(database) == []
 
 
 def test_its_version_changes_with_every_commit_of_anybody(database):
