@@ -119,15 +119,20 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, *options: str, base: str = "", **environ: str) -> Iterator[Server]:
-    """A Jupyter server with the extension, its data in `folder`; stopped when it is left."""
+def running(
+    folder: Path, *options: str, base: str = "", beside: tuple[str, ...] = (), **environ: str
+) -> Iterator[Server]:
+    """A Jupyter server with the extension, its data in `folder`; stopped when it is left.
+
+    `beside` names other extensions to load.
+    """
     for name in ("root", "runtime", "config", "data"):
         (folder / name).mkdir(exist_ok=True)
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--ServerApp.port=0"),
         *("--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}"),
         *(f"--ServerApp.root_dir={folder / 'root'}", f"--ServerApp.base_url={base or '/'}"),
-        "--ServerApp.jpserver_extensions={'orion_nb_server': True}",
+        f"--ServerApp.jpserver_extensions={dict.fromkeys(('orion_nb_server', *beside), True)}",
         *("--ServerApp.allow_root=True", f"--OrionApp.home={folder / 'home'}"),
         *options,
     ]

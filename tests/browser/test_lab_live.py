@@ -1,0 +1,107 @@
+"""A notebook with a flow in a real JupyterLab: live while a cell runs, readable ever after."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.server.conftest import TOKEN, Server, running, wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03_live_states.ipynb"
+WORDS = "Array.from(document.querySelectorAll('.orion-card'), card => card.innerText).join()"
+RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A JupyterLab with the extension, and a copy of the notebook in its root."""
+    folder = tmp_path_factory.mktemp("lab")
+    options = ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
+    home = {"ORION_NB_HOME": str(folder / "home")}
+    with running(folder, *options, beside=("jupyterlab",), **home) as server:
+        shutil.copy(NOTEBOOK, server.root)
+        yield server
+
+
+def opened(page: Page, server: Server) -> Page:
+    page.goto(f"{server.url}/lab/tree/{NOTEBOOK.name}?token={TOKEN}&reset")
+    expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    return page
+
+
+def watched(page: Page) -> list[str]:
+    """What the card said, each time it said something new, until the last cell has run."""
+    said: list[str] = []
+
+    def look() -> bool:
+        words = page.evaluate(WORDS)
+        if words and (not said or said[-1] != words):
+            said.append(words)
+        return bool(page.get_by_text("flow shipment").count())
+
+    wait_for(look, "the notebook to run", 90)
+    return said
+
+
+def outputs(server: Server) -> list[dict[str, Any]]:
+    told = json.loads((server.root / NOTEBOOK.name).read_text(encoding="utf-8"))
+    return [output for cell in told["cells"] for output in cell.get("outputs", [])]
+
+
+def test_states_move_while_the_cell_runs_and_the_saved_file_stays_readable(
+    lab: Server, page: Page, tmp_path: Path, console_errors: list[str]
+) -> None:
+    opened(page, lab)
+    page.evaluate(RUN_ALL)
+    said = watched(page)
+
+    done = [int(found[1]) for words in said if (found := re.search(r"(\d+)/\d+ done", words))]
+    assert len(set(done)) > 3, f"the card did not move: {said}"
+    assert done == sorted(done)
+    assert any("Running" in words for words in said)
+    assert any("Retrying" in words or "Awaiting retry" in words for words in said)
+
+    table = page.locator(".jp-OutputArea table", has_text="attempts")
+    expect(table).to_be_visible()
+    expect(page.locator(".orion-card")).to_have_count(0)
+
+    page.evaluate(SAVE)
+    wait_for(lambda: any("text/html" in each.get("data", {}) for each in outputs(lab)), "a save")
+    kinds = {kind for output in outputs(lab) for kind in output.get("data", {})}
+    assert "application/vnd.jupyter.widget-view+json" not in kinds
+
+    page.reload()
+    expect(table).to_contain_text("pack", timeout=60_000)
+    assert page.get_by_text("Error displaying widget").count() == 0
+    exported = export(lab, tmp_path)
+    assert "<table>" in exported
+    assert "Completed" in exported
+    assert [line for line in console_errors if "orion" in line.lower()] == []
+
+
+def export(server: Server, folder: Path) -> str:
+    """The saved notebook as HTML, made offline."""
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--output-dir"]
+    done = subprocess.run(
+        [*command, str(folder), str(server.root / NOTEBOOK.name)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return (folder / f"{NOTEBOOK.stem}.html").read_text(encoding="utf-8")
