@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
-
-from IPython.core.inputtransformer2 import TransformerManager
 
 
 class Cell:
@@ -19,7 +18,8 @@ class Cell:
     def __init__(self, shell: Any, body: str) -> None:
         self.shell = shell
         self.tree = _parsed(shell, body)
-        self.codes = _compiled(shell, self.tree)
+        is_shown = not shell.displayhook.semicolon_at_end_of_expression(body)
+        self.codes = _compiled(shell, self.tree, is_shown)
         self.is_async = any(code.co_flags & inspect.CO_COROUTINE for code in self.codes)
         self._before: dict[str, Any] = {}
 
@@ -55,20 +55,30 @@ class Cell:
                 namespace.pop(name, None)
 
 
-def awaits(source: str) -> bool:
-    """A cell's source has an `await` at its top level; broken source has none."""
+def awaits(source: str, transform: Callable[[str], str]) -> bool | None:
+    """A cell's source has an `await` at its top level; None where it is broken.
+
+    `transform` makes Python of IPython's own syntax, such as `!ls`.
+    """
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
-        cell: Any = TransformerManager  # which has no annotations
-        plain = cell().transform_cell(source)  # lines like `!ls` are no Python
-        code = compile(plain, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        code = compile(transform(source), "<cell>", "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError):
-        return False
+        return None
     return bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+def number(shell: Any) -> int:
+    """The number of the cell that is executed, the `n` of `In[n]`.
+
+    Versions of IPython differ in when they count `execution_count` up.
+    """
+    return len(shell.history_manager.input_hist_raw) - 1 or int(shell.execution_count)
 
 
 def _parsed(shell: Any, body: str) -> ast.Module:
     source = shell.transform_cell(body)
-    name = shell.compile.cache(source, shell.execution_count, raw_code=body)
+    name = shell.compile.cache(source, number(shell), raw_code=body)
     tree: ast.Module = shell.transform_ast(
         compile(
             source,
@@ -82,10 +92,10 @@ def _parsed(shell: Any, body: str) -> ast.Module:
     return tree
 
 
-def _compiled(shell: Any, tree: ast.Module) -> list[CodeType]:
+def _compiled(shell: Any, tree: ast.Module, is_shown: bool) -> list[CodeType]:
     name: str = tree.orion_nb_file  # type: ignore[attr-defined]
     body, last = list(tree.body), []
-    if body and isinstance(body[-1], ast.Expr):
+    if is_shown and body and isinstance(body[-1], ast.Expr):
         last = [body.pop()]
     flags = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     codes = []

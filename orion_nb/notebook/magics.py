@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,10 @@ from orion_nb.api.connect import connect
 from orion_nb.engine.context import belonging_to
 from orion_nb.engine.lead import Ending
 from orion_nb.engine.tasks import Task
-from orion_nb.engine.work import options_of
+from orion_nb.engine.work import options_of, without_our_frames
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
 from orion_nb.notebook import render
-from orion_nb.notebook.cells import Cell, awaits
+from orion_nb.notebook.cells import Cell, awaits, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
 from orion_nb.schemas.reports import Report
@@ -70,7 +70,7 @@ class OrionMagics(Magics):
         body, work = prepared
         if body.is_async:  # the input transformer sees only cells that begin with %%task
             raise UsageError("%%task: put %%task first in a cell that awaits")
-        with belonging_to(self.session.parent_of):
+        with belonging_to(self.session.parent_of), self._interrupt_noted(work):
             ending = work.run()
         self._finish(work, ending)
 
@@ -80,12 +80,8 @@ class OrionMagics(Magics):
         if prepared is None:
             return
         _, work = prepared
-        try:
-            with belonging_to(self.session.parent_of):
-                ending = await work.run()
-        except asyncio.CancelledError:  # the kernel was interrupted
-            self.session.note(work.name, CANCELLED)
-            raise
+        with belonging_to(self.session.parent_of), self._interrupt_noted(work):
+            ending = await work.run()
         self._finish(work, ending)
 
     @no_var_expand
@@ -131,6 +127,16 @@ class OrionMagics(Magics):
             return
         _show_without_our_frames(self.shell, error, f"orion: %orion why {short(ending.run_id)}")
         raise error
+
+    @contextmanager
+    def _interrupt_noted(self, work: Task[..., Any]) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.session.note(work.name, CANCELLED)
+            last = f"orion: %orion why {work.name}"
+            _show_without_our_frames(self.shell, without_our_frames(error), last)
+            raise
 
     def _runs(self, words: Sequence[str]) -> Shown:
         tasks = "--tasks" in words
@@ -206,19 +212,36 @@ def rewrite_task_cells(lines: list[str]) -> list[str]:
     if is_disabled():
         return ["\n", *body]
     source = "".join(body) or "\n"  # IPython refuses a cell magic without a body, even --help
-    if awaits(source):
+    awaited = awaits(source, _transform_of_the_shell())
+    if awaited is None:
+        return ["\n", *body]  # IPython shows the syntax error as that of any cell
+    if awaited:
         return [f"await get_ipython().orion_nb_magics.task_async({line!r}, {source!r})\n"]
     return [f"get_ipython().run_cell_magic('task', {line!r}, {source!r})\n"]
+
+
+# Whether a cell is complete is asked of the cell itself, not of what we make of it.
+rewrite_task_cells.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _transform_of_the_shell() -> Callable[[str], str]:
+    from IPython.core.getipython import get_ipython
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    shell: Any = get_ipython() or TransformerManager()  # type: ignore[no-untyped-call]
+    transform: Callable[[str], str] = shell.transform_cell
+    return transform
 
 
 def _task_line(lines: list[str]) -> tuple[str, list[str]] | None:
     """The options of a task cell and its body; only blank lines and comments stand above them."""
     for at, line in enumerate(lines):
-        word, _, rest = line.strip().partition(" ")
-        told = rest if line.startswith("%%") and word == "%%task" else from_comment(line)
+        words = line.split(maxsplit=1)
+        is_magic = line.startswith("%%task") and words[0] == "%%task"
+        told = "".join(words[1:]) if is_magic else from_comment(line)
         if told is not None:
             return told.strip(), lines[at + 1 :]
-        if word and not line.startswith("#"):
+        if words and not line.startswith("#"):
             return None
     return None
 
@@ -226,7 +249,7 @@ def _task_line(lines: list[str]) -> tuple[str, list[str]] | None:
 def _cell_name(shell: Any) -> str:
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
     cell_id = (parent.get("metadata") or {}).get("cellId") or ""
-    return f"cell-{cell_id[:8]}" if cell_id else f"cell-{shell.execution_count}"
+    return f"cell-{cell_id[:8]}" if cell_id else f"cell-{number(shell)}"
 
 
 def _is_kernel() -> bool:

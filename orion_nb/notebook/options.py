@@ -44,12 +44,14 @@ def parser() -> argparse.ArgumentParser:
     """The grammar of the line; `--help` shows it."""
     made = _Parser(
         prog="%%task",
+        usage="%%%%task [NAME] [options]",
         description="The cell is a task: each time it is executed is a run, retried as said.",
-        epilog="In a comment, for notebooks that have to run without orion_nb too: "
-        "`#| task: load retries=3 retry-delay=10s`",
+        epilog="The same in a comment, for notebooks that have to run without orion_nb too:\n"
+        "  #| task: load retries=3 retry-delay=10s",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("name", nargs="?", help="default: the first name the cell assigns")
+    made.add_argument("name", nargs="?", metavar="NAME", help="default: the first name it assigns")
     made.add_argument("--retries", default="0", metavar="N", help="tries after a failure, 0 to 100")
     made.add_argument(
         "--retry-delay", default="0s", metavar="DUR[,DUR...]", help="10s, or 1m,5m,30m one by one"
