@@ -32,6 +32,8 @@ class Ran:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     #: Every bundle that was displayed or updated, in order.
     shown: list[dict[str, Any]] = field(default_factory=list)
+    #: All messages about it, in order.
+    messages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -173,7 +175,7 @@ class Kernel:
 
 def seen(reply: dict[str, Any], messages: list[dict[str, Any]]) -> Ran:
     """The messages as outputs: an update changes what it updates, in place."""
-    ran, by_id = Ran(reply), {}
+    ran, by_id = Ran(reply, messages=messages), {}
     for message in messages:
         kind, content = message["msg_type"], message["content"]
         if kind not in ("stream", "display_data", "update_display_data", "execute_result", "error"):

@@ -105,6 +105,12 @@ class RunCard(anywidget.AnyWidget):
         self.run = self._now
         self._snap()
 
+    def close(self) -> None:
+        """The card is gone, with the layout that every widget brings along."""
+        layout = self.layout
+        super().close()
+        layout.close()
+
     def _remember(
         self, seq: int, changed: dict[int, list[Any]], run: Mapping[str, Any] | None
     ) -> None:
