@@ -27,6 +27,9 @@ SNAPSHOT_EVERY = 1.0
 EARLY_SNAPSHOT_EVERY = 0.25
 EARLY = 2.0
 
+#: The front end of a card that is closed.
+NOTHING = "export default {}"
+
 if not (STATIC / "orion-card.js").exists():
     raise ImportError(
         "the run card's front end is not built; run `npm ci && node build.mjs` in widgets/, "
@@ -106,8 +109,16 @@ class RunCard(anywidget.AnyWidget):
         self._snap()
 
     def close(self) -> None:
-        """The card is gone, with the layout that every widget brings along."""
+        """The card is gone, with the layout that every widget brings along.
+
+        Tools that execute notebooks keep the last state of closed widgets in the file, too: so
+        its code, which is most of it, is taken back first.
+        """
         layout = self.layout
+        with self.hold_sync():
+            self.set_trait("_esm", NOTHING)
+            self.set_trait("_css", "")
+            self.snapshot, self.looks = "", {}
         super().close()
         layout.close()
 
