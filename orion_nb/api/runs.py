@@ -63,8 +63,13 @@ class RunRoutes(Proposals):
         """
         if state is SCHEDULED and scheduled_time is None:
             scheduled_time = clock.now()
+        granted = read_policy(policy)
+        if kind == "flow" and (upstream or granted.trigger != "all_completed"):
+            field = "upstream" if upstream else "policy"
+            says = f"{field}: only a task run waits for others; kind is 'flow'"
+            raise InvalidInput(says, field=field)
         made = self.new_run(
-            kind, name, parent=parent, policy=read_policy(policy), parameters=parameters,
+            kind, name, parent=parent, policy=granted, parameters=parameters,
             tags=tuple(tags or ()), key=key, run_name=run_name, scheduled_time=scheduled_time,
         )  # fmt: skip
         waits_for = [self.find(ref).id for ref in upstream or ()]

@@ -34,6 +34,7 @@ class Flow(Work[P, R]):
         super().__init__(fn, options)
         self.validates = validate
         self.runner = runner
+        _check_heeded(options, runner)
 
     def with_options(self, **changes: Any) -> Flow[P, R]:
         """The same flow with some options changed.
@@ -45,6 +46,7 @@ class Flow(Work[P, R]):
         runner = changes.pop("runner", self.runner)
         other = self._changed(changes)
         other.validates, other.runner = validates, runner
+        _check_heeded(other.options, runner)
         return other
 
     def _execute(self, args: Any, kwargs: Any) -> Finish:
@@ -127,11 +129,23 @@ def flow(  # noqa: D417 - the overload above names the options
     """
     if fn is not None and not callable(fn):
         raise InvalidInput(f"flow: {fn!r} is not a function", field="fn")
-    if runner is not None and not isinstance(runner, ThreadRunner):
-        raise InvalidInput(f"runner: {runner!r} is no runner; use ThreadRunner()", field="runner")
+    _check_runner(runner)
 
     def make(function: Callable[P, R]) -> Flow[P, R]:
         made = options_of(function, **{"name": None, **options})
         return Flow(function, made, validate, runner)
 
     return make if fn is None else make(fn)
+
+
+def _check_heeded(options: Options, runner: Any) -> None:
+    """What a flow can't heed is refused, and not just passed over."""
+    _check_runner(runner)
+    if options.policy.trigger != "all_completed":
+        says = "trigger: a flow waits for no upstream runs; only tasks have a trigger"
+        raise InvalidInput(says, field="trigger")
+
+
+def _check_runner(runner: Any) -> None:
+    if runner is not None and not isinstance(runner, ThreadRunner):
+        raise InvalidInput(f"runner: {runner!r} is no runner; use ThreadRunner()", field="runner")

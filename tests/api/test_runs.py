@@ -115,6 +115,8 @@ def test_a_policy_is_read_with_durations_as_texts(orion):
         ({"scheduled_time": 2**70}, "is not in the years 1970 to 9999"),
         ({"parent": new_id()}, "no run"),
         ({"upstream": [new_id()]}, "no run"),
+        ({"kind": "flow", "upstream": [new_id()]}, "upstream: only a task run waits for others"),
+        ({"kind": "flow", "policy": {"trigger": "any_failed"}}, "policy: only a task run waits"),
     ],
 )
 def test_what_cant_be_accepted_is_named_and_nothing_is_written(orion, wrong, says):

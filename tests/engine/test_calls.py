@@ -224,6 +224,22 @@ def test_an_option_that_cant_be_is_refused_by_name(options: dict[str, Any], says
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"trigger": "any_failed"}, "trigger: a flow waits for no upstream runs"),
+        ({"runner": 3}, "runner: 3 is no runner; use ThreadRunner()"),
+    ],
+)
+def test_an_option_that_a_flow_cant_heed_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidInput) as at_first:
+        flow(**options)(lambda: None)
+    with pytest.raises(InvalidInput) as later:
+        flow(lambda: None).with_options(**options)
+    assert says in str(at_first.value)
+    assert str(at_first.value) == str(later.value)
+
+
 def test_what_is_no_function_is_refused() -> None:
     def numbers() -> Any:
         yield 1
