@@ -65,13 +65,16 @@ def run(
     """
     given: dict[str, Any] = {"kernel": kernel, "timeout": timeout, "cell_timeout": cell_timeout}
     given["retries"] = retries
+    here = {"no_wait": None if wait else True}
     if _is_notebook(target):
+        _takes_none_of(here, f"{target} is run here; deploy it to have it run elsewhere")
         values = parameters_of(Path(target), param, params_file)
         return _notebook(Path(target), values, given, out, as_json)
     given["out"] = out
     if target.partition(":")[0].endswith(".py"):
         from orion_nb.cli.flows import run_flow
 
+        _takes_none_of(here, f"{target} is run here, in this process")
         _takes_none_of(given, f"{target} is a flow: its options are those of @flow")
         return run_flow(target, param, params_file, as_json=as_json)
     from orion_nb.api.connect import connect

@@ -247,3 +247,5 @@ def test_no_wait_only_schedules(call, notebook, here):
     assert (done.code, done.json["state"]["name"]) == (0, "Scheduled")
     refused = call("run", "work", "--no-wait", "--out", "x.ipynb")
     assert refused.code == 2
+    refused = call("run", "nb.ipynb", "--no-wait")
+    assert (refused.code, "--no-wait: nb.ipynb is run here" in refused.err) == (2, True)
