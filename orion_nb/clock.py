@@ -35,6 +35,10 @@ def iso(micros: int) -> str:
     return utc(micros).isoformat().replace("+00:00", "Z")
 
 
+#: The last microsecond of the year 9999: no datetime is later.
+LAST_MOMENT = micros(datetime.max.replace(tzinfo=UTC))
+
+
 class Frozen:
     """A clock that stands still until it is told to move."""
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
-from orion_nb.schemas.runs import Run, new_id
+from orion_nb.schemas.runs import Run, is_hex, is_id, new_id
 from orion_nb.settings import Settings
 from orion_nb.store import runs, sessions
 from orion_nb.store.database import Connection, Database
@@ -73,9 +73,9 @@ class Core:
 
 def _resolve(connection: Connection, ref: str) -> str | None:
     text = ref.strip().lower().replace("-", "")
-    if len(text) == 32 and _is_hex(text):
+    if is_id(text):
         return text
-    if 4 <= len(text) < 32 and _is_hex(text):
+    if 4 <= len(text) < 32 and is_hex(text):
         fitting = runs.ids_ending_in(connection, text)
         if len(fitting) > 1:
             listed = ", ".join(fitting)
@@ -86,10 +86,6 @@ def _resolve(connection: Connection, ref: str) -> str | None:
             return fitting[0]
     named = runs.ids_named(connection, ref.strip(), limit=1)
     return named[0] if named else None
-
-
-def _is_hex(text: str) -> bool:
-    return all(digit in "0123456789abcdef" for digit in text)
 
 
 _open: weakref.WeakSet[Core] = weakref.WeakSet()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orion_nb import clock
 from orion_nb.api.routes import route
-from orion_nb.api.runs import RunRoutes, check_size, check_text, is_id
+from orion_nb.api.runs import RunRoutes, check_size, check_text
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,
@@ -19,7 +19,7 @@ from orion_nb.errors import (
     InvalidNotebook,
     NotebookNotFound,
 )
-from orion_nb.schemas.runs import Run, new_id
+from orion_nb.schemas.runs import Run, is_id, new_id
 from orion_nb.store.database import Connection
 from orion_nb.store.runs import RunFilter
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
 from orion_nb import clock
@@ -13,7 +12,7 @@ from orion_nb.api.routes import route
 from orion_nb.api.why import summarize
 from orion_nb.errors import DeploymentNotFound, InvalidInput
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import DEFAULT_POLICY, Kind, Run, RunPolicy, Trigger, new_id
+from orion_nb.schemas.runs import DEFAULT_POLICY, Kind, Run, RunPolicy, Trigger, is_id, new_id
 from orion_nb.schemas.states import (
     CANCELLING,
     NAMES,
@@ -31,7 +30,6 @@ from orion_nb.store.runs import RunFilter
 
 #: A moment: microseconds since the epoch, UTC; over HTTP ISO 8601 with an offset is read as well.
 Moment = Annotated[int, "moment"]
-LAST_MOMENT = clock.micros(datetime.max.replace(tzinfo=UTC))
 PAGE = 50
 LONGEST_PAGE = 200
 PARAMETERS_LIMIT = 512 * 1024
@@ -351,13 +349,9 @@ def check_size(parameters: dict[str, Any]) -> None:
 
 def check_moment(field: str, value: int | None) -> None:
     """A moment lies in the years 1970 to 9999."""
-    if value is not None and not 0 <= value <= LAST_MOMENT:
+    if value is not None and not 0 <= value <= clock.LAST_MOMENT:
         says = f"{field}: {value} µs since 1970 is not in the years 1970 to 9999"
         raise InvalidInput(says, field=field)
-
-
-def is_id(value: str) -> bool:
-    return len(value) == 32 and all(digit in "0123456789abcdef" for digit in value)
 
 
 def check_id(field: str, value: str) -> None:

@@ -32,15 +32,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from orion_nb.api.routes import Route
-from orion_nb.clock import micros
+from orion_nb.clock import LAST_MOMENT, micros
 from orion_nb.errors import BadRequest, InvalidInput
 
 #: JSON may be nested this deep.
 DEPTH = 64
 #: What Jupyter and its front ends add to any query, besides a number that defeats caches.
 FOREIGN = frozenset({"token", "_xsrf", "no_track_activity"})
-#: The last microsecond of the year 9999.
-LAST_MOMENT = 253_402_300_799_999_999
 NOT_A_MOMENT = "input should be microseconds since 1970, UTC, or ISO 8601 with an offset"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orion_nb.rules.core import SECOND, Phase, Transition, rule
+from orion_nb.clock import SECOND
+from orion_nb.rules.core import Phase, Transition, rule
 from orion_nb.schemas.reports import Abort, Reject, Verdict, Wait
 from orion_nb.schemas.states import (
     ACTIVE,

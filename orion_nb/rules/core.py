@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from orion_nb.clock import SECOND
 from orion_nb.schemas.reports import Abort, Line, Reject, Report, Status, Verdict, Wait
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State, StateType
 from orion_nb.schemas.values import evolve, quick
-
-SECOND = 1_000_000
 
 
 class Phase(IntEnum):

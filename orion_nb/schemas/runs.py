@@ -115,6 +115,16 @@ def new_id() -> str:
     return f"{(high << 64) | low:032x}"
 
 
+def is_id(text: str) -> bool:
+    """The text is an id as `new_id` writes it: 32 hexadecimal digits in lower case."""
+    return len(text) == 32 and is_hex(text)
+
+
+def is_hex(text: str) -> bool:
+    """All of the text is hexadecimal digits in lower case."""
+    return all(digit in "0123456789abcdef" for digit in text)
+
+
 def short(run_id: str) -> str:
     """The last eight digits of an id: what people see and type."""
     return run_id[-8:]
