@@ -9,10 +9,9 @@ from orion_nb.schemas.runs import Kind
 
 POLICIES: dict[Kind, Policy] = {"flow": FLOW_POLICY, "task": TASK_POLICY}
 
-#: What each rule says of itself, by name; the last are no rules but a person's hand.
+#: What each rule says of itself, by name; the last is no rule but a person's hand.
 SAYS: dict[str, str] = {r.name: r.says for policy in POLICIES.values() for r in policy}
 SAYS["set_by_hand"] = "The state was set by force; no rule was asked."
-SAYS["born"] = "The run was created in this state."
 
 __all__ = [
     "FLOW_POLICY",

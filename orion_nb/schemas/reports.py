@@ -10,8 +10,6 @@ from typing import Any
 from orion_nb.schemas.states import State
 from orion_nb.schemas.values import quick
 
-NO_FACTS: Mapping[str, Any] = {}
-
 
 @quick
 @dataclass(frozen=True, slots=True)

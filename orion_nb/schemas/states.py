@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from orion_nb.clock import SECOND
 from orion_nb.schemas.values import quick
 
 
@@ -200,4 +201,9 @@ def is_late(kind: str, scheduled_time: int | None, now: int) -> bool:
     """A scheduled run is late `LATE_AFTER` seconds after its time: derived, not stored."""
     if kind != SCHEDULED or scheduled_time is None:
         return False
-    return scheduled_time + LATE_AFTER * 1_000_000 < now
+    return scheduled_time < late_before(now)
+
+
+def late_before(now: int) -> int:
+    """A scheduled run is late if its time is before this (microseconds, UTC)."""
+    return now - round(LATE_AFTER * SECOND)

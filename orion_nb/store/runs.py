@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from orion_nb.clock import SECOND
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import DEFAULT_POLICY, Run, RunPolicy
-from orion_nb.schemas.states import LATE_AFTER, State, StateType
+from orion_nb.schemas.states import State, StateType, late_before
 from orion_nb.schemas.values import evolve
 from orion_nb.store import reports
 from orion_nb.store.statements import INSERT_EDGE, INSERT_RUN, INSERT_STATE, MOVE_RUN, RUNS, STATES
@@ -155,7 +154,7 @@ def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) 
     return [row[0].hex() for row in connection.execute(sql, (f"%{ending}", limit))]
 
 
-def ids_named(connection: sqlite3.Connection, name: str, limit: int = 2) -> list[str]:
+def ids_named(connection: sqlite3.Connection, name: str, limit: int) -> list[str]:
     """The newest flow runs of this run name or name, or else the newest task runs."""
     for kind in ("flow", "task"):
         sql = (
@@ -301,11 +300,10 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
     if chosen.states:
         names = [name for name in chosen.states if name != "Late"]
         marks = ", ".join("?" * len(names))
-        late = now - round(LATE_AFTER * SECOND)
         wanted = [f"runs.state_type IN ({marks}) OR runs.state_name IN ({marks})"] if names else []
         if len(names) < len(chosen.states):
             wanted.append("(runs.state_type = 'SCHEDULED' AND runs.scheduled_time < ?)")
-        given = [*names, *names, *([late] if len(names) < len(chosen.states) else [])]
+        given = [*names, *names, *([late_before(now)] if len(names) < len(chosen.states) else [])]
         add(f"({' OR '.join(wanted)})", *given)
     if chosen.text:
         text = re.sub(r"([%_\\])", r"\\\1", plain(chosen.text) or "")
@@ -341,7 +339,7 @@ def counts(connection: sqlite3.Connection, chosen: RunFilter, now: int) -> dict[
         f"SELECT CASE WHEN {late} THEN 'Late' ELSE state_type END, count(*) "
         f"FROM runs WHERE {condition} GROUP BY 1"
     )
-    return dict(connection.execute(sql, [now - round(LATE_AFTER * SECOND), *values]).fetchall())
+    return dict(connection.execute(sql, [late_before(now), *values]).fetchall())
 
 
 def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]:
