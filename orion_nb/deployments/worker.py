@@ -16,8 +16,6 @@ from orion_nb.deployments.launch import launch
 from orion_nb.errors import Conflict, DeploymentNotFound
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, Crashed, State
-from orion_nb.store import events
-from orion_nb.store.database import Connection
 
 #: Seconds between two looks whether anything was committed, or a runner has ended (some µs each).
 LOOK = 0.05
@@ -52,16 +50,14 @@ class Worker:
         """Works until `stop` is called, from another thread or a signal handler."""
         self._idle.clear()
         try:
-            # One connection for all looks: SQLite counts commits for each connection apart.
-            with self.orion.database.read() as connection:
-                while not self._stopping:
-                    seen = events.data_version(connection)
-                    try:
-                        self._pass()
-                        self._wait(connection, seen)
-                    except Exception:
-                        self.log.exception("a pass of the worker failed; going on")
-                        time.sleep(IDLE)
+            while not self._stopping:
+                try:
+                    seen = self.orion.database.version()
+                    self._pass()
+                    self._wait(seen)
+                except Exception:
+                    self.log.exception("a pass of the worker failed; going on")
+                    time.sleep(IDLE)
         finally:
             self._leave()
             self._idle.set()
@@ -126,7 +122,7 @@ class Worker:
         with suppress(Conflict):
             self.orion.judge(run.id, state, expected_seq=run.state.seq)
 
-    def _wait(self, connection: Connection, seen: int) -> None:
+    def _wait(self, seen: tuple[int, int]) -> None:
         """Returns when there may be something to do, after `IDLE` seconds at the latest."""
         due = self.orion.next_due() if len(self._runners) < self.concurrency else None
         pause = IDLE
@@ -138,7 +134,7 @@ class Worker:
             if self._stopping:
                 return
             self._told.wait(min(left, LOOK))
-            if events.data_version(connection) != seen or self._one_has_ended():
+            if self.orion.database.version() != seen or self._one_has_ended():
                 break
         self._told.clear()
 

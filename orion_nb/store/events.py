@@ -52,8 +52,3 @@ def _event(row: tuple[Any, ...]) -> Event:
 def last(connection: sqlite3.Connection) -> int:
     """The number of the newest event, 0 when there is none."""
     return int(connection.execute("SELECT coalesce(max(n), 0) FROM states").fetchone()[0])
-
-
-def data_version(connection: sqlite3.Connection) -> int:
-    """A number that changes when another connection has committed to the file."""
-    return int(connection.execute("PRAGMA data_version").fetchone()[0])
