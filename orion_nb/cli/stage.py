@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from orion_nb.cli import jupyter
+from orion_nb.deployments.sweeping import marked
 from orion_nb.errors import OrionError
 from orion_nb.store.runs import RunFilter
 
@@ -139,10 +140,10 @@ class Stage:
         """Whatever carries our mark is told to go, and then made to."""
         for number, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
             deadline = time.monotonic() + patience
-            for pid in marked(self._mark):
+            for pid in marked(MARK, self._mark):
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, number)
-            while any(marked(self._mark)) and time.monotonic() < deadline:
+            while any(marked(MARK, self._mark)) and time.monotonic() < deadline:
                 time.sleep(LOOK)
 
     def _environ(self) -> dict[str, str]:
@@ -170,15 +171,6 @@ def staged(port: int | None) -> Iterator[Stage]:
             yield stage
         finally:
             stage.strike()
-
-
-def marked(mark: str) -> Iterator[int]:
-    """The processes with this mark in their environment; Linux only, elsewhere none is found."""
-    wanted = f"{MARK}={mark}".encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile, or is not ours
-            if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                yield int(entry.name)
 
 
 def _unfinished(orion: Orion) -> set[str]:

@@ -27,7 +27,7 @@ def sweep(mark: str) -> int:
     """
     killed: set[int] = set()
     for _ in range(ROUNDS):
-        found = set(_marked(f"{ATTEMPT_VARIABLE}={mark}".encode()))
+        found = set(marked(ATTEMPT_VARIABLE, mark))
         if not found:
             break
         for pid in found:
@@ -38,8 +38,9 @@ def sweep(mark: str) -> int:
     return len(killed)
 
 
-def _marked(text: bytes) -> Iterator[int]:
-    own = os.getpid()
+def marked(variable: str, mark: str) -> Iterator[int]:
+    """The other processes in whose environment this variable begins with the mark; Linux only."""
+    own, text = os.getpid(), f"{variable}={mark}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
         # The environment of a dead process that nobody has waited for yet is empty.
         with suppress(OSError):
