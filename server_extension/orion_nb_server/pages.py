@@ -10,7 +10,9 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.escape import xhtml_escape
 
+from orion_nb.api.deployments import NOTEBOOK_LIMIT
 from orion_nb.api.routes import route
+from orion_nb.deployments.files import notebook_of
 from orion_nb.errors import InvalidNotebook, NotebookNotFound
 from orion_nb.schemas.runs import Run, short
 from orion_nb_server.handlers import API, RESOURCE, OrionHandler, guarded
@@ -28,7 +30,6 @@ PAGE_POLICY = (
 )
 #: A notebook's outputs are somebody else's HTML: it is shown without scripts, origin or network.
 NOTEBOOK_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-LARGEST_NOTEBOOK = 100 * 1024 * 1024
 
 SHELL = """\
 <!doctype html>
@@ -162,10 +163,10 @@ def _executed(services: Services, ref: str) -> tuple[Run, bytes]:
         NotebookNotFound: the run executed none, or it was deleted.
     """
     run = services.orion.find(ref)
-    path = services.orion.settings.notebooks / run.id / "notebook.ipynb"
-    if not path.is_file():
+    path = notebook_of(services.orion.settings, run.id)
+    if path is None:
         raise NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
-    if path.stat().st_size > LARGEST_NOTEBOOK:
+    if path.stat().st_size > NOTEBOOK_LIMIT:
         raise InvalidNotebook(f"the notebook of run {short(run.id)} is larger than 100 MiB")
     return run, path.read_bytes()
 
