@@ -12,7 +12,7 @@ from orion_nb.cli.command import OK, exit_code
 from orion_nb.cli.options import parameters_of
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import COMPLETED, SCHEDULED, State
+from orion_nb.schemas.states import COMPLETED, SCHEDULED
 from orion_nb.store.runs import RunFilter
 
 if TYPE_CHECKING:
@@ -87,16 +87,10 @@ def report(orion: Orion, run_id: str, notebook: Path | None, *, as_json: bool) -
 
 def as_answer(orion: Orion, run_id: str, notebook: Path | None) -> dict[str, Any]:
     """A run as the commands that start one print it."""
+    from orion_nb.deployments.adhoc import Outcome
+
     run = orion.find(run_id)
-    return {
-        "run_id": run.id,
-        "state": _state(run.state),
-        "notebook": None if notebook is None else str(notebook),
-        "tasks": [
-            {"name": task.name, "state": _state(task.state), "attempts": task.run_count}
-            for task in tasks_of(orion, run.id)
-        ],
-    }
+    return Outcome(run, run.state, notebook, tuple(tasks_of(orion, run.id))).as_json()
 
 
 def tasks_of(orion: Orion, root: str) -> list[Run]:
@@ -133,10 +127,6 @@ def check_out(out: Path | None) -> Path | None:
     if path.is_dir() or not path.parent.is_dir():
         raise InvalidInput(f"out: {str(out)!r} can't be a file: check the folder", field="out")
     return path
-
-
-def _state(state: State) -> dict[str, Any]:
-    return {"type": state.type.value, "name": state.name, "message": state.message}
 
 
 def print_end(run: Run, notebook: Path | None) -> None:
