@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -88,7 +89,9 @@ class OrionMagics(Magics):
     @line_magic
     def orion(self, line: str) -> Shown | None:
         """Shows runs and says why: `%orion help`."""
-        word, *rest = line.split() or ["runs"]
+        # Python would take a comment here; IPython hands it on with the line.
+        told = takewhile(lambda word: not word.startswith("#"), line.split())
+        word, *rest = list(told) or ["runs"]
         known: dict[str, Callable[[Sequence[str]], Shown | None]] = {
             "runs": self._runs, "why": self._why, "cancel": self._cancel, "help": _help,
             "--help": _help,
@@ -144,7 +147,7 @@ class OrionMagics(Magics):
         orion = connect()
         told = orion.filter_runs(states=states or None, kind=None if tasks else "flow", limit=20)
         runs = [orion.find(each["id"]) for each in told["runs"]]
-        return Shown(*render.list_tables(runs, clock.now()), told["runs"])
+        return Shown(*render.list_tables(runs, clock.now(), states), told["runs"])
 
     def _why(self, words: Sequence[str]) -> Shown:
         if len(words) != 1:

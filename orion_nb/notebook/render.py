@@ -106,11 +106,13 @@ def run_tables(title: Row, run_id: str, rows: Sequence[Row], now: int) -> tuple[
     return html + "</div>", "\n".join(text)
 
 
-def list_tables(runs: Sequence[Run], now: int) -> tuple[str, str]:
-    """Runs of any kind as a table: HTML and text."""
+def list_tables(runs: Sequence[Run], now: int, states: Sequence[str] = ()) -> tuple[str, str]:
+    """Runs of any kind as a table, HTML and text; `states` are those that were asked for."""
     if not runs:
         says = "No runs yet: call a @flow, or execute a %%task cell."
-        return f"<div>{says}</div>", says
+        if states:
+            says = f"No runs are {' or '.join(states)}."
+        return f"<div>{escape(says)}</div>", says
     heads = ("run", "name", "state", "attempts", "started", "time", "message")
     shown = []
     for run in runs:

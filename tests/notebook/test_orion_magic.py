@@ -47,7 +47,13 @@ def test_it_lists_runs_of_one_state_and_tasks_too(kernel: Any) -> None:
     assert "listed_task" in (kernel.do("%orion runs --tasks completed").result or "")
     kernel.do("listed = %orion runs failed")
     assert kernel.value("listed.data[0]['name']") == "listed_bad"
-    assert "No runs yet" in (kernel.do("%orion runs paused").result or "")
+    assert kernel.do("%orion runs paused").result == "No runs are paused."
+
+
+def test_a_comment_may_follow_it(kernel: Any) -> None:
+    assert "listed_bad" in (kernel.do("%orion               # the newest runs").result or "")
+    why = kernel.do("%orion why listed_task  # what happened, and why").result or ""
+    assert why.startswith("task listed_task")
 
 
 def test_it_says_what_happened_and_why(kernel: Any) -> None:
