@@ -274,9 +274,8 @@ def _checked(told: dict[str, Any]) -> Deployment:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(
-            f"{field}: {first['msg']}, got {first['input']!r}", field=field
-        ) from error
+        wanted = first["msg"].removeprefix("Value error, ")  # pydantic's word for our own
+        raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
     for tag in made.tags:
         check_text("tags", tag)
     check_size(made.parameters)

@@ -43,6 +43,7 @@ def ls(as_json: Json = False) -> None:
     table = plain_table(*columns, cuttable=["schedule"])
     for each in found["deployments"]:
         due = "paused" if each["paused"] else relative(next(iter(each["next_times"]), None), now)
+        due = due or ("never" if each["words"] else "")
         words = cut(output.plain(" · ".join(each["words"]) or "no schedule"))
         last = _last_runs(each)
         path = cut(output.plain(each["path"]))
@@ -104,7 +105,7 @@ def rm(deployment: DeploymentRef, as_json: Json = False) -> None:
 
 
 def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
-    """A deployment is printed with its next five times; if it is paused, stderr says so."""
+    """A deployment is printed with its next five times; stderr says if it is to have none."""
     from rich.table import Table
     from rich.text import Text
 
@@ -128,6 +129,8 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         output.say(f"It is paused: `orion-nb deployments resume {told['name']}`")
     elif told["next_times"]:
         console.print(times_table(told["next_times"], zone=zone))
+    elif told["words"]:
+        output.say("Its schedule names no time to come: it runs only when asked to.")
 
 
 def _last_runs(told: DeploymentJson) -> Any:

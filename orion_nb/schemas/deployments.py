@@ -75,7 +75,7 @@ class Deployment(DeploymentSpec):
     @classmethod
     def _plain_name(cls, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: use up to 100 letters, digits, spaces and . _ -")
+            raise ValueError("use up to 100 letters, digits, spaces, dots, dashes and underscores")
         return name
 
     def upcoming(self, after: int, n: int) -> list[int]:

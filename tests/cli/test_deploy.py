@@ -54,6 +54,7 @@ def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
         (["-p", "limit"], "'limit' is not NAME=VALUE"),
         (["--retries", "101"], "retries"),
         (["--cwd", "/nowhere/at/all"], "is no folder"),
+        (["--name", "a/b"], "error: name: use up to 100 letters"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -111,6 +112,14 @@ def test_lists_shows_pauses_resumes_and_removes(call, here, daily):
     assert run["run_id"][-8:] in call("deployments", "show", "daily").out
     assert call("deployments", "rm", "daily").code == 0
     assert call("deployments", "show", "daily").code == 2
+
+
+def test_a_schedule_that_names_no_time_is_kept_and_told_of(call, daily):
+    done = call("deploy", daily, "--name", "daily", "--cron", "0 9 31 2 *")
+    assert done.code == 0
+    assert "no time to come" in done.err
+    assert "never" in call("deployments", "ls").out
+    assert "no time to come" not in call("deploy", daily, "--name", "by-hand").err
 
 
 def test_previews_schedules(call):
