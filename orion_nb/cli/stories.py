@@ -50,7 +50,7 @@ def sentences(told: Mapping[str, Any]) -> list[str]:
     for place, state in enumerate(told["states"]):
         # The first sentences are those of the states, and begin with a time in UTC.
         time, space, said = lines[place].partition(" ")
-        lines[place] = looks.clock_time(state["timestamp"], len(time)) + space + said
+        lines[place] = looks.clock_time(state["timestamp"], len(time.rstrip("Z"))) + space + said
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from orion_nb import flow, task
@@ -90,6 +92,12 @@ def test_shows_a_run_with_its_states_and_tasks(call, told):
 def test_says_why_a_task_was_tried_again(call, told):
     assert "retry_failures entered AwaitingRetry instead" in call("runs", "why", "flaky").out
     assert call("runs", "why", "flaky", "--json").json["run"]["run_count"] == 2
+
+
+def test_its_times_are_those_of_this_clock_to_the_millisecond(call, told):
+    lines = call("runs", "why", "flaky").out.splitlines()[1:]
+    times = [line.split()[0] for line in lines]
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}", time) for time in times), times
 
 
 def test_explains_with_every_rule_that_was_asked(call, told):
