@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from orion_nb.deployments.guard import PARENT_VARIABLE, guarded
 from orion_nb.errors import OrionError
 
 #: How long a server may take to come up, and to go after it is asked to (seconds).
@@ -85,19 +86,20 @@ class Server:
         log: IO[bytes] | None = None,
     ) -> Server:
         """The process is started; `wait` says when it answers. It dies with this one on Linux."""
-        from orion_nb.deployments.kernel import GUARD
-
         module = "jupyterlab" if lab else "jupyter_server"
         enabled = f"--ServerApp.jpserver_extensions={EXTENSION}=True"
         command = [sys.executable, "-m", module, "--no-browser", enabled, *options]
-        child = dict(environ)
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", str(GUARD), *command]
-            child["JPY_PARENT_PID"] = str(os.getpid())
+        child = {**environ, PARENT_VARIABLE: str(os.getpid())}
         # In a group of its own Ctrl-C reaches us alone: we stop it in good order.
         group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
         process = subprocess.Popen(
-            command, env=child, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group
+            guarded(command),
+            env=child,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            **group,
         )
         return cls(process, child)
 

@@ -13,10 +13,22 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>; it stays in force over exec
+#: Jupyter's name for the process that started a kernel.
+PARENT_VARIABLE = "JPY_PARENT_PID"
+
+
+def guarded(command: list[str]) -> list[str]:
+    """The command behind this guard; as it is where nobody keeps such a promise (only Linux does).
+
+    The death that Linux watches for is that of the thread that starts it.
+    """
+    if sys.platform != "linux":
+        return command
+    return [sys.executable, "-I", "-S", __file__, *command]
 
 
 def main(command: list[str]) -> None:
-    parent = os.environ.get("JPY_PARENT_PID", "")
+    parent = os.environ.get(PARENT_VARIABLE, "")
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != int(parent):
         sys.exit("the runner died before its kernel began")  # before we asked to be told

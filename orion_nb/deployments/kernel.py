@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,10 +18,10 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKerne
 from jupyter_client.manager import AsyncKernelManager
 
 from orion_nb.deployments.endings import fate
+from orion_nb.deployments.guard import guarded
 from orion_nb.deployments.sweeping import sweep
 from orion_nb.errors import KernelNotFound
 
-GUARD = Path(__file__).with_name("guard.py")
 #: Seconds that a kernel gets to end by itself after its last cell: exit handlers run.
 FAREWELL = 5.0
 #: What ends an ipykernel. A shutdown request does too, but now and then its control thread then
@@ -66,16 +65,10 @@ class CellClient(AsyncKernelClient):
 
 
 class GuardedKernelManager(AsyncKernelManager):
-    """Starts kernels that die with this process. Start them from the main thread.
-
-    The death that Linux watches for is that of the thread that started the kernel.
-    """
+    """Starts kernels that die with this process. Start them from the main thread."""
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        command = super().format_kernel_cmd(extra_arguments)
-        if sys.platform != "linux":
-            return command
-        return [sys.executable, "-I", "-S", str(GUARD), *command]
+        return guarded(super().format_kernel_cmd(extra_arguments))
 
 
 def find_kernel(name: str) -> KernelSpec:
