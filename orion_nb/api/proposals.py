@@ -17,6 +17,9 @@ from orion_nb.schemas.values import evolve
 from orion_nb.store import facts, runs, sessions
 from orion_nb.store.database import Connection
 
+#: So many trees of runs are remembered as reached; forgetting them costs a statement each.
+MOST_REACHED = 10_000
+
 
 class Proposals(Core):
     """The write path: every state of every run is entered here."""
@@ -235,6 +238,8 @@ class Proposals(Core):
         place = (run.session, run.root)
         if place not in self._reached:
             sessions.reach(tx, *place)
+            if len(self._reached) >= MOST_REACHED:
+                self._reached.clear()
             self._reached.add(place)
 
 
