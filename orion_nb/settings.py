@@ -26,7 +26,6 @@ class Settings:
     home: Path
     database_url: str
     synchronous: str = "normal"
-    disabled: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -48,7 +47,7 @@ class Settings:
                 f"ORION_NB_SYNCHRONOUS: {synchronous!r} is not 'normal' or 'full'",
                 field="ORION_NB_SYNCHRONOUS",
             )
-        return cls(home, url, synchronous.lower(), is_disabled(env))
+        return cls(home, url, synchronous.lower())
 
     @property
     def database_path(self) -> Path:

@@ -15,7 +15,7 @@ def test_the_defaults():
     assert found.home.name == "orion_nb"
     assert found.home.is_absolute()
     assert found.database_path == found.home / "orion.db"
-    assert (found.synchronous, found.disabled) == ("normal", False)
+    assert (found.synchronous, is_disabled({})) == ("normal", False)
 
 
 def test_the_environment_is_read(tmp_path):
@@ -23,11 +23,10 @@ def test_the_environment_is_read(tmp_path):
         {
             "ORION_NB_HOME": str(tmp_path),
             "ORION_NB_SYNCHRONOUS": "FULL",
-            "ORION_NB_DISABLE": "1",
             "ORION_NB_DATABASE_URL": f"sqlite:///{tmp_path}/other.db",
         }
     )
-    assert found == Settings(tmp_path, f"sqlite:///{tmp_path}/other.db", "full", True)
+    assert found == Settings(tmp_path, f"sqlite:///{tmp_path}/other.db", "full")
     assert found.database_path == tmp_path / "other.db"
 
 

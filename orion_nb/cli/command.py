@@ -19,7 +19,6 @@ from orion_nb.errors import (
 from orion_nb.schemas.states import CANCELLED, CANCELLING, COMPLETED, CRASHED, TERMINAL, State
 
 OK, RUN_FAILED, USAGE, WAS_CANCELLED, TIMED_OUT, HAS_CRASHED, UNREACHABLE = range(7)
-INTERRUPTED = 130
 
 F = TypeVar("F", bound=Callable[..., int | None])
 

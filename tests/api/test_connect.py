@@ -44,6 +44,12 @@ def test_the_environment_is_read_at_every_call(tmp_path, home, monkeypatch):
     assert connect() is not before
 
 
+def test_disabled_decorators_are_no_reason_to_open_another(home, monkeypatch):
+    before = connect()
+    monkeypatch.setenv("ORION_NB_DISABLE", "1")
+    assert connect() is before
+
+
 def test_a_database_of_another_kind_is_refused_by_name(monkeypatch):
     monkeypatch.setenv("ORION_NB_DATABASE_URL", "mysql://localhost/orion")
     with pytest.raises(InvalidInput, match="ORION_NB_DATABASE_URL: 'mysql://localhost/orion'"):
