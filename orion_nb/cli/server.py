@@ -18,6 +18,7 @@ EXAMPLES = (
     "orion-nb server",
     "orion-nb server --lab --port 8890 --root notebooks",
     "orion-nb server --no-browser -- --ServerApp.base_url=/team/",
+    "orion-nb server -- --allow-root",
 )
 
 
@@ -64,8 +65,11 @@ def server(
             if browser and _has_screen():
                 webbrowser.open(address.dashboard)
             return OK if child.process.wait() == 0 else RUN_FAILED
-        except jupyter.ServerUnreachable:
+        except jupyter.ServerUnreachable as error:
             child.stop()
+            if _is_root() and "--allow-root" not in (options or ()):
+                hint = "Jupyter refuses root unless told `orion-nb server -- --allow-root`"
+                raise jupyter.ServerUnreachable(f"{error}; {hint}") from error
             raise
         except KeyboardInterrupt:
             with jupyter.undisturbed(output.say):
@@ -84,6 +88,10 @@ def _announce(address: object, *, as_json: bool) -> None:
         return
     output.say(f"\n    Dashboard   {address.dashboard}")
     output.say(f"    Jupyter     {address.page('')}\n    Ctrl-C stops it.\n")
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _has_screen() -> bool:

@@ -35,6 +35,13 @@ def test_it_says_where_it_is_once_it_answers_and_leaves_nothing_behind(start, pl
         os.kill(told["pid"], 0)
 
 
+@pytest.mark.skipif(not AS_ROOT, reason="only root is refused")
+def test_root_is_told_how_to_start_it(orion_nb, places, tmp_path):
+    done = orion_nb("server", "--no-browser", "--root", tmp_path, **places)
+    assert done.code == 6
+    assert "`orion-nb server -- --allow-root`" in done.err
+
+
 def test_a_server_that_can_not_start_is_exit_code_6(orion_nb, places, tmp_path):
     done = orion_nb("server", "--no-browser", "--root", tmp_path / "nowhere", *AS_ROOT, **places)
     assert done.code == 6
