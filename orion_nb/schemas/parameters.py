@@ -30,7 +30,7 @@ __all__ = ["Parameter", "Parameters", "parse_pairs", "read_parameters"]
 _FIRST_LINE = re.compile(r"\s*(?:%%parameters|#\|\s*parameters)\b[^\n]*")
 _HOW = (
     "tag the cell that holds the defaults `parameters` (in JupyterLab: Property Inspector, "
-    "Cell Tags) or begin it with %%parameters"
+    "Cell Tags) or begin it with #| parameters"
 )
 
 #: How the types of pydantic's errors begin, and what is wanted then.

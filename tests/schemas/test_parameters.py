@@ -293,7 +293,7 @@ def test_a_notebook_without_parameters_cell_says_how_to_tag_one():
     assert str(caught.value) == (
         "'limit' can't be set: the notebook has no parameters cell; tag the cell that holds the "
         "defaults `parameters` (in JupyterLab: Property Inspector, Cell Tags) or begin it with "
-        "%%parameters"
+        "#| parameters"
     )
 
 
