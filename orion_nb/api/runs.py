@@ -61,6 +61,8 @@ class RunRoutes(Proposals):
         """
         if state is SCHEDULED and scheduled_time is None:
             scheduled_time = clock.now()
+        if run_name is not None:
+            check_text("run_name", run_name)
         granted = read_policy(policy)
         if kind == "flow" and (upstream or granted.trigger != "all_completed"):
             field = "upstream" if upstream else "policy"

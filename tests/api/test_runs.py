@@ -101,6 +101,7 @@ def test_a_policy_is_read_with_durations_as_texts(orion):
         ({"name": "x" * 256}, "name: 1 to 255 characters, got 256"),
         ({"name": "a\x1b[31m"}, "name: 'a\\x1b[31m' has a control character"),
         ({"name": "\ud800"}, "name: '\\ud800' has a control character"),
+        ({"run_name": "a\x1b[31m"}, "run_name: 'a\\x1b[31m' has a control character"),
         ({"tags": ["fine", "\n"]}, "tags: '\\n' has a control character"),
         ({"policy": {"retry": 1}}, "policy.retry: not known; there are retries, retry_delay"),
         ({"policy": {"retries": -1}}, "policy.retries: expected 0..100, got -1"),
