@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orion_nb import clock
+from orion_nb.api.checks import check_size, check_text
 from orion_nb.api.routes import route
-from orion_nb.api.runs import RunRoutes, check_size, check_text
+from orion_nb.api.runs import RunRoutes
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,

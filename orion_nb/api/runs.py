@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from orion_nb import clock
+from orion_nb.api.checks import check_id, check_moment, check_size, check_text, read_policy
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.api.why import summarize
 from orion_nb.errors import DeploymentNotFound, InvalidInput
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import DEFAULT_POLICY, Kind, Run, RunPolicy, Trigger, is_id, new_id
+from orion_nb.schemas.runs import DEFAULT_POLICY, Kind, Run, RunPolicy, is_id, new_id
 from orion_nb.schemas.states import (
     CANCELLING,
     NAMES,
@@ -32,7 +32,6 @@ from orion_nb.store.runs import RunFilter
 Moment = Annotated[int, "moment"]
 PAGE = 50
 LONGEST_PAGE = 200
-PARAMETERS_LIMIT = 512 * 1024
 
 
 class RunRoutes(Proposals):
@@ -302,63 +301,6 @@ class RunRoutes(Proposals):
                 return ref
             raise DeploymentNotFound(f"no deployment {ref!r}; `orion-nb deployments ls` lists them")
         return found
-
-
-def read_policy(told: dict[str, Any] | None) -> RunPolicy:
-    """A policy from JSON values; durations are seconds or texts like `10s`.
-
-    Raises:
-        InvalidInput: naming the field, the value and what it may be.
-    """
-    from orion_nb.schemas.durations import seconds
-
-    known = {"retries", "retry_delay", "timeout", "trigger"}
-    if unknown := set(told or ()) - known:
-        word = sorted(unknown)[0]
-        raise InvalidInput(f"policy.{word}: not known; there are {', '.join(sorted(known))}")
-    told = told or {}
-    retries, delay = told.get("retries", 0), told.get("retry_delay", [0.0])
-    if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= 100:
-        raise InvalidInput(f"policy.retries: expected 0..100, got {retries!r}", field="policy")
-    trigger = told.get("trigger", "all_completed")
-    if trigger not in get_args(Trigger):
-        says = f"policy.trigger: {trigger!r} is none of {', '.join(get_args(Trigger))}"
-        raise InvalidInput(says, field="policy")
-    delays = delay if isinstance(delay, list | tuple) else [delay]
-    timeout = told.get("timeout")
-    return RunPolicy(
-        retries,
-        tuple(seconds(each) for each in delays) or (0.0,),
-        None if timeout is None else seconds(timeout),
-        trigger,
-    )
-
-
-def check_text(field: str, value: str) -> None:
-    """A name or tag is 1 to 255 characters, none of them a control character."""
-    if not 1 <= len(value) <= 255:
-        raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
-    if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
-        raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
-
-
-def check_size(parameters: dict[str, Any]) -> None:
-    """Parameters are no place for data."""
-    if len(json.dumps(parameters, default=repr)) > PARAMETERS_LIMIT:
-        says = "parameters: more than 512 KiB; store the data and pass a path"
-        raise InvalidInput(says, field="parameters")
-
-
-def check_moment(field: str, value: int | None) -> None:
-    """A moment lies in the years 1970 to 9999."""
-    if value is not None and not 0 <= value <= clock.LAST_MOMENT:
-        says = f"{field}: {value} µs since 1970 is not in the years 1970 to 9999"
-        raise InvalidInput(says, field=field)
-
-
-def check_id(field: str, value: str) -> None:
-    if not is_id(value):
-        raise InvalidInput(f"{field}: {value!r} is not an id (32 hexadecimal digits)", field=field)
 
 
 def _named(kind: StateType, name: str | None, **fields: Any) -> State:

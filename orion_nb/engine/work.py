@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
+from orion_nb.api.checks import check_text, read_policy
 from orion_nb.api.orion import Orion
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
 from orion_nb.engine.context import RunContext, current, entered
@@ -250,8 +251,6 @@ def options_of(
     Raises:
         InvalidInput: naming the option, its value and what it may be.
     """
-    from orion_nb.api.runs import check_text, read_policy
-
     told = {"retries": retries, "retry_delay": retry_delay, "timeout": timeout, "trigger": trigger}
     plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
     chosen: str = name or getattr(plain, "__name__", None) or type(fn).__name__
