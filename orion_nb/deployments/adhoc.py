@@ -13,7 +13,7 @@ from typing import Any
 from orion_nb.api.connect import connect
 from orion_nb.api.deployments import check_parameters
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.ended import settle_exit
+from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.files import Spec, notebook_of
 from orion_nb.deployments.launch import launch
 from orion_nb.errors import InvalidInput

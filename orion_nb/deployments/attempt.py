@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments import marks
-from orion_nb.deployments.ended import reap
+from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import NOTEBOOK, Spec, run_folder
 from orion_nb.deployments.kernel import Kernel, kernel_environ

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from orion_nb import clock
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.ended import reap, settle_exit
+from orion_nb.deployments.aftermath import reap, settle_exit
 from orion_nb.deployments.files import Spec
 from orion_nb.deployments.launch import launch
 from orion_nb.errors import Conflict, DeploymentNotFound

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orion_nb.deployments.ended import reap
+from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.files import LOG, NOTEBOOK, Spec, notebook_of
 from orion_nb.deployments.launch import launch
 from orion_nb.deployments.runner import Runner, run_notebook
