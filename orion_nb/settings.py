@@ -70,6 +70,14 @@ class Settings:
         """Where executed notebooks are kept, one folder per run."""
         return self.home / "runs"
 
+    def as_environ(self) -> dict[str, str]:
+        """The variables with which another process has the same settings."""
+        return {
+            "ORION_NB_HOME": str(self.home),
+            "ORION_NB_DATABASE_URL": self.database_url,
+            "ORION_NB_SYNCHRONOUS": self.synchronous,
+        }
+
 
 def is_disabled(environ: Mapping[str, str] | None = None) -> bool:
     """Decorators and magics do nothing at all: `ORION_NB_DISABLE` is set and not 0."""

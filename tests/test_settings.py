@@ -38,6 +38,11 @@ def test_changes_win(tmp_path):
     assert Settings.load(env, database_url="sqlite:////b.db").database_path == Path("/b.db")
 
 
+def test_another_process_is_given_the_same_settings(tmp_path):
+    found = Settings.load({}, home=tmp_path, synchronous="full")
+    assert Settings.load(found.as_environ()) == found
+
+
 def test_home_may_be_written_with_a_tilde(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Settings.load({"ORION_NB_HOME": "~/data"}).home == tmp_path / "data"

@@ -24,6 +24,7 @@ from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
+    ACTIVE,
     CANCELLED,
     CANCELLING,
     COMPLETED,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 #: How often the run is looked at, whether it was asked to stop (seconds).
 LOOK = 0.25
-UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
+UNFINISHED = tuple(sorted(ACTIVE))
 MANY = 100_000
 
 log = logging.getLogger(__name__)
@@ -90,14 +91,12 @@ class Attempt:
         cwd = Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
         if not cwd.is_dir():
             raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
-        settings = self.orion.settings
         mark = f"{self.run.id}.{self.run.attempt}.{os.urandom(8).hex()}"
         told = {
+            **self.orion.settings.as_environ(),
             RUN_ID_VARIABLE: self.run.id,
             ATTEMPT_VARIABLE: mark,
             "ORION_NB_HEADLESS": "1",
-            "ORION_NB_HOME": str(settings.home),
-            "ORION_NB_DATABASE_URL": settings.database_url,
             "JPY_SESSION_NAME": source.path,
         }
         name = self.spec.kernel or source.kernel

@@ -8,7 +8,6 @@ import sys
 
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.files import LOG, Spec, run_folder
-from orion_nb.settings import Settings
 
 
 def launch(orion: Orion, run_id: str, spec: Spec) -> subprocess.Popen[bytes]:
@@ -27,18 +26,8 @@ def launch(orion: Orion, run_id: str, spec: Spec) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=subprocess.STDOUT,
-            env=runner_environ(orion.settings),
+            env={**os.environ, **orion.settings.as_environ()},
             start_new_session=True,
         )
     finally:
         os.close(handle)
-
-
-def runner_environ(settings: Settings) -> dict[str, str]:
-    """This process's environment, with the settings it was given in any other way."""
-    return {
-        **os.environ,
-        "ORION_NB_HOME": str(settings.home),
-        "ORION_NB_DATABASE_URL": settings.database_url,
-        "ORION_NB_SYNCHRONOUS": settings.synchronous,
-    }
