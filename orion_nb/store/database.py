@@ -39,7 +39,6 @@ Connection = sqlite3.Connection
 SCHEMA_VERSION = 1
 REVISION = "0001"
 PAGE_SIZE = 2048  # bytes
-MIGRATING = "database {path} has schema {found}, this orion_nb has {ours}"
 
 
 class Job:
@@ -238,10 +237,10 @@ class Database:
                 self._roll_back()
                 self._checkpoints.leave_write(self._writer)
             return
-        ours = MIGRATING.format(path=self.path, found=found, ours=SCHEMA_VERSION)
         older = "run `python -m orion_nb.store.migrate`"
         remedy = "upgrade orion_nb" if found > SCHEMA_VERSION else older
-        raise StoreUnavailable(f"{ours}; {remedy}")
+        says = f"database {self.path} has schema {found}, this orion_nb has {SCHEMA_VERSION}"
+        raise StoreUnavailable(f"{says}; {remedy}")
 
     def _patiently(self, statement: str) -> None:
         """The statement is tried again while others have the file.
