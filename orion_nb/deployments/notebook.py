@@ -164,8 +164,11 @@ class Execution(NotebookClient):
         self._fail(cell, reply)
 
     def _fail(self, cell: NotebookNode, reply: dict[str, Any]) -> NoReturn:
-        ename, evalue = reply.get("ename") or "Aborted", reply.get("evalue") or "not executed"
-        told = f"cell {self.number}: {ename}: {evalue}"
+        ename, evalue = reply.get("ename"), reply.get("evalue") or ""
+        if not ename:
+            ename, evalue = "Aborted", "not executed"
+        # An assert often says no more than its name.
+        told = f"cell {self.number}: {ename}" + (f": {evalue}" if evalue else "")
         if ename == "StdinNotImplementedError":
             told = f"cell {self.number} asks for input; make it a parameter"
         if not any(output.output_type == "error" for output in cell.outputs):

@@ -132,6 +132,11 @@ def test_the_end_is_told_honestly(orion, write_notebook, kept, cell, state, erro
     assert cells[1]["outputs"] == []
 
 
+def test_an_error_without_words_is_told_by_its_name(orion, write_notebook):
+    outcome = run_notebook(write_notebook("assert 1 > 2"), orion=orion)
+    assert str(outcome.state) == "Failed: cell 1: AssertionError"
+
+
 def test_a_cell_that_takes_too_long_is_killed_even_if_it_ignores_interrupts(
     orion, write_notebook, kept
 ):
