@@ -47,36 +47,37 @@ class DeploymentRoutes(RunRoutes):
         cwd: str | None = None,
         timeout: float | str | None = None,
         cell_timeout: float | str | None = None,
-        retries: int = 0,
-        retry_delay: float | str = 0.0,
+        retries: int | None = None,
+        retry_delay: float | str | None = None,
         tags: list[str] | None = None,
-        paused: bool = False,
+        paused: bool | None = None,
         update: bool = False,
     ) -> dict[str, Any]:
         """A notebook is deployed; with `update` a deployment of this name is changed instead.
 
-        Schedules are objects `{"kind": "cron", "cron": "0 9 * * 1-5", "timezone": "UTC"}` or texts
-        like `0 9 * * 1-5` or `15m`. Parameters are checked against the notebook's.
+        What is not given stays as it is then. Schedules are objects
+        `{"kind": "cron", "cron": "0 9 * * 1-5", "timezone": "UTC"}` or texts like `0 9 * * 1-5` or
+        `15m`. Parameters are checked against the notebook's.
         """
-        told = {
-            "path": path, "parameters": parameters or {}, "schedules": schedules or [],
-            "kernel": kernel, "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout,
-            "retries": retries, "retry_delay": retry_delay, "tags": tags or [],
+        given = {
+            "path": path, "parameters": parameters, "schedules": schedules, "kernel": kernel,
+            "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout, "retries": retries,
+            "retry_delay": retry_delay, "tags": tags, "paused": paused,
         }  # fmt: skip
+        told = {field: value for field, value in given.items() if value is not None}
+        with self.database.read() as connection:
+            exists = deployment_rows().read_named(connection, name) is not None
+        if exists and update:
+            return self._show(
+                self._change(name, lambda known: _checked({**known.as_json(), **told}))
+            )
         now = clock.now()
-        spec = _checked({**told, "id": new_id(), "name": name, "paused": paused, "created": now})
+        made = _scheduled(_checked({**told, "id": new_id(), "name": name, "created": now}), now)
 
         def work(tx: Connection) -> Deployment:
-            known = deployment_rows().read_named(tx, name)
-            if known is None:
-                made = _scheduled(spec, now)
-                deployment_rows().insert(tx, made)
-                return made
-            if not update:
+            if deployment_rows().read_named(tx, name) is not None:
                 raise DeploymentExists(f"{name!r} exists; choose another name, or update it")
-            kept = {"id": known.id, "created": known.created, "revision": known.revision + 1}
-            made = _scheduled(spec.model_copy(update=kept), now, known)
-            deployment_rows().update(tx, made)
+            deployment_rows().insert(tx, made)
             return made
 
         return self._show(self.database.write(work))

@@ -60,10 +60,13 @@ def deploy(
     ] = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
-    retries: Annotated[int, typer.Option(help="How often a failed run is tried again.")] = 0,
+    retries: Annotated[
+        int | None, typer.Option(help="How often a failed run is tried again.", show_default="0")
+    ] = None,
     retry_delay: Annotated[
-        str, typer.Option(metavar="DURATION", help="The wait before each retry.")
-    ] = "0s",
+        str | None,
+        typer.Option(metavar="DURATION", help="The wait before each retry.", show_default="0s"),
+    ] = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tags", metavar="TAG,TAG", help="Tags of its runs.")
     ] = None,
@@ -71,7 +74,8 @@ def deploy(
         bool, flag("--paused", help="Create no runs by schedule until it is resumed.")
     ] = False,
     update: Annotated[
-        bool, flag("--update", help="Change the deployment if the name exists.")
+        bool,
+        flag("--update", help="Change the deployment if the name exists; what is not given stays."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -82,16 +86,16 @@ def deploy(
     """
     path = _notebook(target)
     given: dict[str, Any] = {
-        "parameters": parameters_of(path, param, params_file),
-        "schedules": _schedules(cron, every, at, tz),
+        "parameters": parameters_of(path, param, params_file) or None,
+        "schedules": _schedules(cron, every, at, tz) or None,
         "kernel": kernel,
         "cwd": None if cwd is None else str(cwd.expanduser().absolute()),
         "timeout": timeout,
         "cell_timeout": cell_timeout,
         "retries": retries,
         "retry_delay": retry_delay,
-        "tags": [word.strip() for each in tag or () for word in each.split(",") if word.strip()],
-        "paused": paused,
+        "tags": _words(tag) or None,
+        "paused": paused or None,
         "update": update,
     }
     from orion_nb.api.connect import connect
@@ -102,6 +106,10 @@ def deploy(
     from orion_nb.cli.deployments import describe
 
     return describe(made, zone=tz)
+
+
+def _words(given: list[str] | None) -> list[str]:
+    return [word.strip() for each in given or () for word in each.split(",") if word.strip()]
 
 
 def _notebook(target: str) -> Path:

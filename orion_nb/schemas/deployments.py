@@ -16,6 +16,7 @@ from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
 
 Seconds = Annotated[float, BeforeValidator(durations.seconds)]
+Limit = Annotated[Seconds, Field(gt=0)]
 
 
 def _schedules(value: Any) -> Any:
@@ -34,8 +35,8 @@ class DeploymentSpec(BaseModel):
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
     kernel: str | None = None
     cwd: str | None = None
-    timeout: Seconds | None = None
-    cell_timeout: Seconds | None = None
+    timeout: Limit | None = None
+    cell_timeout: Limit | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     retry_delay: Seconds = 0.0
     tags: tuple[str, ...] = ()

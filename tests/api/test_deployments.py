@@ -69,6 +69,17 @@ def test_it_is_read_by_name_and_by_id_and_listed_by_name(orion, deploy):
     assert [each["name"] for each in listed] == ["a", "b", "c d.e-f_g"]
 
 
+def test_deploying_again_keeps_what_is_not_given(orion, deploy, notebook):
+    deploy("kept", schedules=["15m"], parameters={"x": 5}, retries=2, tags=["a"], paused=True)
+    after = orion.create_deployment("kept", str(notebook), retries=3, update=True)
+    assert after["retries"] == 3
+    assert after["words"] == ["every 15 minutes"]
+    assert (after["parameters"], after["tags"], after["paused"]) == ({"x": 5}, ["a"], True)
+    after = orion.create_deployment("kept", str(notebook), paused=False, update=True)
+    assert after["paused"] is False
+    assert after["next_times"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
@@ -87,6 +98,8 @@ def test_it_is_read_by_name_and_by_id_and_listed_by_name(orion, deploy):
         ({"retries": 101}, InvalidInput, "retries: "),
         ({"retry_delay": "soon"}, InvalidInput, "soon"),
         ({"timeout": -5}, InvalidInput, "-5"),
+        ({"timeout": 0}, InvalidInput, "timeout: "),
+        ({"cell_timeout": "0s"}, InvalidInput, "cell_timeout: "),
         ({"cwd": "/no/such/folder"}, InvalidInput, "cwd: '/no/such/folder' is no folder"),
         ({"tags": [""]}, InvalidInput, "tags: 1 to 255 characters"),
         ({"tags": ["a\nb"]}, InvalidInput, "control character"),
