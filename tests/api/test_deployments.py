@@ -148,7 +148,7 @@ def test_a_name_is_taken_once_unless_it_is_to_be_updated(orion, deploy, clock):
     second = deploy(parameters={"x": 2}, update=True)
     assert (second["id"], second["created"]) == (first["id"], first["created"])
     assert (second["revision"], second["updated"]) == (2, clock.at)
-    assert (second["parameters"], second["tags"]) == ({"x": 2}, [])
+    assert (second["parameters"], second["tags"]) == ({"x": 2}, ["a"])
 
 
 def test_of_many_who_create_one_name_at_once_one_does(orion, other, notebook):
