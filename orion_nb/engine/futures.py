@@ -44,8 +44,12 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
         Raises:
             TimeoutError: it did not finish within `timeout` seconds; it goes on.
         """
+        __tracebackhide__ = True
         self.look()
         self._wait(timeout)
+        error = super().exception(0)
+        if error is not None:
+            raise error
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:

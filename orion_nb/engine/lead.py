@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from orion_nb.errors import RunStopped, TaskTimeout, UpstreamFailed
 from orion_nb.schemas.reports import Report, Status
-from orion_nb.schemas.runs import Run
+from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import (
     COMPLETED,
     RUNNING,
@@ -55,7 +55,7 @@ class Outcome:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ending(State):
     """The final state of a run, with the value its code returned or the error it raised.
 
@@ -65,6 +65,9 @@ class Ending(State):
     value: Any = None
     error: BaseException | None = None
     run_id: str = ""
+
+    def __repr__(self) -> str:
+        return f"<{self} · run {short(self.run_id)}>"
 
 
 class Finish(NamedTuple):

@@ -210,7 +210,7 @@ def rewrite_task_cells(lines: list[str]) -> list[str]:
     """Task cells are calls of the task magic, awaited ones and those in comments too."""
     found = _task_line(lines)
     if found is None:
-        return lines
+        return _without_parameters_line(lines)
     line, body = found
     if is_disabled():
         return ["\n", *body]
@@ -225,6 +225,15 @@ def rewrite_task_cells(lines: list[str]) -> list[str]:
 
 # Whether a cell is complete is asked of the cell itself, not of what we make of it.
 rewrite_task_cells.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _without_parameters_line(lines: list[str]) -> list[str]:
+    """`%%parameters` marks a cell for who runs the notebook; the cell itself is like any other."""
+    first = next((line for line in lines if line.strip()), "")
+    if first.strip() != "%%parameters":
+        return lines
+    at = lines.index(first)
+    return [*lines[:at], "\n", *lines[at + 1 :]]
 
 
 def _transform_of_the_shell() -> Callable[[str], str]:

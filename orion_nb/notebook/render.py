@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 
 from orion_nb import clock
 from orion_nb.schemas import durations
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import State, is_late, look
+from orion_nb.schemas.states import COMPLETED, State, is_late, look
 
-ROWS_IN_HTML = 200
+ROWS_IN_HTML = 40
+ROWS_FOLDED = 200
 ROWS_IN_TEXT = 20
 CELL = "text-align:left;padding:2px 12px 2px 0"
 MUTED = "opacity:0.7"
+PLAIN = "font-family:sans-serif;font-size:13px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def chip(name: str, state: State, run: Run | None, retries: int) -> tuple[str, s
         parts.append(f"run {short(run.id)}")
     text = f"{words}  {name}  {'  '.join(parts)}".rstrip()
     html = (
-        f'<div style="font-family:sans-serif;font-size:13px"><b>{escape(words)}</b> '
+        f'<div style="{PLAIN}"><b>{escape(words)}</b> '
         f"<code>{escape(name)}</code> "
         f'<span style="{MUTED}">{escape(" · ".join(parts))}</span></div>'
     )
@@ -90,20 +93,34 @@ def run_tables(title: Row, run_id: str, rows: Sequence[Row], now: int) -> tuple[
     detail = " · ".join([part for part in told if part] + [f"run {short(run_id)}"])
     said = first_line(title.message)
     text = [headline, f"  {detail}", *([f"  {said}"] if said else [])]
-    shown = [_cells(row, now) for row in rows]
-    text += ["  " + "  ".join(cells).rstrip() for cells in _padded(shown[:ROWS_IN_TEXT])]
+    brief = [_cells(row, now) for row in _chosen(rows, ROWS_IN_TEXT)]
+    text += ["  " + "  ".join(cells).rstrip() for cells in _padded(brief)]
     if len(rows) > ROWS_IN_TEXT:
         text.append(f"  … {len(rows) - ROWS_IN_TEXT} more")
     html = (
-        f'<div style="font-family:sans-serif;font-size:13px"><div><b>{escape(headline)}</b></div>'
+        f'<div style="{PLAIN}"><b>{escape(state_words(title.type, title.state))}</b> '
+        f"<code>{escape(title.name)}</code>"
         f'<div style="{MUTED}">{escape(detail)}</div>'
         f"{f'<div>{escape(said)}</div>' if said else ''}"
-        f"{_html_table(('task', 'state', 'attempts', 'time', 'message'), shown[:ROWS_IN_HTML])}"
+        f"{_task_table(_chosen(rows, ROWS_IN_HTML), now)}"
     )
     if len(rows) > ROWS_IN_HTML:
-        more = f"… {len(rows) - ROWS_IN_HTML:,} more: %orion why {short(run_id)}"
-        html += f'<div style="{MUTED}">{escape(more)}</div>'
+        folded = rows[:ROWS_FOLDED]
+        which = f"all {len(rows)}" if len(folded) == len(rows) else f"the first {len(folded)}"
+        html += f"<details><summary>{which} tasks</summary>{_task_table(folded, now)}</details>"
     return html + "</div>", "\n".join(text)
+
+
+def _chosen(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """As many as there is room for, in their order; those that did not complete come first."""
+    bad = [at for at, row in enumerate(rows) if row.type != COMPLETED][:most]
+    rest = (at for at, row in enumerate(rows) if row.type == COMPLETED)
+    return [rows[at] for at in sorted([*bad, *islice(rest, most - len(bad))])]
+
+
+def _task_table(rows: Sequence[Row], now: int) -> str:
+    heads = ("task", "state", "attempts", "time", "message")
+    return _html_table(heads, [_cells(row, now) for row in rows])
 
 
 def list_tables(runs: Sequence[Run], now: int, states: Sequence[str] = ()) -> tuple[str, str]:
@@ -117,7 +134,7 @@ def list_tables(runs: Sequence[Run], now: int, states: Sequence[str] = ()) -> tu
     shown = []
     for run in runs:
         name, state, attempts, time, message = _cells(Row.of(run), now)
-        began = clock.iso(run.start_time)[:19].replace("T", " ") if run.start_time else ""
+        began = clock.iso(run.start_time)[:19].replace("T", " ") + "Z" if run.start_time else ""
         shown.append((short(run.id), name, state, attempts, began, time, message))
     text = "\n".join("  ".join(cells).rstrip() for cells in _padded([heads, *shown]))
     return _html_table(heads, shown), text
@@ -127,7 +144,7 @@ def lines(said: Sequence[str], head: str = "") -> tuple[str, str]:
     """Sentences as a list under a headline: HTML and text."""
     items = "".join(f"<li>{escape(line)}</li>" for line in said)
     top = f"<b>{escape(head)}</b>" if head else ""
-    html = f'<div style="font-family:sans-serif;font-size:13px">{top}<ol>{items}</ol></div>'
+    html = f'<div style="{PLAIN}">{top}<ol>{items}</ol></div>'
     return html, "\n".join([head, *said] if head else said)
 
 

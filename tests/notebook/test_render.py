@@ -27,7 +27,7 @@ EVIL = [
     "&lt;b&gt;",
     "<style>*{display:none}</style>",
 ]
-ALLOWED = set("div b code span table thead tbody tr th td ol li".split())
+ALLOWED = set("div b code span table thead tbody tr th td ol li details summary".split())
 SECOND = 1_000_000
 
 
@@ -66,7 +66,7 @@ def test_hostile_words_are_shown_as_words(evil: str) -> None:
     row = Row(evil, "FAILED", evil, message=evil)
     for html, text in (
         render.chip(evil, Failed(evil), run, 3),
-        render.run_tables(row, "0" * 32, [row, row], 0),
+        render.run_tables(row, "0" * 32, [row] * 50, 0),
         render.list_tables([run], 0),
         render.lines([evil], evil),
     ):
@@ -130,12 +130,21 @@ def test_a_flow_without_tasks_has_no_table() -> None:
     assert text == "◐ Running  f\n  1.0 s · run 00000000"
 
 
-def test_many_tasks_are_cut_and_say_so() -> None:
+def test_many_tasks_are_folded_and_those_that_failed_are_not() -> None:
     rows = [Row(f"t{n}", "COMPLETED", "Completed", 1, 0, 1) for n in range(1000)]
+    rows[777] = Row("t777", "FAILED", "Failed", 1, 0, 1, "KeyError")
     html, text = render.run_tables(rows[0], "0" * 32, rows, 0)
-    assert html.count("<tr>") == 201
-    assert "… 800 more: %orion why 00000000" in html
+    open_table, _, folded = html.partition("<details><summary>the first 200 tasks</summary>")
+    assert open_table.count("<tr>") == 1 + 40
+    assert folded.count("<tr>") == 1 + 200
+    for shown in (open_table, text):
+        assert "t777" in shown
+        assert shown.index("t0") < shown.index("t18") < shown.index("t777")
+    assert len(text.splitlines()) == 2 + 20 + 1
     assert text.splitlines()[-1] == "  … 980 more"
+    html, _ = render.run_tables(rows[0], "0" * 32, rows[:40], 0)
+    assert "<details>" not in html
+    assert "all 41 tasks" in render.run_tables(rows[0], "0" * 32, rows[:41], 0)[0]
 
 
 def test_a_run_that_is_late_is_shown_so() -> None:
