@@ -303,3 +303,10 @@ def test_disabled_they_are_the_plain_functions(
     assert (state.name, type(state.error), state.run_id) == ("Failed", TypeError, "")
     assert asyncio.run(two.run(1)).value == 3
     assert not (home / "orion.db").exists()
+
+
+def test_the_final_state_shows_itself_in_a_few_words():
+    state = task(lambda: 1 / 0).run()
+    assert repr(state) == (
+        f"<Failed: ZeroDivisionError: division by zero · run {state.run_id[-8:]}>"
+    )

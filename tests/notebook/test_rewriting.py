@@ -85,3 +85,8 @@ def test_an_await_in_a_function_is_not_one_of_the_cell() -> None:
     assert awaits("async def f():\n    await g()\n", str) is False
     assert awaits("await g()\n", str) is True
     assert awaits("await = g()\n", str) is None
+
+
+def test_the_line_that_marks_parameters_is_as_if_it_were_not_there() -> None:
+    lines = ["\n", "%%parameters\n", "x: int = 1\n"]
+    assert rewrite_task_cells(lines) == ["\n", "\n", "x: int = 1\n"]
