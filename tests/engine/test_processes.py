@@ -86,7 +86,7 @@ def test_after_a_fork_parent_and_child_go_on(told: Any, script: Any, finish: Any
             def one(n):
                 return os.getpid()
 
-            @flow(runner=ThreadRunner(2))
+            @flow(runner=ThreadRunner(1))
             def outer():
                 assert one.submit(0).result() == os.getpid()
                 child = os.fork()

@@ -194,6 +194,7 @@ def test_headless_there_is_no_widget_but_the_table(deployed: Any) -> None:
     kernel, run = deployed
     assert kernel.do("%load_ext orion_nb").outputs == []
     ran = kernel.do("""\
+import asyncio
 from orion_nb import flow, task
 @task
 def step(n): return n
@@ -209,6 +210,15 @@ counting()
     (bundle,) = ran.shown
     assert "✔ Completed  counting" in bundle["text/plain"]
     assert bundle["text/plain"].count("step") == 3, "its own tasks, also in inner flows"
+    ran = kernel.do("""\
+@flow
+async def beside(n):
+    for _ in range(n):
+        step(n)
+        await asyncio.sleep(0.01)
+both = await asyncio.gather(beside(2), beside(4))
+""")
+    assert sorted(text.count("step") for text in ran.texts) == [2, 4], "of one tree, yet apart"
     chip = kernel.do("%%task cell_task\nstep(3)\n")
     assert [text.split("  ")[0] for text in chip.texts] == ["✔ Completed"]
     assert len(chip.shown) == 1
