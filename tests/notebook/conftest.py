@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import pytest
@@ -89,10 +90,12 @@ class Kernel:
 
     def __init__(self, home: Path, **environ: str) -> None:
         self.home = home
-        self.manager = KernelManager(kernel_name="python3")
-        env = {**os.environ, "ORION_NB_HOME": str(home), "PYTHONPATH": PATHS, **environ}
-        # A kernel of the tests listens on loopback only, and is not asked about encryption.
-        self.manager.start_kernel(env=env, cwd=str(home.parent), stderr=-3, stdout=-3)
+        folder = home.parent
+        made = f"kernel-{len(list(folder.glob('kernel-*')))}.json"
+        self.manager = KernelManager(kernel_name="python3", connection_file=str(folder / made))
+        own = {"ORION_NB_HOME": str(home), "IPYTHONDIR": str(folder), "PYTHONPATH": PATHS}
+        env = {**os.environ, **own, **environ}
+        self.manager.start_kernel(env=env, cwd=str(folder), stdout=DEVNULL, stderr=DEVNULL)
         self.client: BlockingKernelClient = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)

@@ -35,8 +35,10 @@ def execute(nb: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernels import this checkout."""
+def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The kernels import this checkout, and leave nothing anywhere else."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     folders = [ROOT, ROOT / "server_extension", ROOT / "widgets"]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
 
