@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from orion_nb import clock
@@ -10,6 +11,7 @@ from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import RunPolicy, Trigger, is_id
 
 PARAMETERS_LIMIT = 512 * 1024
+TAGS_LIMIT = 50
 
 
 def read_policy(told: dict[str, Any] | None) -> RunPolicy:
@@ -48,6 +50,14 @@ def check_text(field: str, value: str) -> None:
         raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
         raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
+
+
+def check_tags(tags: Sequence[str]) -> None:
+    """There are at most 50 tags, each a text like a name."""
+    if len(tags) > TAGS_LIMIT:
+        raise InvalidInput(f"tags: at most {TAGS_LIMIT}, got {len(tags)}", field="tags")
+    for tag in tags:
+        check_text("tags", tag)
 
 
 def check_size(parameters: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orion_nb import clock
-from orion_nb.api.checks import check_size, check_text
+from orion_nb.api.checks import check_size, check_tags, check_text
 from orion_nb.api.routes import route
 from orion_nb.api.runs import RunRoutes
 from orion_nb.errors import (
@@ -278,8 +278,7 @@ def _checked(told: dict[str, Any]) -> Deployment:
         field = ".".join(str(part) for part in first["loc"])
         wanted = first["msg"].removeprefix("Value error, ")  # pydantic's word for our own
         raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
-    for tag in made.tags:
-        check_text("tags", tag)
+    check_tags(made.tags)
     check_size(made.parameters)
     check_parameters(made.path, made.parameters)
     if made.cwd is not None and not Path(made.cwd).is_dir():

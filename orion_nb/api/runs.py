@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from orion_nb import clock
-from orion_nb.api.checks import check_id, check_moment, check_size, check_text, read_policy
+from orion_nb.api.checks import (
+    check_id,
+    check_moment,
+    check_size,
+    check_tags,
+    check_text,
+    read_policy,
+)
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.api.why import summarize
@@ -99,8 +106,7 @@ class RunRoutes(Proposals):
         """A run as a value, not yet written; its texts are checked."""
         check_text("name", name)
         check_moment("scheduled_time", scheduled_time)
-        for tag in tags:
-            check_text("tags", tag)
+        check_tags(tags)
         check_size(parameters or {})
         run_id = new_id()
         above = self.find(parent) if parent else None
@@ -275,6 +281,8 @@ class RunRoutes(Proposals):
         cursor: str | None,
     ) -> RunFilter:
         check_moment("since", since)
+        if text:
+            check_text("text", text)
         if cursor is not None:
             check_id("cursor", cursor)
         if deployment is not None:

@@ -443,3 +443,16 @@ def test_a_run_is_shown_as_json_in_every_state(orion, kind):
     assert shown["state"]["type"] == kind
     assert shown["parameters"] == {"x": 1.5}
     assert "token" not in shown
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda api: api.filter_runs(text="%" * 60_000), "text: 1 to 255 characters"),
+        (lambda api: api.count_runs(text="x" * 256), "text: 1 to 255 characters"),
+        (lambda api: api.create_run("flow", "f", tags=["t"] * 51), "tags: at most 50, got 51"),
+    ],
+)
+def test_what_is_too_long_is_refused_by_name(orion, ask, says):
+    with pytest.raises(InvalidInput, match=says):
+        ask(orion)
