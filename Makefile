@@ -44,7 +44,12 @@ fmt: $(VENVS)/dev/.installed
 ## docs: build the documentation into site/
 .PHONY: docs
 docs: $(VENVS)/docs/.installed
-	@PATH="$(abspath $(VENVS)/docs/bin):$$PATH" python -m mkdocs build --strict $(ARGS)
+	@PATH="$(abspath $(VENVS)/docs/bin):$$PATH" NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict $(ARGS)
+
+## reference: write docs/reference/ anew, from the rules, the routes and the commands
+.PHONY: reference
+reference: $(VENVS)/dev/.installed
+	@for page in docs/generate_*.py; do $(VENVS)/dev/bin/python $$page; done
 
 ## wheel: build dist/*.tar.gz, and dist/*.whl from it
 .PHONY: wheel
@@ -62,7 +67,7 @@ clean:
 ## help: this list
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 15
+	@sed -n 's/^## \([a-z]*\): /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 # -- virtual environments ------------------------------------------------------------------------
 
