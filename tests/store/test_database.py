@@ -454,7 +454,7 @@ def test_the_log_stays_short_under_steady_writing_by_several(script, finish, hom
         for _ in range(1500):
             database.write(lambda tx: tx.execute(add, ("x" * 4000,)))
             longest = max(longest, os.stat(f"{database.path}-wal").st_size)
-        print(longest)
+        print(longest, flush=True)
         os._exit(0)  # so that no close tidies up
     """
     longest = [int(finish(process)) for process in [script(source) for _ in range(3)]]
