@@ -2,23 +2,27 @@
 
 The floor is a loop over plain sqlite3 that does for each task what any durable orchestrator has
 to: one transaction when the task starts (its row, two states), one when it ends (a state, the row
-updated), in WAL mode with the same durability. Both write to a new file in the same folder, in
-turn, several times; medians and the ratio of medians are printed.
+updated), in WAL mode with the same durability. Each is measured once a round, in turn; medians
+and the ratio of medians to the floor are printed, from the first call to the flow's return.
 
-    python benchmarks/task_overhead.py [--tasks 1000] [--rounds 5] [--json]
+    python benchmarks/task_overhead.py
+    python benchmarks/task_overhead.py --prefect-python ~/prefect/bin/python \
+        --dbos-python ~/dbos/bin/python
+
+An interpreter that has Prefect or DBOS runs the same flow in a process of its own, warmed up
+likewise; how many tasks its file holds when the flow returns is said beside the figure.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sqlite3
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from _measure import Figure, Peer, in_turn, median, options, show
 
 SCHEMA = """
 CREATE TABLE runs (id BLOB PRIMARY KEY, name TEXT, root BLOB, state TEXT, started INT, ended INT)
@@ -85,30 +89,72 @@ def ours(folder: Path, tasks: int, *, submitted: bool) -> float:
     return took / tasks
 
 
+def anew(way: Callable[[Path], float]) -> Callable[[], float]:
+    """The way is measured on a new file each time."""
+
+    def measure() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            return way(Path(folder))
+
+    return measure
+
+
+class Rounds:
+    """A peer's sequential or submitted flow; remembers what its file held when it returned."""
+
+    def __init__(self, peer: Peer, tasks: int, submitted: bool) -> None:
+        self.peer, self.tasks, self.submitted = peer, tasks, submitted
+        self.found: list[dict[str, float]] = []
+
+    def __call__(self) -> float:
+        self.found.append(self.peer.round(tasks=self.tasks, submitted=self.submitted))
+        return self.found[-1]["seconds"] / self.tasks
+
+    @property
+    def note(self) -> str:
+        durable = median([each["durable"] for each in self.found])
+        told = f"{durable:.0f} of {self.tasks} tasks in its file when the flow returned"
+        if durable < self.tasks:
+            settled = median([each["settled"] for each in self.found]) / self.tasks
+            told += f"; {settled * 1000:.1f} ms/task until all were"
+        return told
+
+
 def main() -> None:
     """Measures in turn and prints medians in milliseconds and ratios to the floor."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
+    parser = options(__doc__, rounds=5)
+    parser.add_argument("--tasks", type=int, default=1000, help="default 1000")
+    parser.add_argument("--peer-tasks", type=int, default=200, help="those of peers; default 200")
+    parser.add_argument("--prefect-python", metavar="PATH", help="an interpreter with Prefect")
+    parser.add_argument("--dbos-python", metavar="PATH", help="an interpreter with DBOS")
     told = parser.parse_args()
-    figures: dict[str, list[float]] = {"raw sqlite3 loop": [], "sequential": [], "submitted": []}
-    for _ in range(told.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            one, two, three = (Path(folder, name) for name in ("floor", "one", "many"))
-            one.mkdir()
-            figures["raw sqlite3 loop"].append(floor(one, told.tasks))
-            figures["sequential"].append(ours(two, told.tasks, submitted=False))
-            figures["submitted"].append(ours(three, told.tasks, submitted=True))
-    medians = {name: statistics.median(values) * 1000 for name, values in figures.items()}
+    ways: dict[str, Callable[[], float]] = {
+        "raw sqlite3 loop": anew(lambda folder: floor(folder, told.tasks)),
+        "sequential": anew(lambda folder: ours(folder, told.tasks, submitted=False)),
+        "submitted": anew(lambda folder: ours(folder, told.tasks, submitted=True)),
+    }
+    notes = dict.fromkeys(("sequential", "submitted"), "all tasks in the file when it returned")
+    with tempfile.TemporaryDirectory() as folder:
+        peers: list[Peer] = []
+        for name, python in (("prefect", told.prefect_python), ("dbos", told.dbos_python)):
+            if python:
+                peers.append(Peer(python, f"{name}_tasks.py", Path(folder, name)))
+                for word in ("sequential", "submitted"):
+                    label = f"{name} {peers[-1].about['version']} {word}"
+                    ways[label] = Rounds(peers[-1], told.peer_tasks, word == "submitted")
+        medians = {name: median(found) for name, found in in_turn(told.rounds, ways).items()}
+        for peer in peers:
+            peer.close()
+    for name, way in ways.items():
+        if isinstance(way, Rounds):
+            ours_too = medians["submitted" if way.submitted else "sequential"]
+            notes[name] = f"{medians[name] / ours_too:.1f} x ours; {way.note}"
     least = medians["raw sqlite3 loop"]
-    if told.json:
-        rows = {name: {"ms": value, "ratio": value / least} for name, value in medians.items()}
-        print(json.dumps({"tasks": told.tasks, "rounds": told.rounds, "figures": rows}))
-        return
-    print(f"{told.tasks} no-op tasks in one flow, {told.rounds} rounds, medians")
-    for name, value in medians.items():
-        print(f"  {name:18} {value:7.3f} ms/task   {value / least:5.2f} x the loop")
+    figures = [
+        Figure(name, value * 1000, "ms/task", value / least, notes.get(name, ""))
+        for name, value in medians.items()
+    ]
+    show(f"No-op tasks in one flow: medians of {told.rounds} rounds", figures, told.json)
 
 
 if __name__ == "__main__":
