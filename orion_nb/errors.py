@@ -10,10 +10,12 @@
     │   └── UnsupportedMediaType 415
     ├── NotFound                404
     │   ├── RunNotFound · DeploymentNotFound · NotebookNotFound · KernelNotFound
+    │   └── ResultUnavailable        a value that was not kept, or that can't be read now
     ├── Conflict                409
     │   ├── Fenced              409  a message of an attempt that is over
     │   └── DeploymentExists    409
     ├── StoreUnavailable        503
+    ├── TamperedResult               nothing of it was decoded
     ├── RunStopped                   user code goes no further: the API said so
     │   └── UpstreamFailed
     └── TaskTimeout                  also a TimeoutError
@@ -96,6 +98,10 @@ class KernelNotFound(NotFound):
     """Install the kernel or name another one; `jupyter kernelspec list` shows those there are."""
 
 
+class ResultUnavailable(NotFound):
+    """Run the task again, or make its storage reachable; `orion-nb results problems` says why."""
+
+
 class Conflict(OrionError):
     """Somebody else was faster: read the current state and decide again."""
 
@@ -114,6 +120,10 @@ class StoreUnavailable(OrionError):
     """The database can't be reached or written; `orion-nb doctor` says why."""
 
     status = 503
+
+
+class TamperedResult(OrionError):
+    """Don't use it: somebody else wrote or changed what is stored. Run the task again."""
 
 
 class RunStopped(OrionError):

@@ -1,0 +1,437 @@
+"""Results are kept whatever the storage does, at once, and reach it when it is well again."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from orion_nb.errors import ResultUnavailable, TamperedResult
+from orion_nb.schemas.results import Reference
+from orion_nb.store import courier as courier_module
+from orion_nb.store.keeper import Keeper
+
+AT_ONCE = 0.5  # seconds; in truth well under a millisecond
+
+
+class Moody(MemoryFileSystem):
+    """Storage that takes and gives as it pleases: `Moody.mood` is called first."""
+
+    protocol = "moody"
+    store: ClassVar[dict] = {}
+    pseudo_dirs: ClassVar[list] = [""]
+    asked = 0
+    mood: Callable[[], None] = staticmethod(lambda: None)
+
+    def pipe_file(self, path, value, **kwargs):
+        type(self).asked += 1
+        type(self).mood()
+        return super().pipe_file(path, value, **kwargs)
+
+    def _open(self, path, mode="rb", **kwargs):
+        type(self).mood()
+        return super()._open(path, mode, **kwargs)
+
+
+fsspec.register_implementation("moody", Moody, clobber=True)
+
+
+@pytest.fixture
+def moody(monkeypatch):
+    monkeypatch.setattr(courier_module, "FIRST_PAUSE", 0.05)
+    Moody.mood, Moody.asked = staticmethod(lambda: None), 0
+    yield Moody
+    Moody.mood = staticmethod(lambda: None)
+    Moody.store.clear()
+
+
+@pytest.fixture
+def keep(home):
+    """Makes keepers, and closes them."""
+    made = []
+
+    def make(url=None, **changes) -> Keeper:
+        made.append(Keeper(home, url, **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close(0)
+
+
+def feels(mood):
+    Moody.mood = staticmethod(mood)
+
+
+def refuse():
+    raise RuntimeError("500 Internal Server Error")
+
+
+def until(true, seconds=20.0):
+    """Waits until something has become true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+VALUE = (1, {"a"})
+
+
+# -- folders ---------------------------------------------------------------------------------------
+
+
+def test_small_plain_values_cost_no_file(keep, home):
+    keeper = keep()
+    for value in (None, 7, "text", [1, {"a": None}]):
+        reference = keeper.save(value)
+        assert reference.status == "inline"
+        assert keeper.load(Reference.from_text(reference.to_text())) == value
+    assert not home.exists()
+
+
+def test_other_values_are_in_the_data_folder(keep, home):
+    keeper = keep()
+    reference = keeper.save(VALUE)
+    assert reference.status == "stored"
+    assert reference.url == f"file://{home}/results"
+    assert reference.preview == "(1, {'a'})"
+    assert keeper.load(reference) == VALUE
+    assert keeper.problems() == []
+    assert not (home / "spool").exists()
+
+
+def test_a_value_that_can_not_be_kept_says_why(keep):
+    reference = keep().save({"a": threading.Lock()})
+    assert str(reference) == "unpersisted: value['a']: cannot pickle '_thread.lock' object"
+    assert reference.preview.startswith("{'a': <unlocked _thread.lock")
+    with pytest.raises(ResultUnavailable, match=r"_thread\.lock"):
+        keep().load(reference)
+    assert str(keep().save("x" * 100, 50)) == "unpersisted: larger than 50 bytes"
+
+
+def test_a_folder_that_fails_is_replaced_by_the_spool(keep, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    keeper = keep(f"file://{tmp_path}/file/results")
+    reference = keeper.save(VALUE)
+    assert reference.status == "spooled"
+    assert "NotADirectoryError" in reference.problem
+    assert keeper.load(reference) == VALUE
+    until(lambda: keeper.problems()[0].tries)
+    [problem] = keeper.problems()
+    assert problem.key == reference.key
+    assert "NotADirectoryError" in problem.reason
+    (tmp_path / "file").unlink()
+    keeper.flush(10)
+    assert keeper.problems() == []
+    assert keeper.load(reference) == VALUE
+    assert len(list((tmp_path / "file").rglob(reference.key))) == 1
+
+
+def test_without_any_place_the_run_goes_on(keep, tmp_path, home):
+    home.mkdir()
+    (home / "spool").write_text("in the way")
+    (home / "results").write_text("in the way")
+    reference = keep().save(VALUE)
+    assert reference.status == "unpersisted"
+    assert "results" in reference.problem
+    assert "nor can it wait in the spool" in reference.problem
+    assert reference.preview == "(1, {'a'})"
+
+
+def test_without_a_data_folder_the_run_goes_on(tmp_path):
+    (tmp_path / "file").write_text("")
+    keeper = Keeper(tmp_path / "file" / "home")
+    assert keeper.save(7).status == "inline"
+    assert "NotADirectoryError" in str(keeper.save(VALUE))
+    assert keeper.problems() == []
+    keeper.resume()
+
+
+def test_a_full_spool_takes_no_more(keep, moody):
+    feels(refuse)
+    keeper = keep("moody://full")
+    keeper._spool._most = 3000
+    kept = [keeper.save((n, "x" * 1000)) for n in range(4)]
+    assert [one.status for one in kept] == ["spooled", "spooled", "unpersisted", "unpersisted"]
+    assert "the spool is full" in kept[-1].problem
+    feels(lambda: None)
+    keeper.flush(10)
+    assert keeper.save((5, "x" * 1000)).status == "spooled"
+
+
+# -- other storage ---------------------------------------------------------------------------------
+
+
+def test_other_storage_is_reached_in_the_background(keep):
+    keeper = keep("memory://reached")
+    reference = keeper.save(VALUE)
+    assert reference.status == "spooled"
+    assert reference.problem is None
+    until(lambda: not keeper.problems())
+    assert keeper.load(reference) == VALUE
+    assert len(fsspec.filesystem("memory").find("/reached")) == 1
+
+
+def test_storage_that_refuses_is_tried_again(keep, moody):
+    feels(refuse)
+    keeper = keep("moody://refusing")
+    references = [keeper.save((n, VALUE)) for n in range(5)]
+    until(lambda: keeper.problems()[0].tries >= 2)
+    problems = keeper.problems()
+    assert {one.key for one in problems} == {one.key for one in references}
+    assert {one.reason for one in problems} == {"RuntimeError: 500 Internal Server Error"}
+    assert all(one.url == "moody://refusing" and one.since > 10**15 for one in problems)
+    assert [keeper.load(one) for one in references] == [(n, VALUE) for n in range(5)]
+    feels(lambda: None)
+    until(lambda: not keeper.problems())
+    assert [keeper.load(one) for one in references] == [(n, VALUE) for n in range(5)]
+
+
+def test_flush_tries_now_and_counts(keep, moody, monkeypatch):
+    monkeypatch.setattr(courier_module, "FIRST_PAUSE", 1000.0)
+    feels(refuse)
+    keeper = keep("moody://flush")
+    for n in range(4):
+        keeper.save((n, VALUE))
+    flushed = keeper.flush(20)
+    assert (flushed.stored, flushed.left) == (0, 4)
+    feels(lambda: None)
+    flushed = keeper.flush(20)
+    assert (flushed.stored, flushed.left) == (4, 0)
+    assert keeper.flush(0).stored == 0
+
+
+def test_one_result_that_is_never_taken_holds_no_other_up(keep, moody, monkeypatch):
+    keeper = keep("moody://picky")
+    feels(refuse)
+    bad = [keeper.save((n, "bad")) for n in range(5)]
+    until(lambda: keeper.problems()[0].tries)
+
+    def pipe_file(self, path, value, **kwargs):
+        if any(one.key in path for one in bad):
+            raise OSError("413 too large")
+        return MemoryFileSystem.pipe_file(self, path, value, **kwargs)
+
+    monkeypatch.setattr(Moody, "pipe_file", pipe_file)
+    feels(lambda: None)
+    good = [keeper.save((n, "good")) for n in range(5)]
+    until(lambda: {one.key for one in keeper.problems()} == {one.key for one in bad})
+    assert [keeper.load(one)[1] for one in good] == ["good"] * 5
+
+
+def test_storage_that_hangs_delays_nobody(keep, moody):
+    gate = threading.Event()
+    feels(lambda: gate.wait(60))
+    try:
+        keeper = keep("moody://hanging", deadline=0.1)
+        began = time.monotonic()
+        reference = keeper.save(VALUE)
+        assert time.monotonic() - began < AT_ONCE
+        assert keeper.load(reference) == VALUE
+        until(lambda: keeper.problems()[0].tries)
+        assert keeper.problems()[0].reason == "NoAnswer: no answer within 0.1 s"
+        assert keeper.flush(0.2).left == 1
+        elsewhere = keeper.save(VALUE, url="memory://other")
+        until(lambda: [one.key for one in keeper.problems()] == [reference.key])
+        assert keeper.load(elsewhere) == VALUE
+    finally:
+        gate.set()
+    until(lambda: not keeper.problems())
+    assert keeper.load(reference) == VALUE
+
+
+def test_reading_from_storage_that_hangs_ends(keep, moody):
+    keeper = keep("moody://mute", deadline=0.2)
+    reference = keeper.save(VALUE)
+    until(lambda: not keeper.problems())
+    gate = threading.Event()
+    feels(lambda: gate.wait(60))
+    try:
+        with pytest.raises(ResultUnavailable, match=r"moody://mute can't be read: no answer"):
+            keeper.load(reference)
+    finally:
+        gate.set()
+
+
+def test_a_process_ends_though_storage_hangs(home, script, finish):
+    source = """
+        import sys, threading, time
+        from pathlib import Path
+        import fsspec
+        from fsspec.implementations.memory import MemoryFileSystem
+        from orion_nb.store.keeper import Keeper
+
+        class Hanging(MemoryFileSystem):
+            protocol = "hanging"
+            def pipe_file(self, path, value, **kwargs):
+                time.sleep(600)
+
+        fsspec.register_implementation("hanging", Hanging)
+        keeper = Keeper(Path(sys.argv[1]), "hanging://here")
+        print(keeper.save((1, 2)).to_text())
+    """
+    began = time.monotonic()
+    text = finish(script(source, home))
+    assert time.monotonic() - began < 30
+    later = Keeper(home)
+    assert [one.url for one in later.problems()] == ["hanging://here"]
+    assert later.load(Reference.from_text(text)) == (1, 2)
+
+
+def test_a_short_process_gets_its_results_away(home, tmp_path, script, finish):
+    (tmp_path / "far").mkdir()
+    source = f"""
+        import sys
+        from pathlib import Path
+        import fsspec
+        from fsspec.implementations.local import LocalFileSystem
+        from orion_nb.store.keeper import Keeper
+
+        class Far(LocalFileSystem):
+            protocol = "far"
+            @classmethod
+            def _strip_protocol(cls, path):
+                return {str(tmp_path)!r} + path[path.index("/far"):]
+
+        fsspec.register_implementation("far", Far)
+        keeper = Keeper(Path(sys.argv[1]), "far:///far")
+        print(keeper.save((1, 2)).key)
+    """
+    key = finish(script(source, home)).strip()
+    assert len(list((tmp_path / "far").rglob(key))) == 1
+    assert Keeper(home).problems() == []
+
+
+def test_what_a_process_left_behind_another_takes_on(keep, moody):
+    feels(refuse)
+    first = keep("moody://left")
+    reference = first.save(VALUE)
+    until(lambda: first.problems()[0].tries)
+    first.close(0)
+    feels(lambda: None)
+    second = keep()
+    second.resume()
+    until(lambda: not second.problems())
+    assert keep("moody://left").load(reference) == VALUE
+
+
+def test_moved_storage_is_found(keep, moody):
+    reference = keep("moody://old").save(VALUE)
+    until(lambda: not keep().problems())
+    Moody.store = {name.replace("/old/", "/new/"): file for name, file in Moody.store.items()}
+    with pytest.raises(ResultUnavailable, match="moody://old"):
+        keep().load(reference)
+    assert keep("moody://new").load(reference) == VALUE
+
+
+def test_a_password_is_neither_stored_nor_told(keep, moody):
+    feels(refuse)
+    url = "moody://me:secret@bucket"
+    keeper = keep(url)
+    reference = keeper.save(VALUE)
+    until(lambda: keeper.problems()[0].tries)
+    assert "secret" not in reference.to_text() + repr(keeper.problems())
+    feels(lambda: None)
+    until(lambda: not keeper.problems())
+    assert keeper.load(reference) == VALUE
+
+
+def test_a_tampered_spool_is_not_decoded(keep, moody, home):
+    feels(refuse)
+    keeper = keep("moody://tampered")
+    reference = keeper.save(VALUE)
+    until(lambda: keeper.problems()[0].tries)
+    [path] = (home / "spool").rglob(reference.key)
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + b"x")
+    with pytest.raises(TamperedResult):
+        keeper.load(reference)
+    feels(lambda: None)
+    assert keeper.flush(20).left == 1
+    assert "damaged" in keeper.problems()[0].reason
+
+
+def test_another_secret_is_foreign(keep, home):
+    reference = keep().save(VALUE)
+    (home / "results.key").unlink()
+    with pytest.raises(TamperedResult, match="not signed with the secret"):
+        keep().load(reference)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_has_a_courier_of_its_own(keep, moody):
+    feels(refuse)
+    keeper = keep("moody://forked")
+    keeper.save(VALUE)
+    until(lambda: keeper.problems()[0].tries)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            feels(lambda: None)
+            keeper.save((2, VALUE))
+            flushed = keeper.flush(20)
+            code = 0 if (flushed.stored, flushed.left) == (2, 0) else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert keeper.problems() == []
+    feels(lambda: None)
+    keeper.save((3, VALUE))
+    until(lambda: not keeper.problems())
+
+
+def test_many_threads_keep_at_once(keep, moody, home):
+    keeper = keep("moody://many")
+    references: list[Reference] = []
+
+    def work(first):
+        references.extend(keeper.save((n, VALUE)) for n in range(first, first + 50))
+
+    threads = [threading.Thread(target=work, args=(50 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    keeper.flush(60)
+    assert keeper.problems() == []
+    assert sorted(keeper.load(one)[0] for one in references) == list(range(200))
+    assert [path for path in (home / "spool").rglob("*") if len(path.name) > 20] == []
+
+
+def test_a_closed_keeper_opens_again(keep, moody):
+    keeper = keep("moody://closed")
+    keeper.save(VALUE)
+    keeper.close()
+    until(lambda: not keeper.problems())
+    keeper.save((2, VALUE))
+    until(lambda: not keeper.problems())
+
+
+def test_a_folder_far_away_is_written_in_the_background(keep, tmp_path, monkeypatch):
+    monkeypatch.setattr("orion_nb.store.keeper.filesystem", lambda _: "nfs4")
+    keeper = keep(str(tmp_path / "far"))
+    reference = keeper.save(VALUE)
+    assert reference.status == "spooled"
+    until(lambda: not keeper.problems())
+    assert len(list((tmp_path / "far").rglob(reference.key))) == 1
+
+
+def test_nothing_heavy_is_imported_for_plain_values(home, script, finish):
+    source = """
+        import sys
+        from pathlib import Path
+        from orion_nb.store.keeper import Keeper
+        keeper = Keeper(Path(sys.argv[1]))
+        keeper.save([1, "x"]), keeper.save(list(range(5000)))
+        print(sorted({"numpy", "fsspec", "cloudpickle", "pyarrow"} & set(sys.modules)))
+    """
+    assert finish(script(source, home)) == "[]\n"
