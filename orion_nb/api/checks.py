@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas.runs import RunPolicy, Trigger, is_id
+from orion_nb.schemas.policies import OVERLAPS, SLA_ACTIONS, TRIGGERS, RunPolicy
+from orion_nb.schemas.runs import is_id
 
 PARAMETERS_LIMIT = 512 * 1024
 TAGS_LIMIT = 50
+LIMITS_LIMIT = 20
+
+_WORDS = {"trigger": TRIGGERS, "overlap": OVERLAPS, "sla_action": SLA_ACTIONS}
+_RANGES = {"retry_backoff": (1.0, 100.0), "retry_jitter": (0.0, 1.0)}
 
 
 def read_policy(told: dict[str, Any] | None) -> RunPolicy:
@@ -20,28 +25,79 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
     Raises:
         InvalidInput: naming the field, the value and what it may be.
     """
-    from orion_nb.schemas.durations import seconds
-
-    known = {"retries", "retry_delay", "timeout", "trigger"}
-    if unknown := set(told or ()) - known:
+    told = dict(told or {})
+    known = set(RunPolicy().as_json())
+    if unknown := set(told) - known:
         word = sorted(unknown)[0]
         raise InvalidInput(f"policy.{word}: not known; there are {', '.join(sorted(known))}")
-    told = told or {}
-    retries, delay = told.get("retries", 0), told.get("retry_delay", [0.0])
-    if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= 100:
-        raise InvalidInput(f"policy.retries: expected 0..100, got {retries!r}", field="policy")
-    trigger = told.get("trigger", "all_completed")
-    if trigger not in get_args(Trigger):
-        says = f"policy.trigger: {trigger!r} is none of {', '.join(get_args(Trigger))}"
+    for name, allowed in _WORDS.items():
+        if name in told and told[name] not in allowed:
+            says = f"policy.{name}: {told[name]!r} is none of {', '.join(allowed)}"
+            raise InvalidInput(says, field="policy")
+    for name in ("retries", "retry_crashes"):
+        if name in told:
+            _check_number(name, told[name], 0, 100, whole=True)
+    for name, (least, most) in _RANGES.items():
+        if name in told:
+            _check_number(name, told[name], least, most)
+    for name in ("timeout", "retry_delay_max", "cache_expires", "sla", "sla_start"):
+        if told.get(name) is not None:
+            told[name] = _duration(name, told[name])
+    if "retry_delay" in told:
+        delay = told["retry_delay"]
+        delays = delay if isinstance(delay, list | tuple) else [delay]
+        told["retry_delay"] = [_duration("retry_delay", each) for each in delays] or [0.0]
+    if not isinstance(told.get("cache_refresh", False), bool):
+        raise InvalidInput("policy.cache_refresh: expected true or false", field="policy")
+    if "concurrency" in told:
+        told["concurrency"] = read_concurrency(told["concurrency"])
+    return RunPolicy.of(told)
+
+
+def read_concurrency(told: Any) -> dict[str, int | None]:
+    """The limits that a run is subject to, by name: with the slots of one that nobody has set.
+
+    `"db"`, `["db", "api"]`, and `{"db": 10}` are understood.
+
+    Raises:
+        InvalidInput: a name or a number that can't be accepted.
+    """
+    if isinstance(told, str):
+        told = [told]
+    limits = dict(told) if isinstance(told, dict) else dict.fromkeys(told or ())
+    if len(limits) > LIMITS_LIMIT:
+        says = f"concurrency: at most {LIMITS_LIMIT} limits, got {len(limits)}"
+        raise InvalidInput(says, field="concurrency")
+    for name, slots in limits.items():
+        if not isinstance(name, str):
+            raise InvalidInput(f"concurrency: {name!r} is no name of a limit", field="concurrency")
+        check_text("concurrency", name)
+        if slots is not None:
+            check_slots(name, slots)
+    return limits
+
+
+def check_slots(name: str, slots: Any) -> None:
+    """A limit has 0 to 1,000,000 slots; 0 lets nothing run."""
+    if not isinstance(slots, int) or isinstance(slots, bool) or not 0 <= slots <= 1_000_000:
+        says = f"slots: limit {name!r} has 0 to 1000000 slots, got {slots!r}"
+        raise InvalidInput(says, field="slots")
+
+
+def _duration(name: str, value: Any) -> float:
+    from orion_nb.schemas.durations import seconds
+
+    try:
+        return seconds(value)
+    except InvalidInput as error:
+        raise InvalidInput(f"policy.{name}: {error}", field="policy") from None
+
+
+def _check_number(name: str, value: Any, least: float, most: float, whole: bool = False) -> None:
+    kinds = int if whole else (int, float)
+    if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value <= most:
+        says = f"policy.{name}: expected {least:g}..{most:g}, got {value!r}"
         raise InvalidInput(says, field="policy")
-    delays = delay if isinstance(delay, list | tuple) else [delay]
-    timeout = told.get("timeout")
-    return RunPolicy(
-        retries,
-        tuple(seconds(each) for each in delays) or (0.0,),
-        None if timeout is None else seconds(timeout),
-        trigger,
-    )
 
 
 def check_text(field: str, value: str) -> None:

@@ -10,9 +10,10 @@ from contextlib import suppress
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
-from orion_nb.schemas.runs import Run, is_hex, is_id, new_id
+from orion_nb.rules import POLICIES, Policy
+from orion_nb.schemas.runs import Kind, Run, is_hex, is_id, new_id
 from orion_nb.settings import Settings
-from orion_nb.store import runs, sessions
+from orion_nb.store import listing, runs, sessions
 from orion_nb.store.database import Connection, Database
 from orion_nb.store.reports import Reports
 
@@ -25,6 +26,7 @@ class Core:
         self.label = label
         self.database = Database(settings.database_path, settings.synchronous)
         self.reports = Reports()
+        self.policies: dict[Kind, Policy] = dict(POLICIES)
         self._reached: set[tuple[str, str]] = set()
         self.database.on_rollback += [self.reports.forget, self._reached.clear]
         self._session: tuple[int, str] | None = None
@@ -76,7 +78,7 @@ def _resolve(connection: Connection, ref: str) -> str | None:
     if is_id(text):
         return text
     if 4 <= len(text) < 32 and is_hex(text):
-        fitting = runs.ids_ending_in(connection, text)
+        fitting = listing.ids_ending_in(connection, text)
         if len(fitting) > 1:
             listed = ", ".join(fitting)
             raise InvalidInput(
@@ -84,7 +86,7 @@ def _resolve(connection: Connection, ref: str) -> str | None:
             )
         if fitting:
             return fitting[0]
-    named = runs.ids_named(connection, ref.strip(), limit=1)
+    named = listing.ids_named(connection, ref.strip(), limit=1)
     return named[0] if named else None
 
 

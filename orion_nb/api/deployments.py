@@ -22,7 +22,7 @@ from orion_nb.errors import (
 )
 from orion_nb.schemas.runs import Run, is_id, new_id
 from orion_nb.store.database import Connection
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment

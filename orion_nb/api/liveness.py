@@ -7,7 +7,7 @@ from orion_nb.api.proposals import Proposals
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, PENDING, SCHEDULED, Cancelled, Crashed, Scheduled
-from orion_nb.store import runs, sessions
+from orion_nb.store import listing, sessions
 from orion_nb.store.sessions import Session
 
 
@@ -25,7 +25,7 @@ class Liveness(Proposals):
 
     def _reap(self, session: Session, why: str) -> list[Run]:
         with self.database.read() as connection:
-            left = runs.unfinished(connection, bytes.fromhex(session.id))
+            left = listing.unfinished(connection, bytes.fromhex(session.id))
         ended = [self._end(run, why) for run in left if _ends_with_it(run)]
         now = clock.now()
         self.database.write(lambda tx: sessions.settle(tx, session.id, now))

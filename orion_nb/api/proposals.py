@@ -8,17 +8,20 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.core import Core
 from orion_nb.errors import Conflict, Fenced, InvalidInput, RunNotFound
-from orion_nb.rules import POLICIES, SAYS, enters, evaluate
+from orion_nb.rules import SAYS, enters, evaluate
 from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import RUNNING, State
+from orion_nb.schemas.states import CANCELLING, RUNNING, State, state
 from orion_nb.schemas.values import evolve
-from orion_nb.store import facts, runs, sessions
+from orion_nb.store import facts, limits, runs, sessions
 from orion_nb.store.database import Connection
 
 #: So many trees of runs are remembered as reached; forgetting them costs a statement each.
 MOST_REACHED = 10_000
+
+#: In these states, or waiting for one of them, a run counts with the limits it is subject to.
+COUNTED = frozenset({"Running", "Retrying", "Rerunning", "Submitting", "AwaitingSlot"})
 
 
 class Proposals(Core):
@@ -28,15 +31,17 @@ class Proposals(Core):
         self,
         run: Run,
         proposed: State | None = None,
-        upstream: Sequence[str] = (),
+        upstream: Sequence[tuple[str, str]] = (),
         *,
         owned: bool = True,
+        pulled: bool | None = None,
     ) -> tuple[Run, Report | None]:
         """A new run is written, and in the same transaction `proposed` is put to the rules.
 
         Answers the run as it then is, and the report if a state was proposed. `run.state` is the
         state it is born in. A run for which a state is proposed belongs to this process, and ends
-        with it, unless `owned` is False.
+        with it, unless `owned` is False. `upstream` are the runs it takes inputs from, each with
+        the path of the argument; `pulled` is what a trigger that is a function said.
         """
         session = self.session if proposed is not None and owned else None
 
@@ -52,22 +57,31 @@ class Proposals(Core):
             after = made
             if proposed is not None:
                 after, report = self._judge(
-                    tx, made, proposed, session, claims=0, waits=bool(upstream)
+                    tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled
                 )
             first = evolve(made, state=runs.append(tx, made.id, born, None, None))
             after = first if after is made else self._append(tx, first, after, report)
             runs.insert(tx, after)
-            self._reach(tx, after)
+            self._take_effect(tx, after)
             if report is not None and after is first:
-                self._refuse(tx, first, report)
+                after = self._refuse(tx, first, report)
             return after, report and _of(report, after)
 
         return self.database.write(work)
 
-    def advance(self, run: Run, proposed: State, *, retriable: bool = True) -> tuple[Run, Report]:
+    def advance(
+        self,
+        run: Run,
+        proposed: State,
+        *,
+        retriable: bool = True,
+        rerun: bool = False,
+        pulled: bool | None = None,
+    ) -> tuple[Run, Report]:
         """The owner of a run proposes its next state: nothing is read that it knows already.
 
-        If somebody else moved the run meanwhile, the rules judge the run as it now is.
+        With `rerun` a run that has finished is opened again. If somebody else moved the run
+        meanwhile, the rules judge the run as it now is.
 
         Raises:
             Fenced: another attempt owns the run now.
@@ -79,7 +93,7 @@ class Proposals(Core):
             for _ in range(2):
                 after, report = self._judge(
                     tx, known, proposed, session, claims=run.attempt, token=run.token,
-                    retriable=retriable,
+                    retriable=retriable, rerun=rerun, pulled=pulled,
                 )  # fmt: skip
                 done = self._record(tx, known, after, report)
                 if done is not None:
@@ -103,6 +117,7 @@ class Proposals(Core):
         retriable: bool = True,
         expected_seq: int | None = None,
         session: str | None = None,
+        rerun: bool = False,
     ) -> tuple[Run, Report]:
         """Anybody proposes a state for the run of this id.
 
@@ -119,8 +134,9 @@ class Proposals(Core):
             if expected_seq is not None and run.state.seq != expected_seq:
                 raise Conflict(f"run {run_id} has moved on: it is {run.state.name} now")
             after, report = self._judge(
-                tx, run, proposed, session, claims=claims, token=token, retriable=retriable
-            )
+                tx, run, proposed, session, claims=claims, token=token, retriable=retriable,
+                rerun=rerun,
+            )  # fmt: skip
             done = self._record(tx, run, after, report, transition_id) or run
             return done, _of(report, done)
 
@@ -169,18 +185,12 @@ class Proposals(Core):
         run: Run,
         proposed: State,
         session: str | None,
-        *,
-        claims: int | None = None,
-        token: str | None = None,
-        retriable: bool = True,
-        waits: bool = True,
+        **told: Any,
     ) -> tuple[Run, Report]:
+        """What comes of the proposal; `told` is what `facts.gather` takes."""
         now = clock.now()
-        transition = facts.gather(
-            connection, run, proposed, now, claims=claims, token=token, retriable=retriable,
-            waits=waits,
-        )  # fmt: skip
-        report = evaluate(POLICIES[run.kind], transition)
+        transition = facts.gather(connection, run, proposed, now, **told)
+        report = evaluate(self.policies[run.kind], transition)
         if not enters(report, run.state):
             return run, report
         entered = report.state
@@ -188,8 +198,8 @@ class Proposals(Core):
             entered = entered.because(report.reason)
         if proposed.by and not entered.by:
             entered = evolve(entered, by=proposed.by)
-        after = bookkeep(run, entered, now, session)
-        return after, _hand_out(after, report)
+        after = bookkeep(run, entered, now, session, report.marks)
+        return after, _hand_out(run, after, report)
 
     def _record(
         self,
@@ -206,13 +216,13 @@ class Proposals(Core):
         if after is before:
             if not runs.is_at(tx, before.id, before.state.seq):
                 return None
-            self._refuse(tx, before, report)
-            return before
+            self._cancel_for(tx, before, report)
+            return self._refuse(tx, before, report)
         moved = self._append(tx, before, after, report, transition_id)
         if not runs.move(tx, moved, before.state.seq):
             runs.withdraw(tx, moved.state)
             return None
-        self._reach(tx, moved)
+        self._take_effect(tx, moved)
         return moved
 
     def _append(
@@ -227,9 +237,33 @@ class Proposals(Core):
         state = runs.append(tx, after.id, after.state, before.state.n, digest, transition_id)
         return evolve(after, state=state)
 
-    def _refuse(self, tx: Connection, run: Run, report: Report) -> None:
-        if not report.fenced and not run.state.is_terminal:
+    def _refuse(self, tx: Connection, run: Run, report: Report) -> Run:
+        """The last refusal is kept; the same one again is not worth a commit."""
+        if report.fenced or run.state.is_terminal:
+            return run
+        last = run.blocked
+        if last is None or (last.reason, last.proposed) != (report.reason, report.proposed):
             runs.block(tx, run.id, report)
+        return evolve(run, blocked=report)
+
+    def _cancel_for(self, tx: Connection, run: Run, report: Report) -> None:
+        """The runs that have to make way are asked to stop."""
+        for other_id in report.cancels:
+            other = runs.read(tx, other_id)
+            if other is None or other.state.type is CANCELLING or other.state.is_terminal:
+                continue
+            told = f"makes way for run {run.id[-8:]}"
+            after, said = self._judge(tx, other, state(CANCELLING, message=told), None)
+            self._record(tx, other, after, said)
+
+    def _take_effect(self, tx: Connection, run: Run) -> None:
+        """What follows from the state that a run has entered, in the same transaction."""
+        wanted = limits.of(run, limits.known(tx))
+        if wanted and run.state.is_terminal:
+            limits.leave(tx, run.id)
+        elif wanted and run.state.name in COUNTED:
+            limits.use(tx, run.id, wanted)
+        self._reach(tx, run)
 
     def _reach(self, tx: Connection, run: Run) -> None:
         """A run within another is found by its tree when the process that executes it is gone."""
@@ -254,7 +288,7 @@ def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Re
     def forced(run: Run) -> tuple[Run, Report]:
         after = bookkeep(run, entered, clock.now(), None)
         report = Report(Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name)
-        return after, _hand_out(after, report)
+        return after, _hand_out(run, after, report)
 
     return forced
 
@@ -264,9 +298,9 @@ def _of(report: Report, run: Run) -> Report:
     return report if report.fenced else evolve(report, state=run.state)
 
 
-def _hand_out(after: Run, report: Report) -> Report:
-    """Whoever brought a run into RUNNING is told its attempt and token."""
-    if after.state.type is not RUNNING:
+def _hand_out(before: Run, after: Run, report: Report) -> Report:
+    """Whoever began an attempt is told its number and token."""
+    if after.attempt == before.attempt:
         return evolve(report, state=after.state)
     return evolve(report, state=after.state, attempt=after.attempt, token=after.token)
 
@@ -282,8 +316,8 @@ def _replay(tx: Connection, run: Run, transition_id: str) -> Report | None:
     told = runs.first_report(tx, run.id, transition_id)
     if told is None:
         return None
-    state, report = told
-    report = report or Report(Status.ACCEPT, state)
-    if state.type is RUNNING and state.attempt == run.attempt:
+    first, report = told
+    report = report or Report(Status.ACCEPT, first)
+    if first.type is RUNNING and first.attempt == run.attempt:
         report = evolve(report, attempt=run.attempt, token=run.token)
     return evolve(report, replayed=True)

@@ -18,8 +18,9 @@ from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.api.why import summarize
 from orion_nb.errors import DeploymentNotFound, InvalidInput
+from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import DEFAULT_POLICY, Kind, Run, RunPolicy, is_id, new_id
+from orion_nb.schemas.runs import Kind, Run, is_id, new_id
 from orion_nb.schemas.states import (
     CANCELLING,
     NAMES,
@@ -31,9 +32,9 @@ from orion_nb.schemas.states import (
     StateType,
     state,
 )
-from orion_nb.store import events, runs
+from orion_nb.store import events, listing, runs
 from orion_nb.store.events import Event
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 #: A moment: microseconds since the epoch, UTC; over HTTP ISO 8601 with an offset is read as well.
 Moment = Annotated[int, "moment"]
@@ -78,7 +79,7 @@ class RunRoutes(Proposals):
             kind, name, parent=parent, policy=granted, parameters=parameters,
             tags=tuple(tags or ()), key=key, run_name=run_name, scheduled_time=scheduled_time,
         )  # fmt: skip
-        waits_for = [self.find(ref).id for ref in upstream or ()]
+        waits_for = [(self.find(ref).id, "") for ref in upstream or ()]
         if state is None:
             return self.begin(made, None, waits_for)[0]
         if state not in (StateType.PENDING, RUNNING, SCHEDULED):
@@ -190,7 +191,7 @@ class RunRoutes(Proposals):
             connection.execute("BEGIN")
             told = runs.history(connection, run.id)
             below = RunFilter(root=run.root, parent=run.id)
-            children = runs.page(connection, below, LONGEST_PAGE, clock.now())
+            children = listing.page(connection, below, LONGEST_PAGE, clock.now())
         return {
             "run": run.as_json(),
             "summary": summarize(run, told, children, clock.now()),
@@ -244,12 +245,12 @@ class RunRoutes(Proposals):
             kind, states, text, name, deployment, parent, root, top_level, since, None
         )
         with self.database.read() as connection:
-            return {"counts": runs.counts(connection, chosen, clock.now())}
+            return {"counts": listing.counts(connection, chosen, clock.now())}
 
     def list_runs(self, chosen: RunFilter, limit: int = PAGE) -> list[Run]:
         """The newest runs that match, as values."""
         with self.database.read() as connection:
-            return runs.page(connection, chosen, limit, clock.now())
+            return listing.page(connection, chosen, limit, clock.now())
 
     @route("POST", "/runs/{run_id}/cancel", action="execute")
     def cancel(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
@@ -303,7 +304,7 @@ class RunRoutes(Proposals):
     def deployment_id(self, ref: str) -> str:
         """The id of a deployment, by name or id; an id of one that is gone is taken as it is."""
         with self.database.read() as connection:
-            found = runs.deployment_named(connection, ref)
+            found = listing.deployment_named(connection, ref)
         if found is None:
             if is_id(ref):
                 return ref

@@ -10,7 +10,7 @@ from orion_nb.api.deployments import DeploymentRoutes, deployment_rows
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PENDING, State
-from orion_nb.store import runs
+from orion_nb.store import listing, runs
 from orion_nb.store.database import Connection
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Scheduling(DeploymentRoutes):
         """The earliest instant at which a deployment is due or a scheduled run may start."""
         with self.database.read() as connection:
             due = deployment_rows().next_due(connection)
-            waiting = runs.next_scheduled(connection)
+            waiting = listing.next_scheduled(connection)
         return min((at for at in (due, waiting) if at is not None), default=None)
 
     def schedule_due(self) -> list[Run]:
@@ -68,7 +68,7 @@ class Scheduling(DeploymentRoutes):
         """
         taken = []
         with self.database.read() as connection:
-            due = runs.claimable(connection, clock.now(), limit)
+            due = listing.claimable(connection, clock.now(), limit)
         for run in due:
             submitting = State(PENDING, "Submitting", message="handed to a runner")
             try:

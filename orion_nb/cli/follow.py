@@ -13,7 +13,7 @@ from orion_nb.cli.output import first_line, plain
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import State, StateType
 from orion_nb.store.events import Event
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from orion_nb.cli import jupyter
 from orion_nb.deployments.sweeping import marked
 from orion_nb.errors import OrionError
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion

@@ -13,7 +13,7 @@ from orion_nb.cli.options import parameters_of
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, SCHEDULED
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion

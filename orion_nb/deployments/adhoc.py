@@ -18,9 +18,10 @@ from orion_nb.deployments.files import Spec, notebook_of
 from orion_nb.deployments.launch import launch
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.durations import seconds
-from orion_nb.schemas.runs import Run, RunPolicy
+from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 MANY = 100_000
 

@@ -35,7 +35,7 @@ from orion_nb.schemas.states import (
     Failed,
     State,
 )
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.deployments.kept import KeptNotebook

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
+from orion_nb.engine.lineage import Origins
 from orion_nb.schemas.runs import Kind, Run
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class RunContext:
     #: Submitted here, in order; those that completed are forgotten.
     futures: dict[TaskFuture[Any], None] = field(default_factory=dict)
     is_async: bool = False
+    #: What its tasks have returned, so that it is recognised when it is passed on.
+    origins: Origins = field(default_factory=Origins)
 
 
 _current: ContextVar[RunContext | None] = ContextVar("orion_nb_run", default=None)

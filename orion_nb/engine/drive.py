@@ -28,7 +28,7 @@ class Proposer:
         self,
         orion: Orion,
         run: Run,
-        upstream: tuple[str, ...] = (),
+        upstream: tuple[tuple[str, str], ...] = (),
         on_state: Callable[[Run, Report], None] | None = None,
     ) -> None:
         self.orion = orion

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from orion_nb.api.orion import Orion
@@ -19,6 +19,7 @@ from orion_nb.engine.futures import (
     running_loop,
 )
 from orion_nb.engine.lead import NOTHING, Finish
+from orion_nb.engine.lineage import Inputs
 from orion_nb.engine.runners import DEFAULT_RUNNER
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, NotReady
@@ -29,13 +30,15 @@ class Live(Protocol):
 
     is_async: bool
 
+    def inputs(self, args: Any, kwargs: Any, context: RunContext | None) -> Inputs: ...
+
     def live(
         self,
         orion: Orion,
         run: Run,
         args: Any,
         kwargs: Any,
-        upstream: tuple[str, ...],
+        upstream: Inputs,
         context: RunContext | None,
     ) -> Finish: ...
 
@@ -45,7 +48,7 @@ class Live(Protocol):
         run: Run,
         args: Any,
         kwargs: Any,
-        upstream: tuple[str, ...],
+        upstream: Inputs,
         context: RunContext | None,
     ) -> Coroutine[Any, Any, Finish]: ...
 
@@ -67,7 +70,7 @@ class Job:
         self._args, self._kwargs, self._within = args, kwargs, within
         self._context = contextvars.copy_context()
         found = tuple(dict.fromkeys(futures_in((args, kwargs))))
-        self._upstream, future.upstream = ids_of(found), found
+        self._upstream, future.upstream = task.inputs(args, kwargs, within), found
         if run.policy.trigger != "all_completed":
             for each in found:
                 each.look()  # a task that runs whatever they end as has taken note of it
@@ -142,11 +145,6 @@ class Job:
         proposer = Proposer(self._orion, self._run, self._upstream)
         report = proposer.propose(Cancelled("cancelled before it began"))
         return Finish(proposer.run, report, NOTHING)
-
-
-def ids_of(futures: Iterable[TaskFuture[Any]]) -> tuple[str, ...]:
-    """The ids of their runs, each once."""
-    return tuple(dict.fromkeys(each.run_id for each in futures))
 
 
 def _run_to_end(work: Coroutine[Any, Any, Finish]) -> Finish:

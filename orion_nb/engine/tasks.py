@@ -11,8 +11,9 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine.children import keep
 from orion_nb.engine.context import RunContext, current, here
 from orion_nb.engine.futures import TaskFuture, futures_in, resolved, running_loop, unmapped
-from orion_nb.engine.jobs import Job, ids_of
+from orion_nb.engine.jobs import Job
 from orion_nb.engine.lead import Finish
+from orion_nb.engine.lineage import Inputs
 from orion_nb.engine.work import Options, Retriable, Work, options_of
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Kind, Run
@@ -100,25 +101,23 @@ class Task(Work[P, R]):
 
     def _execute(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
-        upstream: tuple[str, ...] = ()
+        upstream = self.inputs(args, kwargs, context)
         if found := list(futures_in((args, kwargs))):
             for each in found:
                 each.look()
                 each.join()
             args, kwargs = resolved((args, kwargs))
-            upstream = ids_of(found)
         run = self.new_run(parent)
         return self.live(orion, run, args, kwargs, upstream, context)
 
     async def _execute_async(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
-        upstream: tuple[str, ...] = ()
+        upstream = self.inputs(args, kwargs, context)
         if found := list(futures_in((args, kwargs))):
             for each in found:
                 each.look()
                 await each.finished()
             args, kwargs = resolved((args, kwargs))
-            upstream = ids_of(found)
         run = self.new_run(parent)
         return await self.live_async(orion, run, args, kwargs, upstream, context)
 
@@ -128,7 +127,7 @@ class Task(Work[P, R]):
         run: Run,
         args: Any,
         kwargs: Any,
-        upstream: tuple[str, ...],
+        upstream: Inputs,
         context: RunContext | None,
     ) -> Finish:
         """The given run is lived on this thread, with arguments that hold no futures."""
@@ -142,7 +141,7 @@ class Task(Work[P, R]):
         run: Run,
         args: Any,
         kwargs: Any,
-        upstream: tuple[str, ...],
+        upstream: Inputs,
         context: RunContext | None,
     ) -> Finish:
         """The same on the caller's loop."""

@@ -18,10 +18,12 @@ from orion_nb.engine.deadline import Deadline, within
 from orion_nb.engine.drive import Proposer, drive, drive_async
 from orion_nb.engine.futures import resolved
 from orion_nb.engine.lead import Ending, Finish, Outcome, describe, ending_of, lead, state_of
+from orion_nb.engine.lineage import Inputs, inputs_of
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import InvalidInput, ParameterError, TaskTimeout
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import Kind, Run, RunPolicy, new_id
+from orion_nb.schemas.runs import Kind, Run, new_id
 from orion_nb.schemas.states import Pending
 from orion_nb.settings import is_disabled
 
@@ -73,6 +75,7 @@ class Work(Generic[P, R]):
         self.fn = fn
         self.options = options
         called = type(fn).__call__  # an object that is called may have an async __call__
+        self._names = _positional_names(fn)
         self.is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
 
     @property
@@ -153,6 +156,10 @@ class Work(Generic[P, R]):
         other.options = revise(self.options, changes)
         return other
 
+    def inputs(self, args: Any, kwargs: Any, context: RunContext | None) -> Inputs:
+        """The runs that these arguments come from."""
+        return inputs_of(self._names, args, kwargs, context.origins if context else None)
+
     def new_run(self, parent: Run | None, parameters: dict[str, Any] | None = None) -> Run:
         """A run of this function as a value, not yet written."""
         run_id = new_id()
@@ -177,7 +184,7 @@ class Work(Generic[P, R]):
         run: Run,
         body: Callable[[], Any],
         runner: ThreadRunner | None,
-        upstream: tuple[str, ...] = (),
+        upstream: Inputs = (),
     ) -> Finish:
         """The run is lived on this thread; each attempt calls `body`."""
         timeout, name = self.options.policy.timeout, self.name
@@ -209,7 +216,7 @@ class Work(Generic[P, R]):
         run: Run,
         body: Callable[[], Awaitable[Any]],
         runner: ThreadRunner | None,
-        upstream: tuple[str, ...] = (),
+        upstream: Inputs = (),
     ) -> Finish:
         """The run is lived on the caller's loop; each attempt awaits `body()`."""
         timeout, name = self.options.policy.timeout, self.name
@@ -280,6 +287,15 @@ def revise(options: Options, changes: dict[str, Any]) -> Options:
     if unknown := set(changes) - set(told):
         raise InvalidInput(f"{sorted(unknown)[0]}: not known; there are {', '.join(sorted(told))}")
     return replace(options_of(revise, **{**told, **changes}), key=options.key)
+
+
+def _positional_names(fn: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the parameters that can be given by position."""
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    if code is None:
+        return ()
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    return names[1:] if inspect.ismethod(fn) else names
 
 
 def _check_retry_on(retry_on: Any) -> None:

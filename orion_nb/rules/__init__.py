@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from orion_nb.rules.core import Phase, Policy, Rule, Transition, Upstream, enters, evaluate, rule
+from orion_nb.rules.core import (
+    Other,
+    Phase,
+    Place,
+    Policy,
+    Rule,
+    Transition,
+    enters,
+    evaluate,
+    rule,
+)
 from orion_nb.rules.flows import FLOW_POLICY
 from orion_nb.rules.tasks import TASK_POLICY
 from orion_nb.schemas.runs import Kind
@@ -18,11 +28,12 @@ __all__ = [
     "POLICIES",
     "SAYS",
     "TASK_POLICY",
+    "Other",
     "Phase",
+    "Place",
     "Policy",
     "Rule",
     "Transition",
-    "Upstream",
     "enters",
     "evaluate",
     "rule",

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import RUNNING, SCHEDULED, State
+from orion_nb.schemas.states import PAUSED, RUNNING, SCHEDULED, State
 from orion_nb.schemas.values import evolve
 
 
-def bookkeep(run: Run, state: State, now: int, session: str | None) -> Run:
-    """The run as it is after entering `state` at `now`; a new attempt gets a number and a token."""
+def bookkeep(
+    run: Run, state: State, now: int, session: str | None, marks: Sequence[str] = ()
+) -> Run:
+    """The run as it is after entering `state` at `now`; a new attempt gets a number and a token.
+
+    A run that goes on after a pause is in the same attempt as before.
+    """
     changes: dict[str, object] = {"end_time": now if state.is_terminal else None, "blocked": None}
-    attempt, name = run.attempt, state.name
+    attempt, name, run_count = run.attempt, state.name, run.run_count
     if run.state.type is RUNNING:
         changes["total_time"] = run.total_time + max(0, now - run.state.timestamp)
-    if state.type is RUNNING:
+    elif run.state.is_terminal and not state.is_terminal:
+        changes["run_count"] = run_count = 0  # it is opened anew, and has all its retries again
+    if state.type is RUNNING and not (run.state.type is PAUSED and attempt):
         attempt += 1
-        changes |= {"attempt": attempt, "run_count": run.run_count + 1, "session": session}
+        changes |= {"attempt": attempt, "run_count": run_count + 1, "session": session}
         changes["token"] = os.urandom(8).hex()
         if run.start_time is None:
             changes["start_time"] = now
-        elif name == "Running" and run.run_count:
-            name = "Retrying"
+        elif name == "Running":
+            name = "Retrying" if run_count else "Rerunning"
     elif name == "Submitting":
         changes["session"] = session
-    elif state.type is SCHEDULED:
+    elif state.type is SCHEDULED and name != "AwaitingSlot":
         changes["scheduled_time"] = state.scheduled_time
+    if marks:
+        changes["marks"] = tuple(dict.fromkeys((*run.marks, *marks)))
     changes["state"] = evolve(
         state, seq=run.state.seq + 1, timestamp=now, attempt=attempt, name=name
     )

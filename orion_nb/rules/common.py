@@ -1,24 +1,30 @@
-"""The rules for every run, of a flow or a task."""
+"""The rules for every run, of a flow or a task: whose it is, how it ends, when it may start."""
 
 from __future__ import annotations
 
 from orion_nb.clock import SECOND
+from orion_nb.rules.admission import take_a_place_within_limits
 from orion_nb.rules.core import Phase, Transition, rule
+from orion_nb.rules.promises import mark_a_late_end, mark_a_late_start
+from orion_nb.rules.retries import (
+    retry_crashes_if_asked,
+    retry_failures,
+    time_out_at_the_deadline,
+)
 from orion_nb.schemas.reports import Abort, Reject, Verdict, Wait
 from orion_nb.schemas.states import (
     ACTIVE,
     CANCELLED,
     CANCELLING,
     COMPLETED,
-    FAILED,
     PAUSED,
     PENDING,
     RUNNING,
     SCHEDULED,
     TERMINAL,
-    AwaitingRetry,
     Cancelled,
     StateType,
+    TimedOut,
 )
 
 
@@ -60,6 +66,8 @@ def leave_live_runs_to_their_owner(t: Transition) -> Verdict | None:
 @rule(Phase.FINALITY, leaving=TERMINAL)
 def keep_finished_runs_finished(t: Transition) -> Verdict | None:
     """A finished run stays as it is, unless it is rerun or its state is set by force."""
+    if t.rerun and t.proposed.type not in TERMINAL and t.proposed.type is not CANCELLING:
+        return None
     return Reject(None, f"the run has finished: {t.current.name}")
 
 
@@ -87,9 +95,14 @@ def run_one_attempt_at_a_time(t: Transition) -> Verdict | None:
 
 @rule(Phase.LINEAGE, leaving=ACTIVE, entering=[PENDING, RUNNING])
 def start_nothing_in_a_stopped_parent(t: Transition) -> Verdict | None:
-    """A run does not start inside one that has finished or is to stop: it is Cancelled instead."""
+    """A run does not start inside one that has finished or is to stop: it is Cancelled instead.
+
+    Inside one that is paused it waits.
+    """
     if t.parent is None:
         return None
+    if t.parent.type is PAUSED:
+        return Wait("its parent is paused", after=1.0)
     if t.parent.type is CANCELLING or t.parent.type is CANCELLED:
         return Reject(Cancelled("its parent was cancelled"), f"the parent is {t.parent.name}")
     if t.parent.type in TERMINAL:
@@ -108,22 +121,6 @@ def wait_for_the_scheduled_time(t: Transition) -> Verdict | None:
     return Wait(reason, until=due, facts={"scheduled_time": due, "now": t.now})
 
 
-@rule(Phase.REWRITE, leaving=[RUNNING], entering=[FAILED])
-def retry_failures(t: Transition) -> Verdict | None:
-    """A run that fails is tried again until its retries are used up.
-
-    A crash of the machine it ran on (CRASHED) is no failure of the code: this rule never sees it.
-    """
-    run, policy = t.run, t.run.policy
-    if not t.retriable or run.run_count > policy.retries:
-        return None
-    delay = policy.delay_before(run.run_count)
-    reason = f"attempt {run.run_count} of {policy.retries + 1} failed; retry in {delay:g} s"
-    again = AwaitingRetry(t.now + round(delay * SECOND), message=t.proposed.message)
-    facts = {"run_count": run.run_count, "retries": policy.retries, "delay": delay}
-    return Reject(again, reason, facts)
-
-
 @rule(Phase.FINALITY, leaving=[SCHEDULED, PENDING, PAUSED], entering=[COMPLETED])
 def complete_only_what_ran(t: Transition) -> Verdict | None:
     """A run that never ran can't complete; it can be skipped, fail, crash or be cancelled."""
@@ -134,6 +131,22 @@ def complete_only_what_ran(t: Transition) -> Verdict | None:
     return None
 
 
+@rule(Phase.FINALITY, leaving=[SCHEDULED, PENDING, PAUSED], entering=[PAUSED])
+def pause_only_what_runs(t: Transition) -> Verdict | None:
+    """Only a run that is executing can be paused; one that waits can be cancelled instead."""
+    return Reject(None, f"only a running run can be paused: this one is {t.current.name}")
+
+
+@rule(Phase.TIME, leaving=[PAUSED], entering=[RUNNING])
+def end_pauses_at_their_time(t: Transition) -> Verdict | None:
+    """A run that stayed paused longer than its pause may last is TimedOut, not resumed."""
+    until = t.current.scheduled_time
+    if until is None or t.now <= until:
+        return None
+    told = f"the pause was over {(t.now - until) / SECOND:.3g} s ago"
+    return Reject(TimedOut(told), told, {"until": until, "now": t.now})
+
+
 COMMON = (
     fence_stale_attempts,
     leave_live_runs_to_their_owner,
@@ -141,8 +154,15 @@ COMMON = (
     funnel_cancelling_into_cancelled,
     cancel_at_once_what_is_not_running,
     run_one_attempt_at_a_time,
+    complete_only_what_ran,
+    pause_only_what_runs,
     start_nothing_in_a_stopped_parent,
     wait_for_the_scheduled_time,
-    complete_only_what_ran,
+    end_pauses_at_their_time,
+    take_a_place_within_limits,
+    time_out_at_the_deadline,
     retry_failures,
+    retry_crashes_if_asked,
+    mark_a_late_start,
+    mark_a_late_end,
 )

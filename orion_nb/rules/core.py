@@ -1,7 +1,7 @@
 """What a rule is, what it may weigh, and how a policy of rules judges a transition.
 
-A rule is a pure function `Transition -> Reject | Wait | Abort | None`. It names the states it
-governs in `@rule`; its docstring is its documentation. It has no session and no clock: every
+A rule is a pure function `Transition -> Reject | Wait | Abort | Note | None`. It names the states
+it governs in `@rule`; its docstring is its documentation. It has no session and no clock: every
 fact it may weigh is a field of the frozen `Transition`.
 """
 
@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from orion_nb.clock import SECOND
-from orion_nb.schemas.reports import Abort, Line, Reject, Report, Status, Verdict, Wait
+from orion_nb.schemas.reports import Abort, Line, Note, Reject, Report, Status, Verdict, Wait
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State, StateType
 from orion_nb.schemas.values import evolve, quick
@@ -32,13 +32,32 @@ class Phase(IntEnum):
     USER = 7
 
 
+#: A state that a rule put in place of the proposed one may be replaced once more: a run that took
+#: too long is TimedOut, and then retried.
+MOST_REWRITES = 2
+
+
 @dataclass(frozen=True, slots=True)
-class Upstream:
-    """A run that another one waits for, and the state it is in."""
+class Other:
+    """Another run that a rule may weigh, and the state it is in."""
 
     id: str
     name: str
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A limit that a run is subject to: its slots, how many are in use, how many runs are ahead."""
+
+    name: str
+    slots: int
+    used: int
+    ahead: int
+
+    @property
+    def is_full(self) -> bool:
+        return self.used + self.ahead >= self.slots
 
 
 @quick
@@ -49,7 +68,11 @@ class Transition:
     `claims` is the attempt the proposal says it speaks for, None when it comes from outside;
     `token_matches` is False when it showed another token than that attempt's. `held` means that a
     live session is executing the run, and that the proposal comes from somebody else. `now` is in
-    microseconds, UTC.
+    microseconds, UTC. `rerun`: the run is to be opened again though it has finished. `pulled` is
+    what a trigger that is a function said, None when nobody asked it. `cached` is the newest run
+    that completed with the proposed state's cache key, and `filling` one that is just computing
+    it. `places` are the limits the run is subject to, `siblings` the other runs of its deployment
+    that are handed over or running.
     """
 
     run: Run
@@ -60,7 +83,13 @@ class Transition:
     held: bool = False
     retriable: bool = True
     parent: State | None = None
-    upstream: tuple[Upstream, ...] = ()
+    upstream: tuple[Other, ...] = ()
+    rerun: bool = False
+    pulled: bool | None = None
+    cached: Other | None = None
+    filling: Other | None = None
+    places: tuple[Place, ...] = ()
+    siblings: tuple[Other, ...] = ()
 
     @property
     def current(self) -> State:
@@ -99,7 +128,7 @@ Policy = Sequence[Rule]
 
 
 def rule(
-    phase: Phase,
+    phase: Phase = Phase.USER,
     *,
     leaving: Iterable[StateType] = StateType,
     entering: Iterable[StateType] = StateType,
@@ -115,35 +144,42 @@ def rule(
 def evaluate(policy: Policy, transition: Transition) -> Report:
     """Every rule that governs the transition is asked, in order of phase, until one objects.
 
-    A first `Wait` or `Abort` stops. A `Reject` with another state goes on with that state, once,
-    from the phase of finality; the report keeps a line for every rule asked, in order.
+    A first `Wait` or `Abort` stops. A `Reject` with another state goes on with that state from the
+    phase of finality; the report keeps a line for every rule asked, in order.
     """
     lines: list[Line] = []
+    marks: list[str] = []
     asked = transition
     rewritten: Reject | None = None
-    for _ in range(2):
-        verdict = _ask(policy, asked, lines, after=Phase.IDENTITY if rewritten else None)
+    for _ in range(MOST_REWRITES + 1):
+        verdict = _ask(policy, asked, lines, marks, after=Phase.IDENTITY if rewritten else None)
         match verdict:
-            case None:
-                return _entered(transition, asked.proposed, lines, rewritten)
+            case None | Note():
+                return _entered(transition, asked.proposed, lines, rewritten, marks)
             case Reject(state=None):
                 return _refused(transition, Status.REJECT, verdict.reason, lines)
-            case Reject(state=State() as other) if rewritten is None:
+            case Reject(state=State() as other):
                 rewritten = verdict
                 asked = evolve(asked, proposed=other)
-            case Reject():
-                reason = f"{verdict.reason} (a second rewrite is not made)"
-                return _refused(transition, Status.ABORT, reason, lines)
             case Wait():
                 return _waits(transition, verdict, lines)
             case Abort():
                 refused = _refused(transition, Status.ABORT, verdict.reason, lines)
                 return evolve(refused, fenced=verdict.fenced)
-    raise AssertionError("unreachable: the second pass always returns")
+    assert rewritten is not None
+    reason = f"{rewritten.reason} (more than {MOST_REWRITES} rewrites are not made)"
+    return _refused(transition, Status.ABORT, reason, lines)
+
+
+_WORDS = {Reject: "rewrite", Wait: "wait", Abort: "abort", Note: "pass"}
 
 
 def _ask(
-    policy: Policy, transition: Transition, lines: list[Line], after: Phase | None
+    policy: Policy,
+    transition: Transition,
+    lines: list[Line],
+    marks: list[str],
+    after: Phase | None,
 ) -> Verdict | None:
     current, proposed = transition.run.state.type, transition.proposed.type
     for judge, phase, passed in _governing(tuple(policy), current, proposed):
@@ -153,11 +189,14 @@ def _ask(
         if verdict is None:
             lines.append(passed)
             continue
-        word = {Reject: "rewrite", Wait: "wait", Abort: "abort"}[type(verdict)]
+        word = _WORDS[type(verdict)]
         if isinstance(verdict, Reject) and verdict.state is None:
             word = "reject"
         lines.append(evolve(passed, verdict=word, reason=verdict.reason, facts=verdict.facts))
-        return verdict
+        if not isinstance(verdict, Note):
+            return verdict
+        if verdict.mark is not None:
+            marks.append(verdict.mark)
     return None
 
 
@@ -174,7 +213,11 @@ def _governing(
 
 
 def _entered(
-    transition: Transition, state: State, lines: list[Line], rewritten: Reject | None
+    transition: Transition,
+    state: State,
+    lines: list[Line],
+    rewritten: Reject | None,
+    marks: list[str],
 ) -> Report:
     return Report(
         status=Status.REJECT if rewritten else Status.ACCEPT,
@@ -182,6 +225,7 @@ def _entered(
         reason=rewritten.reason if rewritten else None,
         rules=tuple(lines),
         proposed=transition.proposed.name,
+        marks=tuple(marks),
     )
 
 
@@ -207,6 +251,7 @@ def _waits(transition: Transition, verdict: Wait, lines: list[Line]) -> Report:
         until=until,
         rules=tuple(lines),
         proposed=transition.proposed.name,
+        cancels=verdict.cancels,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orion_nb.rules.cache import let_one_fill_the_cache, retrieve_from_cache
 from orion_nb.rules.common import COMMON
 from orion_nb.rules.core import Phase, Policy, Transition, rule
 from orion_nb.schemas.reports import Reject, Verdict, Wait
@@ -26,8 +27,11 @@ def heed_the_trigger(t: Transition) -> Verdict | None:
     """A task run starts only if its finished upstream runs pull its trigger.
 
     `all_completed` (default): every one completed; `all_finished`: whatever they ended as;
-    `any_failed`: at least one did not complete, else the task is skipped.
+    `any_failed`: at least one did not complete, else the task is skipped; `function`: a function
+    of their states said so where the task runs, else it is skipped.
     """
+    if t.pulled is False:
+        return Reject(Skipped(message="its trigger said no"), "its trigger said no")
     bad = [up for up in t.upstream if up.state.is_terminal and up.state.type is not COMPLETED]
     trigger = t.run.policy.trigger
     if trigger == "all_completed" and bad:
@@ -39,4 +43,10 @@ def heed_the_trigger(t: Transition) -> Verdict | None:
     return None
 
 
-TASK_POLICY: Policy = (*COMMON, wait_for_upstream_runs, heed_the_trigger)
+TASK_POLICY: Policy = (
+    *COMMON,
+    wait_for_upstream_runs,
+    heed_the_trigger,
+    retrieve_from_cache,
+    let_one_fill_the_cache,
+)

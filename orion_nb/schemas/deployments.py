@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from orion_nb.clock import SECOND, micros, utc
 from orion_nb.schemas import durations
-from orion_nb.schemas.runs import RunPolicy
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
 
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)

@@ -24,12 +24,16 @@ class Reject:
 @quick
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is entered; propose again at `until` (microseconds, UTC) or `after` seconds."""
+    """Nothing is entered; propose again at `until` (microseconds, UTC) or `after` seconds.
+
+    `cancels` are the ids of runs that are asked to stop, so that this one may go on.
+    """
 
     reason: str
     until: int | None = None
     after: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    cancels: tuple[str, ...] = ()
 
 
 @quick
@@ -42,7 +46,17 @@ class Abort:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-Verdict = Reject | Wait | Abort
+@quick
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The rule passes, but has something to say; `mark` is set on the run with it."""
+
+    reason: str
+    mark: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Verdict = Reject | Wait | Abort | Note
 
 
 class Status(StrEnum):
@@ -82,7 +96,8 @@ class Report:
 
     `state` is the run's state now. `retry_after` (seconds) and `until` (microseconds, UTC) are
     given with WAIT. `attempt` and `token` are given when RUNNING was entered: whoever proposes
-    next on behalf of this attempt shows them. `proposed` is the name that was asked for.
+    next on behalf of this attempt shows them. `proposed` is the name that was asked for. `marks`
+    are set on the run with the state; `cancels` are runs that are asked to stop.
     """
 
     status: Status
@@ -94,6 +109,8 @@ class Report:
     rules: tuple[Line, ...] = ()
     proposed: str | None = None
     fenced: bool = False
+    marks: tuple[str, ...] = ()
+    cancels: tuple[str, ...] = ()
     attempt: int | None = None
     token: str | None = field(default=None, repr=False)
 

@@ -7,40 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orion_nb import clock
+from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.states import State
 from orion_nb.schemas.values import quick
 
 Kind = Literal["flow", "task"]
-Trigger = Literal["all_completed", "all_finished", "any_failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunPolicy:
-    """What the rules may grant a run. Durations are seconds.
-
-    `retry_delay[i]` is the wait before retry i + 1; the last one repeats.
-    """
-
-    retries: int = 0
-    retry_delay: tuple[float, ...] = (0.0,)
-    timeout: float | None = None
-    trigger: Trigger = "all_completed"
-
-    def delay_before(self, retry: int) -> float:
-        """The wait in seconds before retry number `retry`, counted from 1."""
-        return self.retry_delay[min(retry, len(self.retry_delay)) - 1] if self.retry_delay else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "retries": self.retries,
-            "retry_delay": list(self.retry_delay),
-            "timeout": self.timeout,
-            "trigger": self.trigger,
-        }
-
-
-DEFAULT_POLICY = RunPolicy()
 
 
 @quick
@@ -48,8 +20,10 @@ DEFAULT_POLICY = RunPolicy()
 class Run:
     """One run of a flow or a task. Times are microseconds since the epoch, UTC.
 
-    `attempt` counts entries into RUNNING; `token` is the secret of the current attempt and is
-    never shown in lists. `root` is the outermost run of its tree (itself, when it has no parent).
+    `attempt` counts entries into RUNNING, `run_count` those since it was last rerun; `token` is
+    the secret of the current attempt and is never shown in lists. `root` is the outermost run of
+    its tree (itself, when it has no parent). `marks` are what rules have noted on it, such as
+    "missed_sla".
     """
 
     id: str
@@ -73,8 +47,17 @@ class Run:
     parameters: dict[str, Any] | None = None
     session: str | None = None
     blocked: Report | None = None
+    marks: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
     report: Report | None = field(default=None, repr=False)
+
+    @property
+    def due(self) -> int | None:
+        """When it was to start: its scheduled time, else its creation."""
+        if self.scheduled_time is None:
+            return self.created or None
+        # A retry has a scheduled time of its own.
+        return self.scheduled_time if self.attempt <= 1 else self.start_time
 
     def as_json(self) -> dict[str, Any]:
         shown = {
@@ -97,6 +80,7 @@ class Run:
             "policy": self.policy.as_json(),
             "tags": list(self.tags),
             "parameters": self.parameters,
+            "marks": list(self.marks),
             "blocked": self.blocked.as_json() if self.blocked else None,
         }
         if self.report is not None:

@@ -117,6 +117,10 @@ def AwaitingRetry(at: int, **fields: Any) -> State:
     return State(SCHEDULED, "AwaitingRetry", scheduled_time=at, **fields)
 
 
+def AwaitingSlot(**fields: Any) -> State:
+    return State(SCHEDULED, "AwaitingSlot", **fields)
+
+
 def Pending(**fields: Any) -> State:
     return State(PENDING, "Pending", **fields)
 
@@ -129,8 +133,16 @@ def Running(**fields: Any) -> State:
     return State(RUNNING, "Running", **fields)
 
 
+def Paused(until: int | None = None, **fields: Any) -> State:
+    return State(PAUSED, "Paused", scheduled_time=until, **fields)
+
+
 def Completed(**fields: Any) -> State:
     return State(COMPLETED, "Completed", **fields)
+
+
+def Cached(result: str | None, **fields: Any) -> State:
+    return State(COMPLETED, "Cached", result=result, **fields)
 
 
 def Skipped(**fields: Any) -> State:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
-from orion_nb.rules import Transition, Upstream
+from orion_nb.rules import Other, Place, Transition
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State, StateType
-from orion_nb.store import sessions
+from orion_nb.schemas.states import RUNNING, State, StateType
+from orion_nb.store import caches, limits, sessions
 
 
 def gather(
@@ -19,6 +20,8 @@ def gather(
     claims: int | None = None,
     token: str | None = None,
     retriable: bool = True,
+    rerun: bool = False,
+    pulled: bool | None = None,
     waits: bool = True,
 ) -> Transition:
     """All facts about a proposal; those that no rule can ask for in this case are not read.
@@ -26,6 +29,7 @@ def gather(
     `waits` is False when the caller knows that the run has no upstream.
     """
     starting = not proposed.is_terminal
+    key = proposed.cache_key if proposed.type is RUNNING else None
     return Transition(
         run=run,
         proposed=proposed,
@@ -36,18 +40,45 @@ def gather(
         retriable=retriable,
         parent=_parent(connection, run) if starting and run.parent else None,
         upstream=upstream(connection, run.id) if starting and waits and run.kind == "task" else (),
+        rerun=rerun,
+        pulled=pulled,
+        cached=caches.newest(connection, key) if key else None,
+        filling=caches.filling(connection, key, run) if key else None,
+        places=_places(connection, run) if starting else (),
+        siblings=_siblings(connection, run) if run.policy.overlap != "allow" and starting else (),
     )
 
 
-def upstream(connection: sqlite3.Connection, run_id: str) -> tuple[Upstream, ...]:
+def upstream(connection: sqlite3.Connection, run_id: str) -> tuple[Other, ...]:
     """The runs that this one waits for, as they are now."""
     sql = (
-        "SELECT runs.id, runs.name, runs.state_type, runs.state_name FROM edges "
+        "SELECT DISTINCT runs.id, runs.name, runs.state_type, runs.state_name FROM edges "
         "JOIN runs ON runs.id = edges.upstream WHERE edges.run = ?"
     )
-    rows = connection.execute(sql, (bytes.fromhex(run_id),)).fetchall()
+    return _others(connection, sql, (bytes.fromhex(run_id),))
+
+
+def _places(connection: sqlite3.Connection, run: Run) -> tuple[Place, ...]:
+    wanted = limits.of(run, limits.known(connection))
+    return limits.places(connection, run, wanted) if wanted else ()
+
+
+def _siblings(connection: sqlite3.Connection, run: Run) -> tuple[Other, ...]:
+    """The other runs of its deployment that are handed over, running, paused or stopping."""
+    if run.deployment is None:
+        return ()
+    sql = (
+        "SELECT id, name, state_type, state_name FROM runs WHERE deployment = ? AND id <> ? "
+        "AND end_time IS NULL AND (state_type IN ('RUNNING', 'PAUSED', 'CANCELLING') "
+        "OR state_name = 'Submitting') ORDER BY id"
+    )
+    return _others(connection, sql, (bytes.fromhex(run.deployment), bytes.fromhex(run.id)))
+
+
+def _others(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> tuple[Other, ...]:
+    rows = connection.execute(sql, values).fetchall()
     return tuple(
-        Upstream(key.hex(), name, State(StateType(kind), state_name))
+        Other(key.hex(), name, State(StateType(kind), state_name))
         for key, name, kind, state_name in rows
     )
 
@@ -64,7 +95,7 @@ def _is_owner(run: Run, claims: int | None, token: str | None) -> bool:
 
 
 def _is_held(connection: sqlite3.Connection, run: Run) -> bool:
-    if run.state.type not in (RUNNING, PAUSED, CANCELLING) or run.session is None:
+    if run.state.type not in sessions.HELD_IN or run.session is None:
         return False
     session = sessions.read(connection, bytes.fromhex(run.session))
     return session is not None and session.is_alive

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from orion_nb.store import runs, sessions
+from orion_nb.store import listing, sessions
 from orion_nb.store.database import Database
 from orion_nb.store.filesystems import filesystem, journal_mode
 from orion_nb.store.sessions import Session
@@ -52,7 +52,7 @@ def examine(database: Database) -> Health:
 def _lost(connection: sqlite3.Connection) -> list[tuple[Session, int]]:
     """The sessions that died with runs left, and how many."""
     gone = [each for each in sessions.unsettled(connection) if not each.is_alive]
-    left = ((each, len(runs.unfinished(connection, bytes.fromhex(each.id)))) for each in gone)
+    left = ((each, len(listing.unfinished(connection, bytes.fromhex(each.id)))) for each in gone)
     return [(session, count) for session, count in left if count]
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import DEFAULT_POLICY, Run, RunPolicy
-from orion_nb.schemas.states import State, StateType, late_before
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import State, StateType
 from orion_nb.schemas.values import evolve
 from orion_nb.store import reports
 from orion_nb.store.statements import INSERT_EDGE, INSERT_RUN, INSERT_STATE, MOVE_RUN, RUNS, STATES
@@ -55,6 +54,7 @@ def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
         bytes.fromhex(run.session) if run.session else None,
         None,
         state.n,
+        _marks_text(run.marks),
     )
     tx.execute(INSERT_RUN, row)
 
@@ -76,6 +76,7 @@ def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
         bytes.fromhex(run.session) if run.session else None,
         None,
         state.n,
+        _marks_text(run.marks),
         bytes.fromhex(run.id),
         before,
     )
@@ -128,9 +129,10 @@ def block(tx: sqlite3.Connection, run_id: str, report: Report) -> None:
     tx.execute("UPDATE runs SET blocked=? WHERE id=?", row)
 
 
-def depend(tx: sqlite3.Connection, run_id: str, upstream: Iterable[str]) -> None:
-    rows = [(bytes.fromhex(run_id), bytes.fromhex(other)) for other in upstream]
-    tx.executemany(INSERT_EDGE, rows)
+def depend(tx: sqlite3.Connection, run_id: str, upstream: Iterable[tuple[str, str]]) -> None:
+    """The run takes inputs from these: each a run's id, and the path of the argument or ""."""
+    run = bytes.fromhex(run_id)
+    tx.executemany(INSERT_EDGE, [(run, bytes.fromhex(id), plain(path)) for id, path in upstream])
 
 
 def read(connection: sqlite3.Connection, run_id: str) -> Run | None:
@@ -147,23 +149,6 @@ def read_slot(connection: sqlite3.Connection, deployment: str, slot: int) -> Run
 def read_many(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> list[Run]:
     """The runs that match a condition in SQL; for this package's other modules."""
     return [as_run(row) for row in connection.execute(SELECT_RUN + where, tuple(values))]
-
-
-def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) -> list[str]:
-    sql = "SELECT id FROM runs WHERE lower(hex(id)) LIKE ? ORDER BY id DESC LIMIT ?"
-    return [row[0].hex() for row in connection.execute(sql, (f"%{ending}", limit))]
-
-
-def ids_named(connection: sqlite3.Connection, name: str, limit: int) -> list[str]:
-    """The newest flow runs of this run name or name, or else the newest task runs."""
-    for kind in ("flow", "task"):
-        sql = (
-            f"SELECT id FROM runs WHERE kind = '{kind}' AND (run_name = ? OR name = ?) "
-            "ORDER BY id DESC LIMIT ?"
-        )
-        if rows := connection.execute(sql, (name, name, limit)).fetchall():
-            return [row[0].hex() for row in rows]
-    return []
 
 
 def first_report(
@@ -223,6 +208,7 @@ def as_run(row: tuple[Any, ...]) -> Run:
         parameters=json.loads(row[22]) if row[22] else None,
         session=session.hex() if session else None,
         blocked=reports.load(blocked, state) if blocked else None,
+        marks=tuple(json.loads(row[26])) if row[26] else (),
     )
 
 
@@ -256,123 +242,15 @@ def _parameters(values: dict[str, Any] | None) -> str | None:
 
 
 @lru_cache(maxsize=256)
+def _marks_text(marks: tuple[str, ...]) -> str | None:
+    return json.dumps(marks) if marks else None
+
+
+@lru_cache(maxsize=256)
 def _policy_text(policy: RunPolicy) -> str | None:
-    return None if policy == DEFAULT_POLICY else json.dumps(policy.as_json())
+    return None if policy == DEFAULT_POLICY else json.dumps(policy.told())
 
 
 @lru_cache(maxsize=256)
 def _policy(text: str) -> RunPolicy:
-    told = json.loads(text)
-    return RunPolicy(**{**told, "retry_delay": tuple(told["retry_delay"])})
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs to list. `states` are types or names; `since` is in microseconds, UTC.
-
-    `text` is looked for in names and at the end of ids. `cursor` is where the last page ended.
-    """
-
-    kind: str | None = None
-    states: tuple[str, ...] = ()
-    text: str | None = None
-    name: str | None = None
-    deployment: str | None = None
-    parent: str | None = None
-    root: str | None = None
-    top_level: bool = False
-    since: int | None = None
-    cursor: str | None = None
-
-
-def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
-    """The condition of a filter in SQL, and its values."""
-    parts: list[str] = []
-    values: list[Any] = []
-
-    def add(part: str, *given: Any) -> None:
-        parts.append(part)
-        values.extend(given)
-
-    if chosen.kind:
-        # Written out, not bound: SQLite uses the partial index of flow runs only for a literal.
-        parts.append("runs.kind = 'flow'" if chosen.kind == "flow" else "runs.kind = 'task'")
-    if chosen.states:
-        names = [name for name in chosen.states if name != "Late"]
-        marks = ", ".join("?" * len(names))
-        wanted = [f"runs.state_type IN ({marks}) OR runs.state_name IN ({marks})"] if names else []
-        if len(names) < len(chosen.states):
-            wanted.append("(runs.state_type = 'SCHEDULED' AND runs.scheduled_time < ?)")
-        given = [*names, *names, *([late_before(now)] if len(names) < len(chosen.states) else [])]
-        add(f"({' OR '.join(wanted)})", *given)
-    if chosen.text:
-        text = re.sub(r"([%_\\])", r"\\\1", plain(chosen.text) or "")
-        tests = (
-            f"{what} LIKE ? ESCAPE '\\'" for what in ("runs.name", "runs.run_name", "hex(runs.id)")
-        )
-        add(f"({' OR '.join(tests)})", f"%{text}%", f"%{text}%", f"%{text}")
-    if chosen.name:
-        add("runs.name = ?", chosen.name)
-    for column in ("deployment", "parent", "root", "cursor"):
-        if value := getattr(chosen, column):
-            test = "runs.id < ?" if column == "cursor" else f"runs.{column} = ?"
-            add(test, bytes.fromhex(value))
-    if chosen.top_level:
-        parts.append("runs.parent IS NULL")
-    if chosen.since is not None:
-        add("runs.created >= ?", chosen.since)
-    return " AND ".join(parts) or "1", values
-
-
-def page(connection: sqlite3.Connection, chosen: RunFilter, limit: int, now: int) -> list[Run]:
-    """The newest runs that match, newest first."""
-    condition, values = where(chosen, now)
-    tail = f"WHERE {condition} ORDER BY runs.id DESC LIMIT ?"
-    return read_many(connection, tail, [*values, limit])
-
-
-def counts(connection: sqlite3.Connection, chosen: RunFilter, now: int) -> dict[str, int]:
-    """How many runs match, by state type; those that are late apart."""
-    condition, values = where(chosen, now)
-    late = "state_type = 'SCHEDULED' AND scheduled_time < ?"
-    sql = (
-        f"SELECT CASE WHEN {late} THEN 'Late' ELSE state_type END, count(*) "
-        f"FROM runs WHERE {condition} GROUP BY 1"
-    )
-    return dict(connection.execute(sql, [late_before(now), *values]).fetchall())
-
-
-def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]:
-    """The flow runs of deployments whose time has come, most overdue first."""
-    tail = (
-        "WHERE runs.state_type = 'SCHEDULED' AND runs.scheduled_time <= ? "
-        "AND runs.end_time IS NULL AND runs.parent IS NULL AND runs.deployment IS NOT NULL "
-        "ORDER BY runs.scheduled_time LIMIT ?"
-    )
-    return read_many(connection, tail, (now, limit))
-
-
-def next_scheduled(connection: sqlite3.Connection) -> int | None:
-    """The earliest time at which a scheduled run of a deployment may start."""
-    sql = (
-        "SELECT min(scheduled_time) FROM runs WHERE state_type = 'SCHEDULED' "
-        "AND end_time IS NULL AND parent IS NULL AND deployment IS NOT NULL"
-    )
-    found = connection.execute(sql).fetchone()[0]
-    return None if found is None else int(found)
-
-
-def unfinished(connection: sqlite3.Connection, session: bytes) -> list[Run]:
-    """The runs of a session that have not ended; those within others before those at the top."""
-    roots = connection.execute("SELECT root FROM session_roots WHERE session=?", (session,))
-    inner = "WHERE runs.root=? AND runs.parent IS NOT NULL AND runs.end_time IS NULL"
-    found = []
-    for (root,) in roots.fetchall():
-        found += read_many(connection, f"{inner} AND runs.session=?", (root, session))
-    top = "WHERE runs.end_time IS NULL AND runs.parent IS NULL AND runs.session=?"
-    return found + read_many(connection, top, (session,))
-
-
-def deployment_named(connection: sqlite3.Connection, name: str) -> str | None:
-    row = connection.execute("SELECT id FROM deployments WHERE name = ?", (name,)).fetchone()
-    return row[0].hex() if row else None
+    return RunPolicy.of(json.loads(text))

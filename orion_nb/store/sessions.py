@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING
 from orion_nb.store.statements import INSERT_SESSION, INSERT_SESSION_ROOT
+
+#: In these states a run is executed by its session, or waits in it.
+HELD_IN = frozenset({RUNNING, PAUSED, CANCELLING})
+
+_COLUMNS = "id, host, pid, pid_start, label, started, ended, beat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Session:
     label: str | None
     started: int
     ended: int | None = None
+    beat: int | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -41,7 +48,17 @@ def this_session(session_id: str, label: str | None, started: int) -> Session:
 
 def insert(tx: sqlite3.Connection, session: Session) -> None:
     s = session
-    row = (bytes.fromhex(s.id), s.host, s.pid, s.pid_start, s.label, s.started, s.ended, None)
+    row = (
+        bytes.fromhex(s.id),
+        s.host,
+        s.pid,
+        s.pid_start,
+        s.label,
+        s.started,
+        s.ended,
+        None,
+        s.beat,
+    )
     tx.execute(INSERT_SESSION, row)
 
 
@@ -64,14 +81,12 @@ def settle(tx: sqlite3.Connection, session_id: str, now: int) -> None:
 
 def unsettled(connection: sqlite3.Connection) -> list[Session]:
     """The sessions that live, and those that have ended since a reaper last looked."""
-    sql = (
-        "SELECT id, host, pid, pid_start, label, started, ended FROM sessions WHERE reaped IS NULL"
-    )
+    sql = f"SELECT {_COLUMNS} FROM sessions WHERE reaped IS NULL"
     return [Session(row[0].hex(), *row[1:]) for row in connection.execute(sql)]
 
 
 def read(connection: sqlite3.Connection, session_id: bytes) -> Session | None:
-    sql = "SELECT id, host, pid, pid_start, label, started, ended FROM sessions WHERE id=?"
+    sql = f"SELECT {_COLUMNS} FROM sessions WHERE id=?"
     row = connection.execute(sql, (session_id,)).fetchone()
     return Session(row[0].hex(), *row[1:]) if row else None
 

@@ -2,32 +2,62 @@
 
 # ruff: noqa: E501
 SCHEMA = (
+    'CREATE TABLE artifacts ( id BLOB NOT NULL, run BLOB NOT NULL, "key" TEXT, description TEXT, created INTEGER NOT NULL, size INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID',
+    'CREATE INDEX artifacts_by_key ON artifacts ("key", id) WHERE "key" IS NOT NULL',
+    "CREATE INDEX artifacts_of_run ON artifacts (run)",
+    "CREATE TABLE cache_keys ( cache_key TEXT NOT NULL, task TEXT NOT NULL, parts TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (cache_key) ) WITHOUT ROWID",
+    "CREATE INDEX cache_keys_of_task ON cache_keys (task, created)",
     "CREATE TABLE deployments ( id BLOB NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL, paused INTEGER NOT NULL, next_due INTEGER, revision INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (id), UNIQUE (name) ) WITHOUT ROWID",
     "CREATE INDEX deployments_due ON deployments (next_due) WHERE paused = 0",
-    "CREATE TABLE edges ( run BLOB NOT NULL, upstream BLOB NOT NULL, PRIMARY KEY (run, upstream) ) WITHOUT ROWID",
+    "CREATE TABLE edges ( run BLOB NOT NULL, upstream BLOB NOT NULL, path TEXT NOT NULL, PRIMARY KEY (run, upstream, path) ) WITHOUT ROWID",
+    "CREATE INDEX edges_downstream ON edges (upstream)",
+    "CREATE TABLE inputs ( run BLOB NOT NULL, reference TEXT NOT NULL, attempt INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (run) ) WITHOUT ROWID",
+    "CREATE TABLE limits ( name TEXT NOT NULL, slots INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
+    "CREATE TABLE logs ( n INTEGER NOT NULL, run BLOB NOT NULL, timestamp INTEGER NOT NULL, level INTEGER NOT NULL, logger TEXT, message TEXT NOT NULL, PRIMARY KEY (n) )",
+    "CREATE INDEX logs_of_run ON logs (run, n)",
+    'CREATE TABLE pauses ( run BLOB NOT NULL, "key" TEXT NOT NULL, message TEXT, schema TEXT, until INTEGER, asked INTEGER NOT NULL, input TEXT, resumed INTEGER, "by" TEXT, PRIMARY KEY (run, "key") ) WITHOUT ROWID',
+    "CREATE TABLE pins ( run BLOB NOT NULL, why TEXT, created INTEGER NOT NULL, PRIMARY KEY (run) ) WITHOUT ROWID",
+    "CREATE TABLE problems ( run BLOB NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL, reference TEXT, created INTEGER NOT NULL, PRIMARY KEY (run, what) ) WITHOUT ROWID",
     "CREATE TABLE reports ( digest INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (digest) )",
-    'CREATE TABLE runs ( id BLOB NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, run_name TEXT, "key" TEXT, parent BLOB, root BLOB NOT NULL, deployment BLOB, slot INTEGER, state_type TEXT NOT NULL, state_name TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token TEXT, run_count INTEGER NOT NULL, created INTEGER NOT NULL, scheduled_time INTEGER, start_time INTEGER, end_time INTEGER, total_time INTEGER NOT NULL, policy TEXT, tags TEXT, parameters TEXT, session BLOB, blocked TEXT, state_n INTEGER NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID',
+    'CREATE TABLE requests ( "key" TEXT NOT NULL, route TEXT NOT NULL, digest TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY ("key") ) WITHOUT ROWID',
+    "CREATE INDEX requests_by_age ON requests (created)",
+    'CREATE TABLE runs ( id BLOB NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, run_name TEXT, "key" TEXT, parent BLOB, root BLOB NOT NULL, deployment BLOB, slot INTEGER, state_type TEXT NOT NULL, state_name TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token TEXT, run_count INTEGER NOT NULL, created INTEGER NOT NULL, scheduled_time INTEGER, start_time INTEGER, end_time INTEGER, total_time INTEGER NOT NULL, policy TEXT, tags TEXT, parameters TEXT, session BLOB, blocked TEXT, state_n INTEGER NOT NULL, marks TEXT, PRIMARY KEY (id) ) WITHOUT ROWID',
     "CREATE INDEX runs_active ON runs (state_type, scheduled_time) WHERE end_time IS NULL AND parent IS NULL",
     "CREATE INDEX runs_by_root ON runs (root, id)",
     "CREATE INDEX runs_of_flows ON runs (id) WHERE kind = 'flow'",
     "CREATE UNIQUE INDEX runs_one_per_slot ON runs (deployment, slot) WHERE deployment IS NOT NULL",
     "CREATE TABLE session_roots ( session BLOB NOT NULL, root BLOB NOT NULL, PRIMARY KEY (session, root) ) WITHOUT ROWID",
-    "CREATE TABLE sessions ( id BLOB NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, pid_start TEXT, label TEXT, started INTEGER NOT NULL, ended INTEGER, reaped INTEGER, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE TABLE sessions ( id BLOB NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, pid_start TEXT, label TEXT, started INTEGER NOT NULL, ended INTEGER, reaped INTEGER, beat INTEGER, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX sessions_open ON sessions (id) WHERE reaped IS NULL",
     "CREATE TABLE states ( n INTEGER NOT NULL, run BLOB NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, timestamp INTEGER NOT NULL, attempt INTEGER NOT NULL, message TEXT, reason TEXT, scheduled_time INTEGER, cache_key TEXT, result TEXT, proposer TEXT, transition_id TEXT, report INTEGER, prev INTEGER, PRIMARY KEY (n) )",
+    "CREATE INDEX states_by_cache_key ON states (cache_key, name, n) WHERE cache_key IS NOT NULL",
     "CREATE UNIQUE INDEX states_by_transition ON states (run, transition_id) WHERE transition_id IS NOT NULL",
+    "CREATE TABLE uses ( limit_name TEXT NOT NULL, run BLOB NOT NULL, PRIMARY KEY (limit_name, run) ) WITHOUT ROWID",
+    "CREATE INDEX uses_of_run ON uses (run)",
 )
-INSERT_RUN = 'INSERT INTO runs (id, kind, name, run_name, "key", parent, root, deployment, slot, state_type, state_name, seq, attempt, token, run_count, created, scheduled_time, start_time, end_time, total_time, policy, tags, parameters, session, blocked, state_n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-MOVE_RUN = "UPDATE runs SET state_type=?, state_name=?, seq=?, attempt=?, token=?, run_count=?, scheduled_time=?, start_time=?, end_time=?, total_time=?, session=?, blocked=?, state_n=? WHERE runs.id = ? AND runs.seq = ?"
+INSERT_RUN = 'INSERT INTO runs (id, kind, name, run_name, "key", parent, root, deployment, slot, state_type, state_name, seq, attempt, token, run_count, created, scheduled_time, start_time, end_time, total_time, policy, tags, parameters, session, blocked, state_n, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+MOVE_RUN = "UPDATE runs SET state_type=?, state_name=?, seq=?, attempt=?, token=?, run_count=?, scheduled_time=?, start_time=?, end_time=?, total_time=?, session=?, blocked=?, state_n=?, marks=? WHERE runs.id = ? AND runs.seq = ?"
 INSERT_STATE = "INSERT INTO states (run, seq, type, name, timestamp, attempt, message, reason, scheduled_time, cache_key, result, proposer, transition_id, report, prev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_REPORT = "INSERT OR IGNORE INTO reports (digest, body) VALUES (?, ?)"
-INSERT_EDGE = "INSERT OR IGNORE INTO edges (run, upstream) VALUES (?, ?)"
-INSERT_SESSION = "INSERT INTO sessions (id, host, pid, pid_start, label, started, ended, reaped) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_EDGE = "INSERT OR IGNORE INTO edges (run, upstream, path) VALUES (?, ?, ?)"
+INSERT_SESSION = "INSERT INTO sessions (id, host, pid, pid_start, label, started, ended, reaped, beat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_SESSION_ROOT = "INSERT OR IGNORE INTO session_roots (session, root) VALUES (?, ?)"
 INSERT_DEPLOYMENT = "INSERT INTO deployments (id, name, spec, paused, next_due, revision, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_USE = "INSERT OR IGNORE INTO uses (limit_name, run) VALUES (?, ?)"
+INSERT_LOG = "INSERT INTO logs (run, timestamp, level, logger, message) VALUES (?, ?, ?, ?, ?)"
+INSERT_ARTIFACT = 'INSERT INTO artifacts (id, run, "key", description, created, size, data) VALUES (?, ?, ?, ?, ?, ?, ?)'
+ARTIFACTS = ("id", "run", "key", "description", "created", "size", "data")
+CACHE_KEYS = ("cache_key", "task", "parts", "created")
 DEPLOYMENTS = ("id", "name", "spec", "paused", "next_due", "revision", "created", "updated")
-EDGES = ("run", "upstream")
+EDGES = ("run", "upstream", "path")
+INPUTS = ("run", "reference", "attempt", "created")
+LIMITS = ("name", "slots", "updated")
+LOGS = ("n", "run", "timestamp", "level", "logger", "message")
+PAUSES = ("run", "key", "message", "schema", "until", "asked", "input", "resumed", "by")
+PINS = ("run", "why", "created")
+PROBLEMS = ("run", "what", "reason", "reference", "created")
 REPORTS = ("digest", "body")
+REQUESTS = ("key", "route", "digest", "status", "body", "created")
 RUNS = (
     "id",
     "kind",
@@ -55,9 +85,10 @@ RUNS = (
     "session",
     "blocked",
     "state_n",
+    "marks",
 )
 SESSION_ROOTS = ("session", "root")
-SESSIONS = ("id", "host", "pid", "pid_start", "label", "started", "ended", "reaped")
+SESSIONS = ("id", "host", "pid", "pid_start", "label", "started", "ended", "reaped", "beat")
 STATES = (
     "n",
     "run",
@@ -76,3 +107,4 @@ STATES = (
     "report",
     "prev",
 )
+USES = ("limit_name", "run")

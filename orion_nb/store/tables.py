@@ -56,6 +56,7 @@ runs = Table(
     Column("session", BLOB),
     Column("blocked", Text),
     Column("state_n", Integer, nullable=False),
+    Column("marks", Text),
     sqlite_with_rowid=False,
 )
 Index("runs_by_root", runs.c.root, runs.c.id)
@@ -104,6 +105,27 @@ Index(
     sqlite_where=states.c.transition_id.is_not(None),
 )
 
+#: What is in the cache, and who is filling it, is read off the states that carry a key.
+Index(
+    "states_by_cache_key",
+    states.c.cache_key,
+    states.c.name,
+    states.c.n,
+    sqlite_where=states.c.cache_key.is_not(None),
+)
+
+#: What the key of a task's result was made of, so that people can be told why it is another one.
+cache_keys = Table(
+    "cache_keys",
+    metadata,
+    Column("cache_key", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("created", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("cache_keys_of_task", cache_keys.c.task, cache_keys.c.created)
+
 #: Reports are kept once each: most transitions are judged alike. The key is a hash of the body.
 reports = Table(
     "reports",
@@ -117,8 +139,120 @@ edges = Table(
     metadata,
     Column("run", BLOB, primary_key=True),
     Column("upstream", BLOB, primary_key=True),
+    Column("path", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
+Index("edges_downstream", edges.c.upstream)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Which unfinished runs a limit counts; whether one takes a slot is read off its state.
+uses = Table(
+    "uses",
+    metadata,
+    Column("limit_name", Text, primary_key=True),
+    Column("run", BLOB, primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("uses_of_run", uses.c.run)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("run", BLOB, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("message", Text),
+    Column("schema", Text),
+    Column("until", Integer),
+    Column("asked", Integer, nullable=False),
+    Column("input", Text),
+    Column("resumed", Integer),
+    Column("by", Text),
+    sqlite_with_rowid=False,
+)
+
+#: Runs that are kept however old they are.
+pins = Table(
+    "pins",
+    metadata,
+    Column("run", BLOB, primary_key=True),
+    Column("why", Text),
+    Column("created", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("run", BLOB, nullable=False),
+    Column("timestamp", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("logger", Text),
+    Column("message", Text, nullable=False),
+)
+Index("logs_of_run", logs.c.run, logs.c.n)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", BLOB, primary_key=True),
+    Column("run", BLOB, nullable=False),
+    Column("key", Text),
+    Column("description", Text),
+    Column("created", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("artifacts_of_run", artifacts.c.run)
+Index(
+    "artifacts_by_key", artifacts.c.key, artifacts.c.id, sqlite_where=artifacts.c.key.is_not(None)
+)
+
+#: The arguments of runs that failed, for whoever steps back into them.
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("run", BLOB, primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("created", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Results and inputs that could not be kept, or are not where they belong yet.
+problems = Table(
+    "problems",
+    metadata,
+    Column("run", BLOB, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("reference", Text),
+    Column("created", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Answers to requests with an Idempotency-Key: the same request again gets the same answer.
+requests = Table(
+    "requests",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("requests_by_age", requests.c.created)
 
 sessions = Table(
     "sessions",
@@ -131,6 +265,7 @@ sessions = Table(
     Column("started", Integer, nullable=False),
     Column("ended", Integer),
     Column("reaped", Integer),
+    Column("beat", Integer),
     sqlite_with_rowid=False,
 )
 Index("sessions_open", sessions.c.id, sqlite_where=sessions.c.reaped.is_(None))
@@ -161,7 +296,7 @@ Index("deployments_due", deployments.c.next_due, sqlite_where=deployments.c.paus
 
 _RUN_MOVES = (
     "state_type state_name seq attempt token run_count scheduled_time start_time end_time "
-    "total_time session blocked state_n"
+    "total_time session blocked state_n marks"
 ).split()
 
 
@@ -181,6 +316,11 @@ def statements() -> str:
         "INSERT_SESSION": sessions.insert(),
         "INSERT_SESSION_ROOT": session_roots.insert().prefix_with("OR IGNORE"),
         "INSERT_DEPLOYMENT": deployments.insert(),
+        "INSERT_USE": uses.insert().prefix_with("OR IGNORE"),
+        "INSERT_LOG": logs.insert().values(
+            {c.name: bindparam(None, c.name) for c in logs.c if c.name != "n"}
+        ),
+        "INSERT_ARTIFACT": artifacts.insert(),
     }
     schema: list[ClauseElement] = []
     for table in metadata.sorted_tables:

@@ -19,7 +19,8 @@ from orion_nb.errors import (
     ParameterError,
     ScheduleError,
 )
-from orion_nb.schemas.runs import RunPolicy, new_id
+from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import new_id
 from orion_nb.schemas.states import SCHEDULED
 
 HOUR = 3600 * SECOND

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from orion_nb.api.orion import Orion
-from orion_nb.schemas.runs import RunPolicy
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import (
     CANCELLED,
     COMPLETED,
@@ -25,7 +25,7 @@ from orion_nb.schemas.states import (
 WORK = """
     import os, sys
     from orion_nb.api.connect import connect
-    from orion_nb.schemas.runs import RunPolicy
+    from orion_nb.schemas.policies import RunPolicy
     from orion_nb.schemas.states import Completed, Failed, NotReady, Running
 
     orion = connect("a test")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from orion_nb import clock as orion_clock
 from orion_nb.api.orion import Orion
 from orion_nb.errors import Conflict, Fenced, InvalidInput, RunNotFound
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Status
-from orion_nb.schemas.runs import RunPolicy
 from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,

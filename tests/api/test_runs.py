@@ -12,8 +12,9 @@ from orion_nb import clock as orion_clock
 from orion_nb.api.orion import Orion
 from orion_nb.clock import SECOND
 from orion_nb.errors import DeploymentNotFound, InvalidInput, OrionError, RunNotFound
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Status
-from orion_nb.schemas.runs import RunPolicy, new_id
+from orion_nb.schemas.runs import new_id
 from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,
@@ -25,7 +26,7 @@ from orion_nb.schemas.states import (
     StateType,
 )
 from orion_nb.settings import Settings
-from orion_nb.store import runs as rows
+from orion_nb.store import listing
 
 
 def listed(orion, **chosen):
@@ -330,7 +331,7 @@ def crowd(tmp_path_factory):
 @given(data=st.data())
 def test_any_filter_finds_what_matches_each_of_its_parts(crowd, data):
     orion, tops = crowd
-    everyone = orion.list_runs(rows.RunFilter(), 1000)
+    everyone = orion.list_runs(listing.RunFilter(), 1000)
     now = orion_clock.now()
 
     def is_late(run):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orion_nb.schemas.runs import RunPolicy
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import CANCELLED, COMPLETED, FAILED, RUNNING, Failed, Running
 
 

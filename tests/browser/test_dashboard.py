@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orion_nb.api.orion import Orion
-from orion_nb.schemas.runs import RunPolicy
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import Completed, Failed, Running
 from tests.server.conftest import TOKEN, Server, running
 

@@ -13,7 +13,7 @@ import pytest
 from orion_nb.clock import SECOND
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.worker import Worker
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 pytestmark = pytest.mark.slow
 

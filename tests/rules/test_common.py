@@ -7,8 +7,9 @@ import pytest
 from orion_nb.clock import SECOND
 from orion_nb.rules import FLOW_POLICY, POLICIES, TASK_POLICY, Transition, enters, evaluate
 from orion_nb.rules import common as rules
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Abort, Status
-from orion_nb.schemas.runs import Run, RunPolicy
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,

@@ -9,16 +9,17 @@ from orion_nb.clock import SECOND
 from orion_nb.rules import (
     FLOW_POLICY,
     POLICIES,
+    Other,
     Phase,
     Transition,
-    Upstream,
     enters,
     evaluate,
     rule,
 )
 from orion_nb.rules.bookkeeping import bookkeep
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Abort, Reject, Status, Wait
-from orion_nb.schemas.runs import Run, RunPolicy
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,
@@ -77,7 +78,7 @@ transitions = st.builds(
     retriable=st.booleans(),
     parent=st.none() | states,
     upstream=st.lists(
-        st.builds(Upstream, st.text(max_size=3), st.text(max_size=3), states), max_size=3
+        st.builds(Other, st.text(max_size=3), st.text(max_size=3), states), max_size=3
     ).map(tuple),
 )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orion_nb.rules import TASK_POLICY, Transition, Upstream, evaluate
+from orion_nb.rules import TASK_POLICY, Other, Transition, evaluate
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Status
-from orion_nb.schemas.runs import Run, RunPolicy
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
     Cancelled,
     Completed,
@@ -26,7 +27,7 @@ CACHED = State(StateType.COMPLETED, "Cached")
 
 
 def judged(*states, trigger="all_completed", current=None):
-    upstream = tuple(Upstream(f"{n:032x}", f"up{n}", each) for n, each in enumerate(states))
+    upstream = tuple(Other(f"{n:032x}", f"up{n}", each) for n, each in enumerate(states))
     policy = RunPolicy(trigger=trigger)
     run = Run(ID, "task", "t", current or Pending(), root=ID, policy=policy)
     return evaluate(TASK_POLICY, Transition(run, Running(), NOW, upstream=upstream))

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orion_nb import clock as orion_clock
+from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report, Status
-from orion_nb.schemas.runs import DEFAULT_POLICY, Run, RunPolicy, new_id, short
+from orion_nb.schemas.runs import Run, new_id, short
 from orion_nb.schemas.states import Pending, Running
 
 

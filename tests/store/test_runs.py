@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orion_nb.clock import SECOND
-from orion_nb.schemas.runs import Run, RunPolicy, new_id
+from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import Run, new_id
 from orion_nb.schemas.states import Completed, Failed, Pending, Running, Scheduled, Skipped
 from orion_nb.schemas.values import evolve
-from orion_nb.store import runs
+from orion_nb.store import listing, runs
 from orion_nb.store.database import Database
-from orion_nb.store.runs import RunFilter
+from orion_nb.store.listing import RunFilter
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def a_run(state=None, **fields):
 
 def found(database, now=0, **chosen):
     with database.read() as connection:
-        return [run.name for run in runs.page(connection, RunFilter(**chosen), 100, now)]
+        return [run.name for run in listing.page(connection, RunFilter(**chosen), 100, now)]
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -190,7 +191,7 @@ def test_counts_are_those_of_the_list_with_late_runs_apart(empty):
         a_run(name="other"),
     )
     with empty.read() as connection:
-        assert runs.counts(connection, RunFilter(name="f"), 20 * SECOND) == {
+        assert listing.counts(connection, RunFilter(name="f"), 20 * SECOND) == {
             "Late": 2,
             "SCHEDULED": 1,
             "COMPLETED": 3,
@@ -205,7 +206,7 @@ def test_pages_run_by_the_index_and_not_through_the_table(empty):
         RunFilter(cursor=new_id()),
         RunFilter(root=new_id(), parent=new_id()),
     ):
-        condition, values = runs.where(chosen, 0)
+        condition, values = listing.where(chosen, 0)
         sql = (
             f"EXPLAIN QUERY PLAN {runs.SELECT_RUN} WHERE {condition} ORDER BY runs.id DESC LIMIT 50"
         )

@@ -1,0 +1,91 @@
+"""What the rules may grant a run: its policy. Durations are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from orion_nb.schemas.values import quick
+
+Trigger = Literal["all_completed", "all_finished", "any_failed", "function"]
+Overlap = Literal["allow", "queue", "skip", "cancel_running"]
+SlaAction = Literal["mark", "cancel"]
+
+TRIGGERS: tuple[str, ...] = get_args(Trigger)
+OVERLAPS: tuple[str, ...] = get_args(Overlap)
+SLA_ACTIONS: tuple[str, ...] = get_args(SlaAction)
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """What the rules may grant a run.
+
+    `retry_delay[i]` is the wait before retry i + 1; the last one repeats, each time
+    `retry_backoff` times as long, up to `retry_delay_max`; `retry_jitter` (0 to 1) is the part of
+    it by which it varies. `retry_crashes`: how often a run is tried again whose machine failed.
+    `timeout` limits one attempt. With `trigger` "function" whoever runs it asks a function.
+    A result in the cache is taken if it is not older than `cache_expires` (None: of any age) and
+    `cache_refresh` is off. `concurrency` names limits, each with the slots it has if nobody has
+    set it. `sla` is the time from the scheduled time (or the creation) to the end, `sla_start` to
+    the start; `sla_action` says what happens when it is over. `overlap` is for runs of a
+    deployment: what happens while another one is running.
+    """
+
+    retries: int = 0
+    retry_delay: tuple[float, ...] = (0.0,)
+    timeout: float | None = None
+    trigger: Trigger = "all_completed"
+    retry_backoff: float = 1.0
+    retry_delay_max: float | None = None
+    retry_jitter: float = 0.0
+    retry_crashes: int = 0
+    cache_expires: float | None = None
+    cache_refresh: bool = False
+    concurrency: tuple[tuple[str, int | None], ...] = ()
+    sla: float | None = None
+    sla_start: float | None = None
+    sla_action: SlaAction = "mark"
+    overlap: Overlap = "allow"
+
+    def delay_before(self, retry: int, chance: float = 0.5) -> float:
+        """The wait in seconds before retry number `retry`, counted from 1.
+
+        `chance`, from 0 to 1, places it in the range that jitter allows; 0.5 is the middle.
+        """
+        if not self.retry_delay:
+            return 0.0
+        given = len(self.retry_delay)
+        delay = self.retry_delay[min(retry, given) - 1]
+        if retry > given and self.retry_backoff != 1.0:
+            delay *= self.retry_backoff ** min(retry - given, 64)
+        if self.retry_delay_max is not None:
+            delay = min(delay, self.retry_delay_max)
+        return max(0.0, delay * (1.0 + self.retry_jitter * (2.0 * chance - 1.0)))
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return told | {
+            "retry_delay": list(self.retry_delay),
+            "concurrency": dict(self.concurrency),
+        }
+
+    def told(self) -> dict[str, Any]:
+        """What differs from the default, as JSON has it."""
+        default = DEFAULT_POLICY.as_json()
+        return {name: value for name, value in self.as_json().items() if value != default[name]}
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> RunPolicy:
+        """The policy that `told` or `as_json` wrote; what it does not know is left out."""
+        known = {field.name for field in fields(cls)}
+        given = {name: value for name, value in told.items() if name in known}
+        if "retry_delay" in given:
+            given["retry_delay"] = tuple(given["retry_delay"])
+        if "concurrency" in given:
+            given["concurrency"] = tuple(given["concurrency"].items())
+        return cls(**given)
+
+
+DEFAULT_POLICY = RunPolicy()
