@@ -6,6 +6,7 @@
     │   ├── ParameterError      422
     │   ├── InvalidNotebook     422
     │   ├── BadRequest          400  a request that can't be read
+    │   ├── IdempotencyKeyReuse 422  the key was used for another request
     │   ├── TooLarge            413
     │   └── UnsupportedMediaType 415
     ├── NotFound                404
@@ -15,6 +16,8 @@
     │   ├── Fenced              409  a message of an attempt that is over
     │   └── DeploymentExists    409
     ├── StoreUnavailable        503
+    ├── ServerUnreachable       503  the API is on a server, and that does not answer
+    ├── AccessDenied            403
     ├── TamperedResult               nothing of it was decoded
     ├── RunStopped                   user code goes no further: the API said so
     │   └── UpstreamFailed
@@ -62,6 +65,10 @@ class BadRequest(InvalidInput):
     """Send one JSON object, in UTF-8, whose fields are those of the route."""
 
     status = 400
+
+
+class IdempotencyKeyReuse(InvalidInput):
+    """Give each request a key of its own; send the same key only with the same request."""
 
 
 class TooLarge(InvalidInput):
@@ -122,6 +129,18 @@ class StoreUnavailable(OrionError):
     status = 503
 
 
+class ServerUnreachable(OrionError):
+    """Start the server that ORION_NB_API_URL names, or correct the URL; nothing is lost by it."""
+
+    status = 503
+
+
+class AccessDenied(OrionError):
+    """Set ORION_NB_API_TOKEN to a token of the server that ORION_NB_API_URL names."""
+
+    status = 403
+
+
 class TamperedResult(OrionError):
     """Don't use it: somebody else wrote or changed what is stored. Run the task again."""
 
@@ -140,3 +159,7 @@ class TaskTimeout(OrionError, TimeoutError):
     """Raise the timeout, or make the code faster."""
 
     status = 409
+
+
+class Interruption(BaseException):
+    """Raised in a user's code from outside; not an Exception, so that it isn't swallowed."""

@@ -5,6 +5,7 @@
 | `ORION_NB_HOME` | data folder | the platform's user data folder + `orion_nb` |
 | `ORION_NB_DATABASE_URL` | the database | `sqlite:///$ORION_NB_HOME/orion.db` |
 | `ORION_NB_SYNCHRONOUS` | `normal` survives kill -9, `full` survives power loss | `normal` |
+| `ORION_NB_RESULTS_URL` | where results are kept, as fsspec writes it | `$ORION_NB_HOME/results` |
 | `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
 """
 
@@ -26,6 +27,7 @@ class Settings:
     home: Path
     database_url: str
     synchronous: str = "normal"
+    results_url: str | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -47,7 +49,8 @@ class Settings:
                 f"ORION_NB_SYNCHRONOUS: {synchronous!r} is not 'normal' or 'full'",
                 field="ORION_NB_SYNCHRONOUS",
             )
-        return cls(home, url, synchronous.lower())
+        results = changes.get("results_url") or env.get("ORION_NB_RESULTS_URL") or None
+        return cls(home, url, synchronous.lower(), results)
 
     @property
     def database_path(self) -> Path:
@@ -72,11 +75,13 @@ class Settings:
 
     def as_environ(self) -> dict[str, str]:
         """The variables with which another process has the same settings."""
-        return {
+        told = {
             "ORION_NB_HOME": str(self.home),
             "ORION_NB_DATABASE_URL": self.database_url,
             "ORION_NB_SYNCHRONOUS": self.synchronous,
+            "ORION_NB_RESULTS_URL": self.results_url,
         }
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def is_disabled(environ: Mapping[str, str] | None = None) -> bool:

@@ -47,6 +47,10 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
         delay = told["retry_delay"]
         delays = delay if isinstance(delay, list | tuple) else [delay]
         told["retry_delay"] = [_duration("retry_delay", each) for each in delays] or [0.0]
+    if "rerun_max" in told:
+        _check_number("rerun_max", told["rerun_max"], 1, 100, whole=True)
+    if told.get("rerun_from") is not None:
+        check_text("policy.rerun_from", str(told["rerun_from"]))
     if not isinstance(told.get("cache_refresh", False), bool):
         raise InvalidInput("policy.cache_refresh: expected true or false", field="policy")
     if "concurrency" in told:

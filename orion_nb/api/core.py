@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
@@ -16,6 +17,9 @@ from orion_nb.settings import Settings
 from orion_nb.store import listing, runs, sessions
 from orion_nb.store.database import Connection, Database
 from orion_nb.store.reports import Reports
+
+if TYPE_CHECKING:
+    from orion_nb.api.heartbeat import Heartbeat
 
 
 class Core:
@@ -31,6 +35,7 @@ class Core:
         self.database.on_rollback += [self.reports.forget, self._reached.clear]
         self._session: tuple[int, str] | None = None
         self._session_lock = threading.Lock()
+        self._heartbeat: Heartbeat | None = None
         _open.add(self)
 
     def close(self) -> None:
@@ -39,11 +44,18 @@ class Core:
             return
         _open.discard(self)
         try:
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
             if self._session and self._session[0] == os.getpid():
                 key, now = self._session[1], clock.now()
                 self.database.write(lambda tx: sessions.close(tx, key, now))
         finally:
             self.database.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """It can't be used any more."""
+        return self.database.is_closed
 
     @property
     def session(self) -> str:
@@ -56,6 +68,7 @@ class Core:
                 made = sessions.this_session(new_id(), self.label, clock.now())
                 self.database.write(lambda tx: sessions.insert(tx, made))
                 self._session = (os.getpid(), made.id)
+                self._heartbeat = _heartbeat(self, made.id)
             return self._session[1]
 
     def find(self, ref: str) -> Run:
@@ -71,6 +84,12 @@ class Core:
         if run is None:
             raise RunNotFound(f"no run {ref!r}; `orion-nb runs ls` lists the runs there are")
         return run
+
+
+def _heartbeat(core: Core, session: str) -> Heartbeat:
+    from orion_nb.api.heartbeat import Heartbeat
+
+    return Heartbeat(core, session)
 
 
 def _resolve(connection: Connection, ref: str) -> str | None:

@@ -8,7 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.caching import CacheRoutes
+from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
+from orion_nb.api.pauses import PauseRoutes
+from orion_nb.api.results import ResultRoutes
 from orion_nb.api.routes import Route, route, routes_of
 from orion_nb.api.scheduling import Scheduling
 from orion_nb.store import events
@@ -19,7 +23,7 @@ from orion_nb.store.events import Event
 LOOK = 0.02
 
 
-class Orion(Scheduling, Liveness):
+class Orion(ResultRoutes, LineageRoutes, CacheRoutes, PauseRoutes, Scheduling, Liveness):
     """Everything the API can do. Each route is one of its methods.
 
     It is safe to use from any number of threads, and by any number of processes on one file.
@@ -37,6 +41,10 @@ class Orion(Scheduling, Liveness):
             "last_event": newest,
             "version": version(),
         }
+
+    def version_seen(self) -> tuple[int, int] | None:
+        """A value that is another one after somebody, here or elsewhere, has committed."""
+        return self.database.version()
 
     def watch(
         self,

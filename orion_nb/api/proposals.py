@@ -14,7 +14,7 @@ from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, RUNNING, State, state
 from orion_nb.schemas.values import evolve
-from orion_nb.store import facts, limits, runs, sessions
+from orion_nb.store import facts, kept, limits, runs, sessions
 from orion_nb.store.database import Connection
 
 #: So many trees of runs are remembered as reached; forgetting them costs a statement each.
@@ -258,6 +258,9 @@ class Proposals(Core):
 
     def _take_effect(self, tx: Connection, run: Run) -> None:
         """What follows from the state that a run has entered, in the same transaction."""
+        result = run.state.result
+        if result is not None and not result.startswith('{"inline"'):
+            kept.note_result(tx, run.id, result, run.state.timestamp)
         wanted = limits.of(run, limits.known(tx))
         if wanted and run.state.is_terminal:
             limits.leave(tx, run.id)

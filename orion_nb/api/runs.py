@@ -22,6 +22,7 @@ from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, is_id, new_id
 from orion_nb.schemas.states import (
+    CANCELLED,
     CANCELLING,
     NAMES,
     RUNNING,
@@ -32,7 +33,7 @@ from orion_nb.schemas.states import (
     StateType,
     state,
 )
-from orion_nb.store import events, listing, runs
+from orion_nb.store import events, listing, notes, runs
 from orion_nb.store.events import Event
 from orion_nb.store.listing import RunFilter
 
@@ -192,11 +193,13 @@ class RunRoutes(Proposals):
             told = runs.history(connection, run.id)
             below = RunFilter(root=run.root, parent=run.id)
             children = listing.page(connection, below, LONGEST_PAGE, clock.now())
+            noted = notes.read(connection, run.id)
         return {
             "run": run.as_json(),
-            "summary": summarize(run, told, children, clock.now()),
+            "summary": summarize(run, told, children, clock.now(), noted),
             "states": [_told(state, report) for state, report in told],
             "blocked": run.blocked.as_json() if run.blocked else None,
+            "notes": [{"timestamp": at, "text": text} for at, text in noted],
             "tasks": [child.as_json() for child in reversed(children)],
         }
 
@@ -254,9 +257,24 @@ class RunRoutes(Proposals):
 
     @route("POST", "/runs/{run_id}/cancel", action="execute")
     def cancel(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
-        """The run is asked to stop; one that executes nothing is Cancelled at once."""
-        proposed = state(CANCELLING, message=why or "cancelled on request", by=by)
-        return self.judge(self.find(run_id).id, proposed)[1]
+        """The run is asked to stop, and all runs within it; what executes nothing is Cancelled."""
+        run = self.find(run_id)
+        told = why or "cancelled on request"
+        report = self.judge(run.id, state(CANCELLING, message=told, by=by))[1]
+        if report.state.type in (CANCELLING, CANCELLED):
+            self._cancel_below(run, f"its parent was cancelled: {told}", by)
+        return report
+
+    def _cancel_below(self, run: Run, told: str, by: str | None) -> None:
+        with self.database.read() as connection:
+            below = listing.unfinished_below(connection, run)
+        for child in below:
+            self.judge(child, state(CANCELLING, message=told, by=by))
+
+    def stopping(self, after: int) -> tuple[list[str], int]:
+        """The runs that were asked to stop after event number `after`, and the last number."""
+        with self.database.read() as connection:
+            return events.stopping(connection, after)
 
     def events_after(self, n: int, root: str | None = None, limit: int = 1000) -> list[Event]:
         """The states entered after event number `n`, oldest first."""

@@ -16,6 +16,7 @@ from orion_nb.schemas.runs import Kind, Run
 
 if TYPE_CHECKING:
     from orion_nb.engine.futures import TaskFuture
+    from orion_nb.engine.recall import Recall
     from orion_nb.engine.runners import ThreadRunner
 
 #: Set in the kernel of a deployed notebook: the flow run that its tasks and flows belong to.
@@ -34,6 +35,15 @@ class RunContext:
     is_async: bool = False
     #: What its tasks have returned, so that it is recognised when it is passed on.
     origins: Origins = field(default_factory=Origins)
+    #: What earlier attempts of the run have called.
+    recall: Recall | None = None
+    #: How often its code has paused.
+    pauses: int = 0
+
+    @property
+    def is_outermost(self) -> bool:
+        """No flow or task around it, here or in a notebook's kernel."""
+        return self.run.parent is None
 
 
 _current: ContextVar[RunContext | None] = ContextVar("orion_nb_run", default=None)

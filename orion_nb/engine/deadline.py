@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from orion_nb.errors import TaskTimeout
+from orion_nb.errors import Interruption, TaskTimeout
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Alarm:
         self.is_over = False
 
 
-class Deadline(BaseException):
+class Deadline(Interruption):
     """Raised in the code that ran too long; not an Exception, so that it isn't swallowed.
 
     Deadlines nest: `alarm` tells whose time is up, and only that block turns it into TaskTimeout.
@@ -42,8 +42,16 @@ class Deadline(BaseException):
         return "a run around it exceeded its timeout"
 
 
-def within(seconds: float, name: str, body: Callable[[], T]) -> T:
+def within(
+    seconds: float,
+    name: str,
+    body: Callable[[], T],
+    time_up: Callable[[], None] | None = None,
+) -> T:
     """What `body()` returns, if it does so within `seconds`.
+
+    At the deadline `time_up` is called, on another thread: code that can't be stopped does not
+    keep it waiting.
 
     Raises:
         TaskTimeout: it was stopped; the traceback shows where it was.
@@ -52,13 +60,35 @@ def within(seconds: float, name: str, body: Callable[[], T]) -> T:
     on_main = threading.current_thread() is threading.main_thread()
     stop = _by_signal if on_main and hasattr(signal, "setitimer") else _by_exception
     try:
-        with stop(alarm, seconds):
+        with _told(alarm, seconds, time_up), stop(alarm, seconds):
             return body()
     except Deadline as over:
         if over.alarm is not alarm:
             raise
         told = TaskTimeout(f"{name!r} exceeded {seconds:g} s")
         raise told.with_traceback(over.__traceback__) from None
+
+
+@contextmanager
+def _told(alarm: Alarm, seconds: float, time_up: Callable[[], None] | None) -> Iterator[None]:
+    """Within the block, `time_up` is called when the time is up."""
+    if time_up is None:
+        yield
+        return
+    is_inside = True
+
+    def ring() -> None:
+        if is_inside:
+            time_up()
+
+    timer = threading.Timer(seconds, ring)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        is_inside = False
+        timer.cancel()
 
 
 @contextmanager
@@ -113,7 +143,7 @@ def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
         with lock:
             if not alarm.is_over:
                 alarm.is_over = True
-                _raise_in(thread, mine)
+                raise_in(thread, mine)
 
     timer = threading.Timer(seconds, ring)
     timer.daemon = True
@@ -126,5 +156,6 @@ def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
             alarm.is_over = True
 
 
-def _raise_in(thread: int, error: type[BaseException]) -> None:
+def raise_in(thread: int, error: type[BaseException]) -> None:
+    """The exception is raised on that thread, between two of its bytecodes."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

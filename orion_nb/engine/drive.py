@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.lead import Finish, Life, Outcome, Propose, Sleep
+from orion_nb.engine.lead import Fetch, Finish, Life, Outcome, Propose, Sleep
+from orion_nb.engine.lineage import Inputs
 from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
@@ -17,18 +19,20 @@ from orion_nb.schemas.states import Cancelled, State
 
 #: A long wait is cut into pieces of this length (seconds), so that a cancelled run is noticed.
 PIECE = 0.5
+#: Who waits for other runs looks so often whether anything was committed (seconds).
+LOOK = 0.02
 
 
 class Proposer:
     """Puts one run's proposals to the API, and holds the run as the API last answered it."""
 
-    __slots__ = ("began", "on_state", "orion", "run", "upstream")
+    __slots__ = ("_early", "_lock", "began", "on_state", "orion", "run", "upstream")
 
     def __init__(
         self,
         orion: Orion,
         run: Run,
-        upstream: tuple[tuple[str, str], ...] = (),
+        upstream: Inputs = (),
         on_state: Callable[[Run, Report], None] | None = None,
     ) -> None:
         self.orion = orion
@@ -36,30 +40,56 @@ class Proposer:
         self.upstream = upstream
         self.on_state = on_state
         self.began = run.state.seq > 0
+        self._early: Report | None = None
+        self._lock: threading.Lock | None = None
 
-    def propose(self, state: State, retriable: bool = True) -> Report:
-        """The report on proposing `state`; the first proposal also writes the run."""
-        report = self._propose(state, retriable)
+    def propose(self, told: Propose) -> Report:
+        """The report on the proposal; the first one also writes the run."""
+        if self._lock is None:
+            report = self._propose(told)
+        else:
+            with self._lock:
+                report, self._early = self._early or self._propose(told), None
         if self.on_state is not None:
             self.on_state(self.run, report)
         return report
 
-    def _propose(self, state: State, retriable: bool) -> Report:
+    def watched(self) -> None:
+        """From now on `end_early` may be called, by another thread."""
+        self._lock = self._lock or threading.Lock()
+
+    def end_early(self, state: State, attempt: int) -> None:
+        """The attempt has ended for the API, while its code goes on: what it comes to is late."""
+        assert self._lock is not None
+        with self._lock:
+            if self.run.attempt == attempt and not self.run.state.is_terminal:
+                self._early = self._propose(Propose(state))
+
+    def _propose(self, told: Propose) -> Report:
         if not self.began:
             self.began = True
-            self.run, report = self.orion.begin(self.run, state, self.upstream)
+            self.run, report = self.orion.begin(
+                self.run, told.state, self.upstream, pulled=told.pulled
+            )
             assert report is not None
             return report
         try:
-            self.run, report = self.orion.advance(self.run, state, retriable=retriable)
+            self.run, report = self.orion.advance(
+                self.run, told.state, retriable=told.retriable, rerun=told.rerun,
+                pulled=told.pulled,
+            )  # fmt: skip
         except Fenced as fenced:
             self.run = self.orion.find(self.run.id)
-            return Report(Status.ABORT, self.run.state, str(fenced), proposed=state.name)
+            return Report(Status.ABORT, self.run.state, str(fenced), proposed=told.state.name)
         return report
 
-    def was_moved(self) -> bool:
-        """Somebody else has moved the run since we last did."""
-        return self.orion.find(self.run.id).state.seq != self.run.state.seq
+    def may_go_on(self, again: Propose) -> bool:
+        """Proposing it again would not be answered with the same WAIT."""
+        report = self.orion.foresee(
+            self.run.id, again.state, claims=self.run.attempt, token=self.run.token,
+            rerun=again.rerun, pulled=again.pulled,
+        )  # fmt: skip
+        return report.status is not Status.WAIT
 
     def give_up(self, error: BaseException) -> None:
         """The life broke off, by an interrupt between two steps say: the run does not stay open."""
@@ -77,9 +107,11 @@ def drive(life: Life, proposer: Proposer, call: Callable[[Run], Outcome]) -> Fin
         while True:
             step = life.send(answer)
             if isinstance(step, Propose):
-                answer = proposer.propose(step.state, step.retriable)
+                answer = proposer.propose(step)
             elif isinstance(step, Sleep):
-                answer = _sleep(step.seconds, proposer)
+                answer = _sleep(step, proposer)
+            elif isinstance(step, Fetch):
+                answer = fetch(proposer.orion, step.state)
             else:
                 answer = call(proposer.run)
     except StopIteration as end:
@@ -101,9 +133,11 @@ async def drive_async(
         while True:
             step = life.send(answer)
             if isinstance(step, Propose):
-                answer = proposer.propose(step.state, step.retriable)
+                answer = proposer.propose(step)
             elif isinstance(step, Sleep):
-                answer = await _sleep_async(step.seconds, proposer)
+                answer = await _sleep_async(step, proposer)
+            elif isinstance(step, Fetch):
+                answer = fetch(proposer.orion, step.state)
             else:
                 answer = await call(proposer.run)
     except StopIteration as end:
@@ -113,30 +147,49 @@ async def drive_async(
         raise
 
 
-def _sleep(seconds: float, proposer: Proposer) -> BaseException | None:
+def fetch(orion: Orion, state: State) -> Outcome:
+    """The value that a final state refers to, or the error that it can't be had."""
     try:
-        for piece in _pieces(seconds):
+        return Outcome(orion.load(state.result), result=state.result)
+    except OrionError as error:
+        return Outcome(error=error)
+
+
+def _sleep(step: Sleep, proposer: Proposer) -> BaseException | None:
+    try:
+        for piece in _waiting(step, proposer):
             time.sleep(piece)
-            if piece >= PIECE and proposer.was_moved():
-                break
     except BaseException as interrupt:
         return interrupt
     return None
 
 
-async def _sleep_async(seconds: float, proposer: Proposer) -> BaseException | None:
+async def _sleep_async(step: Sleep, proposer: Proposer) -> BaseException | None:
     try:
-        for piece in _pieces(seconds):
+        for piece in _waiting(step, proposer):
             await asyncio.sleep(piece)
-            if piece >= PIECE and proposer.was_moved():
-                break
     except BaseException as interrupt:
         return interrupt
     return None
 
 
-def _pieces(seconds: float) -> Iterator[float]:
-    whole, rest = divmod(seconds, PIECE)
-    for _ in range(int(whole)):
-        yield PIECE
-    yield rest
+def _waiting(step: Sleep, proposer: Proposer) -> Iterator[float]:
+    """Pieces of time (seconds) to wait for, until it is worth proposing again.
+
+    Who waits for a time looks up now and then whether the run was moved meanwhile; who waits for
+    other runs looks whenever anything was committed, here or elsewhere.
+    """
+    until = time.monotonic() + (step.report.retry_after or 0.0)
+    waits_for_time = step.report.rules[-1].rule in _TIMED if step.report.rules else True
+    seen = None
+    while (left := until - time.monotonic()) > 0:
+        yield min(left, PIECE if waits_for_time else LOOK)
+        now = proposer.orion.version_seen()
+        if now is not None and now == seen:
+            continue
+        seen = now
+        if (left > PIECE or not waits_for_time) and proposer.may_go_on(step.again):
+            return
+
+
+_TIMED = frozenset({"wait_for_the_scheduled_time"})

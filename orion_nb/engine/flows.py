@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
 from orion_nb.api.orion import Orion
+from orion_nb.engine.attempts import Given
 from orion_nb.engine.context import RunContext, here, observed
 from orion_nb.engine.futures import futures_in, resolved
 from orion_nb.engine.lead import Finish
+from orion_nb.engine.options import OnChange, Options, Retriable, options_of
 from orion_nb.engine.parameters import coerced, preview
+from orion_nb.engine.rerunning import Rerun
 from orion_nb.engine.runners import ThreadRunner
-from orion_nb.engine.work import Options, Work, options_of
+from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Kind, Run
 
@@ -49,29 +52,81 @@ class Flow(Work[P, R]):
         _check_heeded(other.options, runner)
         return other
 
+    def rerun(self, run: str, *args: Any, **kwargs: Any) -> Any:
+        """A run of this flow is run once more, in a new attempt; what completed is not executed.
+
+        Without arguments it is given those it had. Returns the flow's value, raises its exception;
+        for an async flow this is a coroutine.
+
+        Raises:
+            RunNotFound: there is no such run.
+            InvalidInput: the run is not one of this flow.
+            ResultUnavailable: its arguments were not kept: give them.
+        """
+        again = Rerun(self, run, args, kwargs)
+        return again.live_async() if self.is_async else again.live()
+
     def _execute(self, args: Any, kwargs: Any) -> Finish:
         for future in list(futures_in((args, kwargs))):
             future.look()
             future.join()
-        orion, run, runner, context = self._begun(args, kwargs)
-        with observed(orion, run, context):
-            return self._life(orion, run, lambda: self._call(args, kwargs), runner)
+        return self.live(*self._begun(args, kwargs), args, kwargs)
 
     async def _execute_async(self, args: Any, kwargs: Any) -> Finish:
         for future in list(futures_in((args, kwargs))):
             future.look()
             await future.finished()
-        orion, run, runner, context = self._begun(args, kwargs)
-        with observed(orion, run, context):
-            return await self._life_async(orion, run, lambda: self._call(args, kwargs), runner)
+        return await self.live_async(*self._begun(args, kwargs), args, kwargs)
 
-    def _begun(
-        self, args: Any, kwargs: Any
-    ) -> tuple[Orion, Run, ThreadRunner | None, RunContext | None]:
+    def live(
+        self,
+        orion: Orion,
+        run: Run,
+        finish: Finish | None,
+        context: RunContext | None,
+        args: Any,
+        kwargs: Any,
+    ) -> Finish:
+        """The given run is lived on this thread."""
+        if finish is not None:
+            return finish
+        runner = self.runner or (context.runner if context else None)
+        plan, given = self._plan(run, args, kwargs), self._given(args, kwargs)
+        with observed(orion, run, context):
+            return self._life(
+                orion, run, lambda: self._call(args, kwargs), runner, plan=plan, given=given
+            )
+
+    async def live_async(
+        self,
+        orion: Orion,
+        run: Run,
+        finish: Finish | None,
+        context: RunContext | None,
+        args: Any,
+        kwargs: Any,
+    ) -> Finish:
+        """The same on the caller's loop."""
+        if finish is not None:
+            return finish
+        runner = self.runner or (context.runner if context else None)
+        plan, given = self._plan(run, args, kwargs), self._given(args, kwargs)
+        with observed(orion, run, context):
+            return await self._life_async(
+                orion, run, lambda: self._call(args, kwargs), runner, plan=plan, given=given
+            )
+
+    def _begun(self, args: Any, kwargs: Any) -> tuple[Orion, Run, Finish | None, RunContext | None]:
         orion, parent, context = here(self.kind)
         given, named = resolved((args, kwargs))
-        run = self.new_run(parent, preview(self.fn, given, named))
-        return orion, run, self.runner or (context.runner if context else None), context
+        run, finish = self.opened(parent, context, preview(self.fn, given, named))
+        return orion, run, finish, context
+
+    def _given(self, args: Any, kwargs: Any) -> Given | None:
+        if not args and not kwargs:
+            return None
+        given, named = resolved((args, kwargs))
+        return Given(given, named)
 
     def _call(self, args: Any, kwargs: Any) -> Any:
         """The function's value, or coroutine: wrong arguments fail the run as its code would."""
@@ -91,10 +146,22 @@ def flow(
     name: str | None = None,
     retries: int = 0,
     retry_delay: Any = 0.0,
+    retry_backoff: float = 1.0,
+    retry_delay_max: Any = None,
+    retry_jitter: float = 0.0,
+    retry_on: Retriable = Exception,
+    retry_crashes: int = 0,
     timeout: Any = None,
     validate: bool = True,
     runner: ThreadRunner | None = None,
+    concurrency: Any = (),
+    persist: bool | None = None,
+    tags: Iterable[str] | str = (),
+    sla: Any = None,
+    sla_start: Any = None,
+    sla_action: str = "mark",
     run_name: str | None = None,
+    on_change: OnChange | Iterable[OnChange] = (),
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(  # noqa: D417 - the overload above names the options
     fn: Callable[P, R] | None = None,
@@ -113,10 +180,13 @@ def flow(  # noqa: D417 - the overload above names the options
         fn: the function, sync or async.
         name: what the flow is called; the function's name by default.
         retries: how often a failed run is tried again as a whole, 0 to 100.
-        retry_delay: the wait before a retry: seconds, a text like "10s", or a list of them.
+        retry_delay: the wait before a retry: seconds, a text like "10s", or a list of them; see
+            `task` for retry_backoff, retry_delay_max, retry_jitter, retry_on and retry_crashes.
+            Tasks and flows called in it that have completed are not executed again.
         timeout: how long one attempt may take; it then fails as TimedOut.
         validate: arguments are checked and coerced by pydantic as the annotations say.
         runner: where submitted tasks run; `ThreadRunner(max_workers=8)` for example.
+        concurrency, persist, tags, sla, sla_start, sla_action, on_change: as those of `task`.
         run_name: a name for its runs.
 
     Raises:
@@ -144,6 +214,9 @@ def _check_heeded(options: Options, runner: Any) -> None:
     if options.policy.trigger != "all_completed":
         says = "trigger: a flow waits for no upstream runs; only tasks have a trigger"
         raise InvalidInput(says, field="trigger")
+    for option, is_given in (("cache", options.cache), ("rerun_from", options.policy.rerun_from)):
+        if is_given:
+            raise InvalidInput(f"{option}: only tasks have it, flows have not", field=option)
 
 
 def _check_runner(runner: Any) -> None:

@@ -225,6 +225,11 @@ def resolved(value: Any, *, raising: bool = False) -> Any:
     return type(value)(resolved(each, raising=raising) for each in value)
 
 
+def states_of(futures: Iterable[TaskFuture[Any]]) -> list[State]:
+    """The final states of futures that have finished."""
+    return [each.ended.report.state for each in futures if each.ended is not None]
+
+
 def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> list[State]:
     """All futures have finished when this returns; their final states, in the given order.
 

@@ -17,12 +17,13 @@ from orion_nb.engine.futures import (
     on_runner_thread,
     resolved,
     running_loop,
+    states_of,
 )
-from orion_nb.engine.lead import NOTHING, Finish
+from orion_nb.engine.lead import NOTHING, Finish, Propose
 from orion_nb.engine.lineage import Inputs
 from orion_nb.engine.runners import DEFAULT_RUNNER
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import Cancelled, NotReady
+from orion_nb.schemas.states import Cancelled, NotReady, State
 
 
 class Live(Protocol):
@@ -40,6 +41,7 @@ class Live(Protocol):
         kwargs: Any,
         upstream: Inputs,
         context: RunContext | None,
+        states: list[State],
     ) -> Finish: ...
 
     def live_async(
@@ -50,6 +52,7 @@ class Live(Protocol):
         kwargs: Any,
         upstream: Inputs,
         context: RunContext | None,
+        states: list[State],
     ) -> Coroutine[Any, Any, Finish]: ...
 
 
@@ -88,7 +91,8 @@ class Job:
         told = f"waits for {waiting[0].name}"
         if len(waiting) > 1:
             told += f" and {len(waiting) - 1} more"
-        self._run = self._orion.begin(self._run, NotReady(message=told), self._upstream)[0]
+        if self._run.state.seq == 0:
+            self._run = self._orion.begin(self._run, NotReady(message=told), self._upstream)[0]
         lock, left = threading.Lock(), len(waiting)
 
         def one_done(_: object) -> None:
@@ -138,12 +142,13 @@ class Job:
 
     def _call(self) -> tuple[Any, ...]:
         args, kwargs = resolved((self._args, self._kwargs))
-        return self._orion, self._run, args, kwargs, self._upstream, self._within
+        states = states_of(self._future.upstream)
+        return self._orion, self._run, args, kwargs, self._upstream, self._within, states
 
     def _drop(self) -> Finish:
         """The run is Cancelled: it will not begin."""
         proposer = Proposer(self._orion, self._run, self._upstream)
-        report = proposer.propose(Cancelled("cancelled before it began"))
+        report = proposer.propose(Propose(Cancelled("cancelled before it began")))
         return Finish(proposer.run, report, NOTHING)
 
 

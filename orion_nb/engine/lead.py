@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orion_nb.errors import RunStopped, TaskTimeout, UpstreamFailed
+from orion_nb.errors import Interruption, RunStopped, TaskTimeout, UpstreamFailed
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import (
@@ -24,23 +24,40 @@ from orion_nb.schemas.states import (
     TimedOut,
 )
 
+if TYPE_CHECKING:
+    from orion_nb.engine.caching import CacheKey
+
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Propose this state; the answer is the report."""
+    """Propose this state; the answer is the report.
+
+    `rerun`: the run is to be opened again though it has finished; `pulled`: what a trigger that is
+    a function said.
+    """
 
     state: State
     retriable: bool = True
+    rerun: bool = False
+    pulled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait so many seconds, or until the run was moved by somebody else.
+    """Wait until proposing `again` may come to something else, at most until the report says.
 
     The answer is what interrupted the wait (`KeyboardInterrupt`, say), or None.
     """
 
-    seconds: float
+    report: Report
+    again: Propose
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Get the value of this final state; the answer is an `Outcome`, with an error if it's gone."""
+
+    state: State
 
 
 class Call:
@@ -49,10 +66,29 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one call of the user's code came to: a value, or the error it raised."""
+    """What one call of the user's code came to: a value, or the error it raised.
+
+    `result` is the reference to the value, where it was kept.
+    """
 
     value: Any = None
     error: BaseException | None = None
+    result: str | None = None
+
+
+class Stopped(Interruption):
+    """`stop(reason)`: the run has done enough."""
+
+
+class SliceRerun(Interruption):
+    """The flow around is to go back to the task named `back_to`; `error` says why."""
+
+    def __init__(self, back_to: str, run: Run, error: BaseException) -> None:
+        super().__init__(back_to)
+        self.back_to, self.run, self.error = back_to, run, error
+
+    def __str__(self) -> str:
+        return f"back to {self.back_to}: {describe(self.error)}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +119,9 @@ class Finish(NamedTuple):
         state = self.report.state
         if state.type is COMPLETED:
             return None
+        if _goes_back(self.report) and self.outcome.error is not None:
+            policy = self.run.policy
+            return SliceRerun(policy.rerun_from or "", self.run, self.outcome.error)
         if self.outcome.error is not None:
             return self.outcome.error
         why = state.message or self.report.reason or state.name
@@ -105,20 +144,34 @@ def ending_of(state: State, outcome: Outcome, run_id: str = "") -> Ending:
 CALL = Call()
 START = Propose(Running())
 NOTHING = Outcome()
-Step = Propose | Sleep | Call
+Step = Propose | Sleep | Call | Fetch
 Life = Generator[Step, Any, tuple[Report, Outcome]]
 
 
-def lead(retriable: Callable[[BaseException], bool]) -> Life:
+def always(_: BaseException) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a life before it is lived."""
+
+    retriable: Callable[[BaseException], bool] = always
+    start: Propose = START
+    parts: CacheKey | None = None
+
+
+def lead(plan: Plan) -> Life:
     """The run is started, its code called, and called again for as long as the rules say so.
 
     Returns the last report and the outcome of the last call; an empty one when there was no call.
     """
     outcome = NOTHING
-    report: Report = yield START
+    start = plan.start
+    report: Report = yield start
     while True:
         if report.status is Status.WAIT:
-            interrupt: BaseException | None = yield Sleep(report.retry_after or 0.0)
+            interrupt: BaseException | None = yield Sleep(report, start)
             if interrupt is not None:
                 outcome = Outcome(error=interrupt)
                 report = yield Propose(state_of(outcome), retriable=False)
@@ -127,20 +180,38 @@ def lead(retriable: Callable[[BaseException], bool]) -> Life:
             return report, outcome
         elif report.state.type is RUNNING and report.attempt is not None:
             outcome = yield CALL
-            again = outcome.error is None or retriable(outcome.error)
-            report = yield Propose(state_of(outcome), again)
-            if report.state.type is not SCHEDULED:
+            again = outcome.error is None or plan.retriable(outcome.error)
+            report = yield Propose(state_of(outcome, plan.start.state.cache_key), again)
+            if report.state.type is not SCHEDULED or _goes_back(report):
                 return report, outcome
+        elif report.state.name == "Cached":
+            outcome = yield Fetch(report.state)
+            if outcome.error is None:
+                return report, outcome
+            # What the cache points to is gone: it is computed anew, without asking the cache.
+            told = f"the cached result can't be had: {describe(outcome.error)}"
+            start = Propose(Running(message=told), rerun=True)
         elif report.state.type is not SCHEDULED:
             return report, outcome
-        report = yield START
+        report = yield start
 
 
-def state_of(outcome: Outcome) -> State:
+def _goes_back(report: Report) -> bool:
+    """The flow is to go back to an earlier task, instead of this one being called again."""
+    return any(
+        line.rule == "rerun_the_upstream" and line.verdict == "rewrite" for line in report.rules
+    )
+
+
+def state_of(outcome: Outcome, cache_key: str | None = None) -> State:
     """The state to propose after a call: what it returned or raised decides."""
     error = outcome.error
     if error is None:
-        return _COMPLETED
+        if outcome.result is None and cache_key is None:
+            return _COMPLETED
+        return State(COMPLETED, "Completed", result=outcome.result, cache_key=cache_key)
+    if isinstance(error, Stopped):
+        return Completed(message=f"stopped early: {error}")
     if isinstance(error, TaskTimeout):
         return TimedOut(str(error))
     if isinstance(error, Exception):

@@ -59,6 +59,11 @@ class Origins:
         found = self._weak.get(key) or self._held.get(key) or self._scalars.get(key)
         return found[0] if found else None
 
+    def clear(self) -> None:
+        """Nothing is known any more."""
+        for known in (self._weak, self._held, self._scalars):
+            known.clear()
+
     def __bool__(self) -> bool:
         return bool(self._weak or self._held or self._scalars)
 

@@ -5,19 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
 from orion_nb.api.orion import Orion
+from orion_nb.engine.attempts import Given
 from orion_nb.engine.children import keep
 from orion_nb.engine.context import RunContext, current, here
-from orion_nb.engine.futures import TaskFuture, futures_in, resolved, running_loop, unmapped
+from orion_nb.engine.futures import (
+    TaskFuture,
+    futures_in,
+    resolved,
+    running_loop,
+    states_of,
+    unmapped,
+)
 from orion_nb.engine.jobs import Job
 from orion_nb.engine.lead import Finish
 from orion_nb.engine.lineage import Inputs
-from orion_nb.engine.work import Options, Retriable, Work, options_of
+from orion_nb.engine.options import OnChange, Options, Retriable, TriggerFunction, options_of
+from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Kind, Run
+from orion_nb.schemas.states import State
 from orion_nb.settings import is_disabled
+
+if TYPE_CHECKING:
+    from orion_nb.engine.explaining import CacheExplanation
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,8 +59,11 @@ class Task(Work[P, R]):
         if context is None and is_disabled():
             return self._done_plainly(args, kwargs)
         orion, parent, _ = here(self.kind)
-        run = self.new_run(parent)
+        run, finish = self.opened(parent, context)
         future: TaskFuture[Any] = TaskFuture(run.id, self.name)
+        if finish is not None:
+            future.settle(finish)
+            return future
         if context is not None:
             keep(context, future)
         Job(self, orion, run, future, args, kwargs, context).start()
@@ -99,27 +115,41 @@ class Task(Work[P, R]):
             future.set_exception(error)
         return future
 
+    def explain_cache(self, *args: Any, **kwargs: Any) -> CacheExplanation:
+        """Whether a call with these arguments would be answered by the cache, and why."""
+        from orion_nb.engine.explaining import explain_cache
+
+        return explain_cache(self, here(self.kind)[0], args, kwargs)
+
     def _execute(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
+        run, finish = self.opened(parent, context)
+        if finish is not None:
+            return self._recalled(finish, context)
         upstream = self.inputs(args, kwargs, context)
-        if found := list(futures_in((args, kwargs))):
+        states: list[State] = []
+        if upstream and (found := list(futures_in((args, kwargs)))):
             for each in found:
                 each.look()
                 each.join()
             args, kwargs = resolved((args, kwargs))
-        run = self.new_run(parent)
-        return self.live(orion, run, args, kwargs, upstream, context)
+            states = states_of(found)
+        return self.live(orion, run, args, kwargs, upstream, context, states)
 
     async def _execute_async(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
+        run, finish = self.opened(parent, context)
+        if finish is not None:
+            return self._recalled(finish, context)
         upstream = self.inputs(args, kwargs, context)
-        if found := list(futures_in((args, kwargs))):
+        states: list[State] = []
+        if upstream and (found := list(futures_in((args, kwargs)))):
             for each in found:
                 each.look()
                 await each.finished()
             args, kwargs = resolved((args, kwargs))
-        run = self.new_run(parent)
-        return await self.live_async(orion, run, args, kwargs, upstream, context)
+            states = states_of(found)
+        return await self.live_async(orion, run, args, kwargs, upstream, context, states)
 
     def live(
         self,
@@ -129,11 +159,15 @@ class Task(Work[P, R]):
         kwargs: Any,
         upstream: Inputs,
         context: RunContext | None,
+        states: list[State],
     ) -> Finish:
         """The given run is lived on this thread, with arguments that hold no futures."""
         runner = context.runner if context else None
+        plan = self._plan(run, args, kwargs, self._pulled(states))
+        given = Given(args, kwargs) if args or kwargs else None
         body = _call_of(self.fn, args, kwargs)
-        return self._life(orion, run, body, runner=runner, upstream=upstream)
+        finish = self._life(orion, run, body, runner, upstream, plan, given)
+        return self._recalled(finish, context)
 
     async def live_async(
         self,
@@ -143,11 +177,26 @@ class Task(Work[P, R]):
         kwargs: Any,
         upstream: Inputs,
         context: RunContext | None,
+        states: list[State],
     ) -> Finish:
         """The same on the caller's loop."""
         runner = context.runner if context else None
+        plan = self._plan(run, args, kwargs, self._pulled(states))
+        given = Given(args, kwargs) if args or kwargs else None
         body: Callable[[], Any] = _call_of(self.fn, args, kwargs)
-        return await self._life_async(orion, run, body, runner=runner, upstream=upstream)
+        finish = await self._life_async(orion, run, body, runner, upstream, plan, given)
+        return self._recalled(finish, context)
+
+    def _pulled(self, states: list[State]) -> bool | None:
+        """What the trigger says to these upstream states, if it is a function."""
+        trigger = self.options.trigger
+        return None if trigger is None else bool(trigger(states))
+
+    def _recalled(self, finish: Finish, context: RunContext | None) -> Finish:
+        """The value is recognised when it is passed on in the code around."""
+        if context is not None and finish.outcome.value is not None:
+            context.origins.note(finish.outcome.value, finish.run.id)
+        return finish
 
 
 @overload
@@ -160,11 +209,27 @@ def task(
     name: str | None = None,
     retries: int = 0,
     retry_delay: Any = 0.0,
+    retry_backoff: float = 1.0,
+    retry_delay_max: Any = None,
+    retry_jitter: float = 0.0,
     retry_on: Retriable = Exception,
+    retry_crashes: int = 0,
+    cache: Any = None,
+    cache_key: str | Callable[[dict[str, Any]], Any] | None = None,
+    cache_refresh: bool = False,
     timeout: Any = None,
     tags: Iterable[str] | str = (),
-    trigger: str = "all_completed",
+    concurrency: Any = (),
+    trigger: str | TriggerFunction = "all_completed",
+    persist: bool | None = None,
+    rerun_from: str | None = None,
+    rerun_max: int = 1,
+    rerun_on: Retriable = Exception,
+    sla: Any = None,
+    sla_start: Any = None,
+    sla_action: str = "mark",
     run_name: str | None = None,
+    on_change: OnChange | Iterable[OnChange] = (),
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:  # noqa: D417
     """The function is a task: each call is a task run, retried as `retries` says.
@@ -175,13 +240,30 @@ def task(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:  # noqa: D
         retries: how often a failed run is tried again, 0 to 100.
         retry_delay: the wait before a retry: seconds, a text like "10s" or "1m30s", a timedelta,
             or a list of them, one per retry (the last repeats).
+        retry_backoff: once the delays are used up, each is so many times the one before.
+        retry_delay_max: no delay is longer.
+        retry_jitter: the part of a delay, 0 to 1, by which it varies at random.
         retry_on: exception class or classes that are retried, or a function of the exception.
+        retry_crashes: how often a run is tried again whose process or machine failed.
+        cache: how long a result is used again instead of running: "1w", seconds, True for ever.
+            Calls are the same if source, arguments and what the function reaches are.
+        cache_key: another key: a text that may name arguments ("{day}"), or a function of them.
+        cache_refresh: run anyway, and put the result in the cache.
         timeout: how long one attempt may take; it then fails as TimedOut.
-        tags: words to find its runs by.
+        tags: words to find its runs by; a limit named "tag:WORD" counts them.
+        concurrency: limits it is subject to: "db", ["db", "api"], or {"db": 10} to say how many
+            may run at once if nobody has set it.
         trigger: when it starts after its upstream runs: "all_completed", "all_finished" (whatever
-            they ended as; a failed one's exception is passed in place of its result) or
-            "any_failed".
+            they ended as; a failed one's exception is passed in place of its result),
+            "any_failed", or a function of the list of their final states.
+        persist: True keeps results of any size, False none; by default those up to 1 MiB.
+        rerun_from: when the task fails, its flow goes back to the last call of the task of this
+            name, and does again what came of it; `rerun_max` times at most, for errors that
+            `rerun_on` takes.
+        sla: how long it may take from its due time to its end, `sla_start` to its start; who is
+            late is marked, and with sla_action="cancel" stopped.
         run_name: a name for its runs.
+        on_change: a function, or several, of the run and the report, called after each state.
 
     Raises:
         InvalidInput: an option's value can't be accepted; the message says what may.

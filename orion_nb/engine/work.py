@@ -3,57 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import functools
 import inspect
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
-from orion_nb.api.checks import check_text, read_policy
 from orion_nb.api.orion import Orion
-from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
-from orion_nb.engine.context import RunContext, current, entered
-from orion_nb.engine.deadline import Deadline, within
+from orion_nb.engine.attempts import Attempt, Given
+from orion_nb.engine.context import RunContext, current
+from orion_nb.engine.deadline import Deadline
 from orion_nb.engine.drive import Proposer, drive, drive_async
 from orion_nb.engine.futures import resolved
-from orion_nb.engine.lead import Ending, Finish, Outcome, describe, ending_of, lead, state_of
+from orion_nb.engine.lead import (
+    Ending,
+    Finish,
+    Outcome,
+    Plan,
+    Propose,
+    describe,
+    ending_of,
+    lead,
+    state_of,
+)
 from orion_nb.engine.lineage import Inputs, inputs_of
+from orion_nb.engine.options import OnChange, Options, revise
 from orion_nb.engine.runners import ThreadRunner
-from orion_nb.errors import InvalidInput, ParameterError, TaskTimeout
-from orion_nb.schemas.policies import RunPolicy
+from orion_nb.errors import InvalidInput, OrionError
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, new_id
-from orion_nb.schemas.states import Pending
+from orion_nb.schemas.states import Pending, Running, State
 from orion_nb.settings import is_disabled
+
+if TYPE_CHECKING:
+    from orion_nb.engine.caching import CacheKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Retriable = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the runs of a flow or task are named, what the rules may grant them."""
-
-    name: str
-    policy: RunPolicy
-    retry_on: Retriable = Exception
-    tags: tuple[str, ...] = ()
-    run_name: str | None = None
-    key: str | None = None
-
-    def retriable(self, error: BaseException) -> bool:
-        """The rules may try again after this error; wrong parameters stay wrong."""
-        if not isinstance(error, Exception) or isinstance(error, ParameterError):
-            return False
-        if isinstance(self.retry_on, type | tuple):
-            return isinstance(error, self.retry_on)
-        try:
-            return bool(self.retry_on(error))
-        except Exception as trouble:
-            error.add_note(f"not tried again: retry_on raised {describe(trouble)}")
-            return False
 
 
 class Work(Generic[P, R]):
@@ -74,6 +63,7 @@ class Work(Generic[P, R]):
         functools.update_wrapper(self, fn)
         self.fn = fn
         self.options = options
+        self._plainly = Plan(options.retriable)
         called = type(fn).__call__  # an object that is called may have an async __call__
         self._names = _positional_names(fn)
         self.is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
@@ -154,6 +144,7 @@ class Work(Generic[P, R]):
     def _changed(self, changes: dict[str, Any]) -> Self:
         other = copy.copy(self)
         other.options = revise(self.options, changes)
+        other._plainly = Plan(other.options.retriable)
         return other
 
     def inputs(self, args: Any, kwargs: Any, context: RunContext | None) -> Inputs:
@@ -178,6 +169,56 @@ class Work(Generic[P, R]):
             parameters=parameters,
         )
 
+    def opened(
+        self,
+        parent: Run | None,
+        context: RunContext | None,
+        parameters: dict[str, Any] | None = None,
+    ) -> tuple[Run, Finish | None]:
+        """The run of a call made here: a new one, or the one that an earlier attempt made.
+
+        With how it ended, if that attempt has completed it already.
+        """
+        if context is not None and (recall := context.recall) is not None:
+            known = recall.take(self.kind, self.options.key or self.name)
+            if known is not None:
+                return known, recall.finished(context.orion, known)
+        return self.new_run(parent, parameters), None
+
+    def _plan(self, run: Run, args: Any, kwargs: Any, pulled: bool | None = None) -> Plan:
+        """What is known of the life of a call with these arguments."""
+        rerun = run.state.is_terminal
+        if not self.options.cache and pulled is None and not rerun:
+            return self._plainly
+        state, parts = Running(), None
+        if self.options.cache:
+            state, parts = self._cache_key(run, args, kwargs)
+        start = Propose(state, rerun=rerun, pulled=pulled)
+        return Plan(self.options.retriable, start, parts)
+
+    def _cache_key(self, run: Run, args: Any, kwargs: Any) -> tuple[State, CacheKey | None]:
+        """The state to start with, and what its key is made of; without one it says why."""
+        from orion_nb.engine.caching import Unhashable
+
+        try:
+            made = self.cache_key_of(args, kwargs)
+        except Unhashable as why:
+            return Running(message=f"not cached: {why}"), None
+        return Running(cache_key=made.key), made
+
+    def cache_key_of(self, args: Any, kwargs: Any) -> CacheKey:
+        """The cache key of a call with these arguments, and what it is made of.
+
+        Raises:
+            Unhashable: an argument, or something the function reaches, has no print.
+        """
+        from orion_nb.engine.caching import key_for, key_for_custom
+
+        custom = self.options.cache_key
+        if custom is None:
+            return key_for(self.fn, self.name, args, kwargs)
+        return key_for_custom(self.name, custom, self.fn, args, kwargs)
+
     def _life(
         self,
         orion: Orion,
@@ -185,30 +226,15 @@ class Work(Generic[P, R]):
         body: Callable[[], Any],
         runner: ThreadRunner | None,
         upstream: Inputs = (),
+        plan: Plan | None = None,
+        given: Given | None = None,
     ) -> Finish:
         """The run is lived on this thread; each attempt calls `body`."""
-        timeout, name = self.options.policy.timeout, self.name
-        proposer = Proposer(orion, run, upstream, self.on_state)
-
-        def call(current: Run) -> Outcome:
-            context = RunContext(orion, current, runner)
-
-            def attempt() -> Any:
-                value = body()
-                if context.futures:
-                    join_all(context)
-                    raise_unseen(context)
-                return value
-
-            try:
-                with entered(context):
-                    return Outcome(attempt() if timeout is None else within(timeout, name, attempt))
-            except BaseException as error:
-                if drop_all(context) and _waits_after(error):
-                    join_all(context)
-                return Outcome(error=without_our_frames(error))
-
-        return drive(lead(self.options.retriable), proposer, call)
+        proposer = Proposer(orion, run, upstream, self._told())
+        attempt = Attempt(self, proposer, runner, given)
+        finish = drive(lead(plan or self._plainly), proposer, partial(attempt.call, body))
+        _remember(orion, finish, plan, self.options)
+        return finish
 
     async def _life_async(
         self,
@@ -217,76 +243,39 @@ class Work(Generic[P, R]):
         body: Callable[[], Awaitable[Any]],
         runner: ThreadRunner | None,
         upstream: Inputs = (),
+        plan: Plan | None = None,
+        given: Given | None = None,
     ) -> Finish:
         """The run is lived on the caller's loop; each attempt awaits `body()`."""
-        timeout, name = self.options.policy.timeout, self.name
-        proposer = Proposer(orion, run, upstream, self.on_state)
+        proposer = Proposer(orion, run, upstream, self._told())
+        attempt = Attempt(self, proposer, runner, given)
+        life = lead(plan or self._plainly)
+        finish = await drive_async(life, proposer, partial(attempt.call_async, body))
+        _remember(orion, finish, plan, self.options)
+        return finish
 
-        async def call(current: Run) -> Outcome:
-            context = RunContext(orion, current, runner, is_async=True)
-            try:
-                with entered(context):
-                    async with asyncio.timeout(timeout) as scope:
-                        value = await body()
-                        await join_all_async(context)
-                        raise_unseen(context)
-                return Outcome(value)
-            except BaseException as error:
-                if isinstance(error, TimeoutError) and scope.expired():
-                    error = TaskTimeout(f"{name!r} exceeded {timeout:g} s")
-                if drop_all(context) and _waits_after(error):
-                    await join_all_async(context)
-                return Outcome(error=without_our_frames(error))
-
-        return await drive_async(lead(self.options.retriable), proposer, call)
+    def _told(self) -> OnChange | None:
+        """Who is told of each proposal: the notebook's cell, and what `on_change` names."""
+        calls = self.options.on_change
+        if not calls:
+            return self.on_state
+        return partial(_tell, (*calls, self.on_state) if self.on_state else calls)
 
 
-def options_of(
-    fn: Callable[..., Any],
-    *,
-    name: str | None,
-    retries: int = 0,
-    retry_delay: Any = 0.0,
-    timeout: Any = None,
-    retry_on: Retriable = Exception,
-    tags: Any = (),
-    trigger: str = "all_completed",
-    run_name: str | None = None,
-) -> Options:
-    """The options of a decorator, checked.
-
-    Raises:
-        InvalidInput: naming the option, its value and what it may be.
-    """
-    told = {"retries": retries, "retry_delay": retry_delay, "timeout": timeout, "trigger": trigger}
-    plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
-    chosen: str = name or getattr(plain, "__name__", None) or type(fn).__name__
-    tags = (tags,) if isinstance(tags, str) else tuple(tags)
-    check_text("name", chosen)
-    for tag in tags:
-        check_text("tags", tag)
-    if run_name is not None:
-        check_text("run_name", run_name)
-    _check_retry_on(retry_on)
-    policy = read_policy(told)
-    if policy.timeout == 0:
-        raise InvalidInput(f"timeout: {timeout!r} leaves no time at all", field="timeout")
-    key = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', chosen)}"
-    return Options(chosen, policy, retry_on, tags, run_name, key)
+def _tell(calls: tuple[OnChange, ...], run: Run, report: Report) -> None:
+    for call in calls:
+        try:
+            call(run, report)
+        except Exception as error:
+            warnings.warn(f"on_change of {run.name!r} raised {describe(error)}", stacklevel=2)
 
 
-def revise(options: Options, changes: dict[str, Any]) -> Options:
-    """The options with some of them changed, checked in the same way."""
-    told = {
-        "name": options.name,
-        "tags": options.tags,
-        "retry_on": options.retry_on,
-        "run_name": options.run_name,
-        **options.policy.as_json(),
-    }
-    if unknown := set(changes) - set(told):
-        raise InvalidInput(f"{sorted(unknown)[0]}: not known; there are {', '.join(sorted(told))}")
-    return replace(options_of(revise, **{**told, **changes}), key=options.key)
+def _remember(orion: Orion, finish: Finish, plan: Plan | None, options: Options) -> None:
+    """What the cache key was made of, so that the next other key can be explained."""
+    if plan is None or plan.parts is None or finish.report.state.name != "Completed":
+        return
+    with contextlib.suppress(OrionError):
+        orion.keep_cache_parts(plan.parts.key, options.key or options.name, plan.parts.parts)
 
 
 def _positional_names(fn: Callable[..., Any]) -> tuple[str, ...]:
@@ -296,20 +285,6 @@ def _positional_names(fn: Callable[..., Any]) -> tuple[str, ...]:
         return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
     return names[1:] if inspect.ismethod(fn) else names
-
-
-def _check_retry_on(retry_on: Any) -> None:
-    classes = retry_on if isinstance(retry_on, tuple) else (retry_on,)
-    if all(isinstance(each, type) and issubclass(each, BaseException) for each in classes):
-        return
-    if isinstance(retry_on, tuple | type) or not callable(retry_on):
-        says = "an exception class, a tuple of them, or a function of the exception"
-        raise InvalidInput(f"retry_on: {retry_on!r} is not {says}", field="retry_on")
-
-
-def _waits_after(error: BaseException) -> bool:
-    """Submitted tasks that run already are waited for, unless time is up or somebody interrupts."""
-    return isinstance(error, Exception) and not isinstance(error, TaskTimeout)
 
 
 def _plain_ending(call: Callable[[], Any]) -> Ending:
@@ -327,13 +302,3 @@ async def _plain_ending_async(call: Awaitable[Any]) -> Ending:
     except Exception as error:
         outcome = Outcome(error=error)
     return ending_of(state_of(outcome), outcome)
-
-
-def without_our_frames(error: BaseException) -> BaseException:
-    """The exception with its traceback beginning in the user's code, where it has such frames."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(
-        "orion_nb."
-    ):
-        trace = trace.tb_next
-    return error.with_traceback(trace) if trace is not None else error

@@ -15,10 +15,11 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from orion_nb import clock
 from orion_nb.api.connect import connect
+from orion_nb.engine.attempts import without_our_frames
 from orion_nb.engine.context import belonging_to
 from orion_nb.engine.lead import Ending
+from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
-from orion_nb.engine.work import options_of, without_our_frames
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
 from orion_nb.notebook import render
 from orion_nb.notebook.cells import Cell, awaits, number

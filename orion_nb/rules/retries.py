@@ -6,7 +6,7 @@ from zlib import crc32
 
 from orion_nb.clock import SECOND
 from orion_nb.rules.core import Phase, Transition, rule
-from orion_nb.schemas.reports import Reject, Verdict
+from orion_nb.schemas.reports import Note, Reject, Verdict
 from orion_nb.schemas.states import (
     COMPLETED,
     CRASHED,
@@ -34,6 +34,23 @@ def time_out_at_the_deadline(t: Transition) -> Verdict | None:
         return None
     told = f"it took {took:.3g} s, its timeout is {limit:g} s"
     return Reject(TimedOut(told), told, {"took": took, "timeout": limit})
+
+
+@rule(Phase.REWRITE, leaving=[RUNNING], entering=[FAILED])
+def rerun_the_upstream(t: Transition) -> Verdict | None:
+    """When a check of results fails, its flow goes back to the task that the policy names.
+
+    That task runs again, and what came after it; this run waits until its turn comes again. It is
+    done `rerun_max` times at most.
+    """
+    run, policy = t.run, t.run.policy
+    if policy.rerun_from is None or run.parent is None or not t.retriable:
+        return None
+    if run.run_count > policy.rerun_max:
+        return Note(f"failed {run.run_count} times: {policy.rerun_from} is not rerun once more")
+    reason = f"back to {policy.rerun_from}: rerun {run.run_count} of {policy.rerun_max}"
+    facts = {"rerun_from": policy.rerun_from, "run_count": run.run_count}
+    return Reject(AwaitingRetry(t.now, message=t.proposed.message), reason, facts)
 
 
 @rule(Phase.REWRITE, leaving=[RUNNING], entering=[FAILED])

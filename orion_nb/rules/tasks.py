@@ -5,6 +5,7 @@ from __future__ import annotations
 from orion_nb.rules.cache import let_one_fill_the_cache, retrieve_from_cache
 from orion_nb.rules.common import COMMON
 from orion_nb.rules.core import Phase, Policy, Transition, rule
+from orion_nb.rules.retries import rerun_the_upstream
 from orion_nb.schemas.reports import Reject, Verdict, Wait
 from orion_nb.schemas.states import COMPLETED, PENDING, RUNNING, SCHEDULED, Skipped, UpstreamFailed
 
@@ -49,4 +50,5 @@ TASK_POLICY: Policy = (
     heed_the_trigger,
     retrieve_from_cache,
     let_one_fill_the_cache,
+    rerun_the_upstream,
 )

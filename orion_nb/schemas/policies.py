@@ -29,7 +29,8 @@ class RunPolicy:
     `cache_refresh` is off. `concurrency` names limits, each with the slots it has if nobody has
     set it. `sla` is the time from the scheduled time (or the creation) to the end, `sla_start` to
     the start; `sla_action` says what happens when it is over. `overlap` is for runs of a
-    deployment: what happens while another one is running.
+    deployment: what happens while another one is running. When a task fails whose policy says
+    `rerun_from`, its flow goes back to the task of that name, at most `rerun_max` times.
     """
 
     retries: int = 0
@@ -47,6 +48,8 @@ class RunPolicy:
     sla_start: float | None = None
     sla_action: SlaAction = "mark"
     overlap: Overlap = "allow"
+    rerun_from: str | None = None
+    rerun_max: int = 1
 
     def delay_before(self, retry: int, chance: float = 0.5) -> float:
         """The wait in seconds before retry number `retry`, counted from 1.

@@ -52,3 +52,10 @@ def _event(row: tuple[Any, ...]) -> Event:
 def last(connection: sqlite3.Connection) -> int:
     """The number of the newest event, 0 when there is none."""
     return int(connection.execute("SELECT coalesce(max(n), 0) FROM states").fetchone()[0])
+
+
+def stopping(connection: sqlite3.Connection, n: int) -> tuple[list[str], int]:
+    """The runs that were asked to stop after event number `n`, and the number of the last event."""
+    newest = last(connection)
+    sql = "SELECT run FROM states WHERE n > ? AND n <= ? AND type = 'CANCELLING'"
+    return [row[0].hex() for row in connection.execute(sql, (n, newest))], newest

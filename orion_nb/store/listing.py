@@ -139,3 +139,21 @@ def ids_named(connection: sqlite3.Connection, name: str, limit: int) -> list[str
         if rows := connection.execute(sql, (name, name, limit)).fetchall():
             return [row[0].hex() for row in rows]
     return []
+
+
+def tree(connection: sqlite3.Connection, root: str, limit: int = 10_000) -> list[Run]:
+    """The runs of a tree, in the order of their creation."""
+    return read_many(
+        connection, "WHERE runs.root = ? ORDER BY runs.id LIMIT ?", (bytes.fromhex(root), limit)
+    )
+
+
+def unfinished_below(connection: sqlite3.Connection, run: Run) -> list[str]:
+    """The ids of the runs within a run that have not ended, outer ones first."""
+    sql = "SELECT id, parent FROM runs WHERE root = ? AND end_time IS NULL ORDER BY id"
+    inside, found = {bytes.fromhex(run.id)}, []
+    for key, parent in connection.execute(sql, (bytes.fromhex(run.root),)):
+        if parent in inside:
+            inside.add(key)
+            found.append(key.hex())
+    return found

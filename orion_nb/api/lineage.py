@@ -1,0 +1,53 @@
+"""Which runs took inputs from which: upstream, downstream, and the runs within a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orion_nb.api.proposals import Proposals
+from orion_nb.api.routes import route
+from orion_nb.schemas.runs import Run
+from orion_nb.store import edges, listing, runs
+
+
+class LineageRoutes(Proposals):
+    """Edges between runs."""
+
+    @route("GET", "/runs/{run_id}/lineage", action="read")
+    def lineage(self, run_id: str) -> dict[str, Any]:
+        """Whose results went into a run, and where its own went: run by run, with the argument."""
+        run = self.find(run_id)
+        with self.database.read() as connection:
+            connection.execute("BEGIN")
+            into = edges.into(connection, run.id)
+            out_of = edges.out_of(connection, run.id)
+        return {
+            "run": run.id,
+            "upstream": [each.as_json() for each in into],
+            "downstream": [each.as_json() for each in out_of],
+        }
+
+    @route("GET", "/runs/{run_id}/graph", action="read")
+    def graph(self, run_id: str) -> dict[str, Any]:
+        """All runs of the tree that a run belongs to, and the edges between them."""
+        run = self.find(run_id)
+        with self.database.read() as connection:
+            connection.execute("BEGIN")
+            nodes = listing.tree(connection, run.root)
+            links = edges.of_tree(connection, run.root)
+        return {
+            "root": run.root,
+            "runs": [node.as_json() for node in nodes],
+            "edges": [link.as_json() for link in links],
+        }
+
+    def children(self, run_id: str, root: str) -> list[Run]:
+        """The runs that a run has called, in the order of their creation."""
+        with self.database.read() as connection:
+            where = "WHERE runs.root = ? AND runs.parent = ? ORDER BY runs.id"
+            return runs.read_many(connection, where, (bytes.fromhex(root), bytes.fromhex(run_id)))
+
+    def downstream(self, run_id: str) -> set[str]:
+        """The ids of all runs that took inputs from a run, or from one that did."""
+        with self.database.read() as connection:
+            return edges.reached_from(connection, run_id)

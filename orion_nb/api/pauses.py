@@ -1,0 +1,99 @@
+"""Runs that wait for people: paused, and resumed with what they asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orion_nb import clock
+from orion_nb.api.proposals import Proposals
+from orion_nb.api.routes import route
+from orion_nb.errors import InvalidInput
+from orion_nb.schemas.pauses import Pause
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import PAUSED, Paused, Running
+from orion_nb.store import pauses
+
+#: The pause that somebody else asked for, not the code itself.
+FROM_OUTSIDE = "from outside"
+
+
+class PauseRoutes(Proposals):
+    """Pause and resume."""
+
+    @route("POST", "/runs/{run_id}/pause", action="execute")
+    def pause(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
+        """A running run is paused: it starts nothing new until it is resumed."""
+        run = self.find(run_id)
+        return self.judge(run.id, Paused(message=why or "paused on request", by=by))[1]
+
+    @route("POST", "/runs/{run_id}/resume", action="execute")
+    def resume(
+        self, run_id: str, input: dict[str, Any] | None = None, by: str | None = None
+    ) -> Report:
+        """A paused run goes on, with the input that it waits for.
+
+        Raises:
+            InvalidInput: the input is not what the run asked for; the message names the field.
+        """
+        run = self.find(run_id)
+        waiting = self.waiting_pause(run)
+        if waiting is not None:
+            _check(input, waiting.schema)
+            now = clock.now()
+            self.database.write(lambda tx: pauses.answer(tx, run.id, waiting.key, input, by, now))
+        elif input is not None:
+            raise InvalidInput("input: the run waits for none", field="input")
+        return self.judge(run.id, Running(message="resumed", by=by))[1]
+
+    @route("GET", "/runs/{run_id}/pauses", action="read")
+    def read_pauses(self, run_id: str) -> dict[str, Any]:
+        """The pauses of a run: what each asked for, until when, and what it was given."""
+        run = self.find(run_id)
+        with self.database.read() as connection:
+            listed = pauses.read_all(connection, run.id)
+        return {"pauses": [each.as_json() for each in listed]}
+
+    def waiting_pause(self, run: Run) -> Pause | None:
+        """The pause that the run asked for and that nobody has answered; None if there is none."""
+        if run.state.type is not PAUSED:
+            return None
+        with self.database.read() as connection:
+            listed = pauses.read_all(connection, run.id)
+        return next((each for each in reversed(listed) if each.resumed is None), None)
+
+    def find_pause(self, run_id: str, key: str) -> Pause | None:
+        """One pause of a run, answered or not."""
+        with self.database.read() as connection:
+            listed = pauses.read_all(connection, run_id)
+        return next((each for each in listed if each.key == key), None)
+
+    def ask_pause(self, pause: Pause) -> None:
+        """The run is about to pause, and this is what it asks for."""
+        self.database.write(lambda tx: pauses.ask(tx, pause))
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
+    "array": (list,), "object": (dict,), "null": (type(None),),
+}  # fmt: skip
+
+
+def _check(given: dict[str, Any] | None, schema: dict[str, Any] | None) -> None:
+    """The input has the fields of the schema, each of its kind; the run itself checks the rest."""
+    if schema is None:
+        return
+    fields, needed = schema.get("properties", {}), schema.get("required", [])
+    given = given or {}
+    for name in needed:
+        if name not in given:
+            raise InvalidInput(f"input.{name}: is missing", field="input")
+    for name, value in given.items():
+        if name not in fields:
+            listed = ", ".join(sorted(fields))
+            raise InvalidInput(f"input.{name}: not asked for; there are {listed}", field="input")
+        kinds = _KINDS.get(fields[name].get("type", ""))
+        wrong_bool = isinstance(value, bool) and kinds is not None and bool not in kinds
+        if kinds is not None and (wrong_bool or not isinstance(value, kinds)):
+            says = f"input.{name}: expected {fields[name]['type']}, got {value!r}"
+            raise InvalidInput(says, field="input")

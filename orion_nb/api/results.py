@@ -1,0 +1,139 @@
+"""Results and inputs of runs: kept, found again, and what went wrong with them.
+
+Values are kept by the process that has them; what the database and the API see of one is a
+reference, with a preview.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from orion_nb import clock
+from orion_nb.api.proposals import Proposals
+from orion_nb.api.routes import route
+from orion_nb.errors import Interruption, InvalidInput, ResultUnavailable
+from orion_nb.store import kept
+
+if TYPE_CHECKING:
+    from orion_nb.schemas.results import Reference
+    from orion_nb.store.keeper import Keeper
+
+#: Results and inputs of up to so many bytes are kept without being asked to.
+SMALL = 1024 * 1024
+NOTHING = '{"inline":null}'
+_lock = threading.Lock()
+
+
+class ResultRoutes(Proposals):
+    """What runs returned and were given."""
+
+    _keeper: Keeper | None = None
+
+    @property
+    def keeper(self) -> Keeper:
+        """Keeps the values of this process; made when the first is to be kept in a file."""
+        if self._keeper is None:
+            from orion_nb.store.keeper import Keeper
+
+            with _lock:
+                if self._keeper is None:
+                    through = (KeyboardInterrupt, Interruption)
+                    self._keeper = Keeper(
+                        self.settings.home, self.settings.results_url, through=through
+                    )
+        return self._keeper
+
+    def keep(self, value: Any, limit: int | None = SMALL) -> str:
+        """The value is kept, and its reference answered as text; it says why if it was not."""
+        kind = type(value)
+        if value is None:
+            return NOTHING
+        if kind is bool:
+            return '{"inline":true}' if value else '{"inline":false}'
+        if kind is int and -1_000_000_000 < value < 1_000_000_000:
+            return f'{{"inline":{value}}}'
+        return self.keeper.save(value, limit).to_text()
+
+    def load(self, text: str | None) -> Any:
+        """The value that a reference points to.
+
+        Raises:
+            ResultUnavailable: it was not kept, or can't be had now.
+            TamperedResult: what is stored is not what was stored; nothing of it was decoded.
+        """
+        if text == NOTHING:
+            return None
+        if text is None:
+            raise ResultUnavailable("the value was not kept; persist=True keeps it")
+        return self.keeper.load(_reference(text))
+
+    def snapshot(self, value: Any) -> Any:
+        """The value as it is now, in memory, for `keep_inputs`; nothing is written yet."""
+        from orion_nb.store.serializers import serialize
+
+        return serialize(value, SMALL, through=(KeyboardInterrupt, Interruption))
+
+    def keep_inputs(self, run_id: str, attempt: int, snapshot: Any) -> None:
+        """The arguments of a run are kept, as `snapshot` took them."""
+        reference, now = self.keeper.keep(snapshot), clock.now()
+        text = reference.to_text()
+
+        def work(tx: Any) -> None:
+            kept.put_inputs(tx, run_id, text, attempt, now)
+            if reference.problem is not None:
+                kept.put_problem(tx, run_id, "inputs", reference.problem, text, now)
+
+        self.database.write(work)
+
+    def inputs_of(self, run_id: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that a run was given, by position and by name.
+
+        Raises:
+            ResultUnavailable: they were not kept.
+        """
+        with self.database.read() as connection:
+            text = kept.inputs_of(connection, self.find(run_id).id)
+        if text is None:
+            raise ResultUnavailable("the inputs of this run were not kept")
+        told = self.load(text)
+        return tuple(told["args"]), dict(told["kwargs"])
+
+    @route("GET", "/runs/{run_id}/result", action="read")
+    def read_result(self, run_id: str) -> dict[str, Any]:
+        """What is known of a run's result: where it is kept and a preview, never more."""
+        run = self.find(run_id)
+        if run.state.result is None:
+            return {"run": run.id, "result": None}
+        return {"run": run.id, "result": _reference(run.state.result).as_json()}
+
+    @route("GET", "/results/problems", action="read")
+    def result_problems(self, limit: int = 100) -> dict[str, Any]:
+        """The results and inputs that were not kept, or wait to be taken to where they belong."""
+        if not 1 <= limit <= 1000:
+            raise InvalidInput(f"limit: {limit} is not between 1 and 1000", field="limit")
+        with self.database.read() as connection:
+            listed = kept.problems(connection, limit)
+        return {"problems": [each.as_json() for each in listed]}
+
+    @route("POST", "/results/flush", action="execute")
+    def flush_results(self, timeout: float = 60.0) -> dict[str, Any]:
+        """What waits in the spool is taken to where it belongs, now; says what is left."""
+        done = self.keeper.flush(timeout)
+        left = {problem.key for problem in self.keeper.problems()}
+        with self.database.read() as connection:
+            listed = kept.problems(connection, 100_000)
+        for each in listed:
+            reference = _reference(each.reference) if each.reference else None
+            if reference is not None and reference.key and reference.key not in left:
+                self._forget(each)
+        return {"stored": done.stored, "left": done.left}
+
+    def _forget(self, each: kept.Trouble) -> None:
+        self.database.write(lambda tx: kept.forget_problem(tx, each.run, each.what))
+
+
+def _reference(text: str) -> Reference:
+    from orion_nb.schemas.results import Reference
+
+    return Reference.from_text(text)

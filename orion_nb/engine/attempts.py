@@ -1,0 +1,179 @@
+"""One attempt of a run: its code is called, within its context, and what it came to is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orion_nb.api.orion import Orion
+from orion_nb.engine import cancelling
+from orion_nb.engine.cancelling import Cancellation
+from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
+from orion_nb.engine.context import RunContext, entered
+from orion_nb.engine.deadline import within
+from orion_nb.engine.drive import Proposer
+from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
+from orion_nb.engine.options import Options
+from orion_nb.engine.recall import back_to, of_earlier_attempts
+from orion_nb.engine.runners import ThreadRunner
+from orion_nb.errors import OrionError, RunStopped, TaskTimeout
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import TimedOut
+
+
+class Called(Protocol):
+    """What an attempt knows of the flow or task that it is one of."""
+
+    options: Options
+
+    @property
+    def kind(self) -> Any: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The arguments of a call, as they were before its code could change them."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def snapshot(self, orion: Orion) -> Any:
+        """As `Orion.keep_inputs` takes them."""
+        return orion.snapshot({"args": list(self.args), "kwargs": self.kwargs})
+
+
+class Attempt:
+    """Calls the code of a run, once per attempt."""
+
+    def __init__(
+        self, work: Called, proposer: Proposer, runner: ThreadRunner | None, given: Given | None
+    ) -> None:
+        self.work, self.proposer, self.runner, self.given = work, proposer, runner, given
+        self.orion = proposer.orion
+        self._snapshot: Any = None
+
+    def call(self, body: Callable[[], Any], run: Run) -> Outcome:
+        """What the code of this attempt came to, on this thread."""
+        context = RunContext(self.orion, run, self.runner)
+        timeout = self.work.options.policy.timeout
+        self._before(context, run)
+
+        def attempt() -> Any:
+            value = body()
+            if context.futures:
+                join_all(context)
+                raise_unseen(context)
+            return value
+
+        while True:
+            try:
+                with entered(context), cancelling.may_stop(self.orion, run):
+                    if timeout is None:
+                        value = attempt()
+                    else:
+                        value = within(timeout, self.work.name, attempt, self._time_up(run))
+                    return self._returned(value)
+            except SliceRerun as back:
+                if not self._goes_back(context, run, back):
+                    return self._raised(context, back)
+            except BaseException as error:
+                if drop_all(context) and _waits_after(error):
+                    join_all(context)
+                return self._raised(context, error)
+
+    async def call_async(self, body: Callable[[], Awaitable[Any]], run: Run) -> Outcome:
+        """The same for code that is awaited, on the caller's loop."""
+        context = RunContext(self.orion, run, self.runner, is_async=True)
+        timeout = self.work.options.policy.timeout
+        self._before(context, run)
+        while True:
+            try:
+                with entered(context), cancelling.may_stop_task(self.orion, run):
+                    async with asyncio.timeout(timeout) as scope:
+                        value = await body()
+                        await join_all_async(context)
+                        raise_unseen(context)
+                return self._returned(value)
+            except SliceRerun as back:
+                if not self._goes_back(context, run, back):
+                    return self._raised(context, back)
+            except BaseException as error:
+                if isinstance(error, TimeoutError) and scope.expired():
+                    error = TaskTimeout(f"{self.work.name!r} exceeded {timeout:g} s")
+                if drop_all(context) and _waits_after(error):
+                    await join_all_async(context)
+                return self._raised(context, error)
+
+    def _before(self, context: RunContext, run: Run) -> None:
+        """Whatever has to be known before the code is called, which may change its arguments."""
+        if run.attempt > 1:
+            context.recall = of_earlier_attempts(self.orion, run)
+        self._snapshot = self.given.snapshot(self.orion) if self.given else None
+        if self.work.kind == "flow":  # a flow whose process dies can be run once more
+            self._keep_inputs(run)
+
+    def _keep_inputs(self, run: Run) -> None:
+        if self._snapshot is not None:
+            with contextlib.suppress(OrionError):
+                self.orion.keep_inputs(run.id, run.attempt, self._snapshot)
+            self._snapshot = None
+
+    def _returned(self, value: Any) -> Outcome:
+        persist = self.work.options.persist
+        if persist is False:
+            return Outcome(value)
+        if persist is None:
+            return Outcome(value, result=self.orion.keep(value))
+        return Outcome(value, result=self.orion.keep(value, None))
+
+    def _raised(self, context: RunContext, error: BaseException) -> Outcome:
+        if isinstance(error, Exception):
+            self._keep_inputs(context.run)
+        if isinstance(error, Stopped) and (self.work.kind == "flow" or context.is_outermost):
+            return Outcome(error=error)
+        if isinstance(error, Cancellation) and error.run_id == context.run.id:
+            return Outcome(error=RunStopped("Cancelled: it was asked to stop"))
+        return Outcome(error=without_our_frames(error))
+
+    def _goes_back(self, context: RunContext, run: Run, back: SliceRerun) -> bool:
+        """The code is to be called once more, with what was called before the slice as it was."""
+        drop_all(context)
+        join_all(context)
+        context.recall = back_to(self.orion, run, back.back_to, back.run.id)
+        if context.recall is None:
+            return False
+        context.futures.clear()
+        context.origins.clear()
+        return True
+
+    def _time_up(self, run: Run) -> Callable[[], None]:
+        """Called at the deadline, on another thread: the state does not wait for the code."""
+        self.proposer.watched()
+        limit = self.work.options.policy.timeout
+        told = f"{self.work.name!r} exceeded {limit:g} s"
+
+        def time_up() -> None:
+            self.proposer.end_early(TimedOut(told), run.attempt)
+
+        return time_up
+
+
+def _waits_after(error: BaseException) -> bool:
+    """Submitted tasks that run already are waited for, unless time is up or somebody interrupts."""
+    return isinstance(error, Exception) and not isinstance(error, TaskTimeout)
+
+
+def without_our_frames(error: BaseException) -> BaseException:
+    """The exception with its traceback beginning in the user's code, where it has such frames."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(
+        "orion_nb."
+    ):
+        trace = trace.tb_next
+    return error.with_traceback(trace) if trace is not None else error

@@ -1,0 +1,178 @@
+"""The options of `@flow` and `@task`, checked when the function is decorated."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orion_nb.api.checks import check_tags, check_text, read_concurrency, read_policy
+from orion_nb.engine.lead import describe
+from orion_nb.errors import InvalidInput, ParameterError
+from orion_nb.schemas.durations import seconds
+from orion_nb.schemas.policies import TRIGGERS, RunPolicy
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import State
+
+Retriable = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+#: Is asked with the final states of all upstream runs; the task runs if it says so.
+TriggerFunction = Callable[[list[State]], bool]
+#: Is called with the run and the report after each state that was proposed.
+OnChange = Callable[[Run, Report], None]
+
+#: Options that become part of the run's policy as they are.
+_PLAIN = (
+    "retries retry_delay retry_backoff retry_delay_max retry_jitter retry_crashes timeout trigger "
+    "cache_refresh concurrency sla sla_start sla_action rerun_from rerun_max"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the runs of a flow or task are named, what the rules may grant them."""
+
+    name: str
+    policy: RunPolicy
+    retry_on: Retriable = Exception
+    tags: tuple[str, ...] = ()
+    run_name: str | None = None
+    key: str | None = None
+    trigger: TriggerFunction | None = None
+    cache: bool = False
+    cache_key: str | Callable[[dict[str, Any]], Any] | None = None
+    #: True: results of any size are kept; False: none; None: those up to 1 MiB.
+    persist: bool | None = None
+    rerun_on: Retriable = Exception
+    on_change: tuple[OnChange, ...] = ()
+
+    def retriable(self, error: BaseException) -> bool:
+        """The rules may try again after this error; wrong parameters stay wrong."""
+        if not isinstance(error, Exception) or isinstance(error, ParameterError):
+            return False
+        chosen = self.rerun_on if self.policy.rerun_from else self.retry_on
+        if isinstance(chosen, type | tuple):
+            return isinstance(error, chosen)
+        try:
+            return bool(chosen(error))
+        except Exception as trouble:
+            error.add_note(f"not tried again: retry_on raised {describe(trouble)}")
+            return False
+
+
+def options_of(fn: Callable[..., Any], **told: Any) -> Options:
+    """The options of a decorator, checked.
+
+    Raises:
+        InvalidInput: naming the option, its value and what it may be.
+    """
+    known = {*_PLAIN, "name", "retry_on", "tags", "run_name", "cache", "cache_key", "persist"}
+    known |= {"rerun_on", "on_change"}
+    if unknown := set(told) - known:
+        listed = ", ".join(sorted(known))
+        raise InvalidInput(f"{sorted(unknown)[0]}: not known; there are {listed}")
+    told = {name: value for name, value in told.items() if value is not None}
+    plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
+    name: str = told.get("name") or getattr(plain, "__name__", None) or type(fn).__name__
+    tags = told.get("tags", ())
+    tags = (tags,) if isinstance(tags, str) else tuple(tags)
+    check_text("name", name)
+    check_tags(tags)
+    if (run_name := told.get("run_name")) is not None:
+        check_text("run_name", run_name)
+    for option in ("retry_on", "rerun_on"):
+        _check_retry_on(option, told.get(option, Exception))
+    policy, trigger = _policy(told)
+    cache, cache_key = _cache(told)
+    key = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', name)}"
+    return Options(
+        name, policy, told.get("retry_on", Exception), tags, run_name, key, trigger, cache,
+        cache_key, _persist(told), told.get("rerun_on", Exception), _on_change(told),
+    )  # fmt: skip
+
+
+def revise(options: Options, changes: dict[str, Any]) -> Options:
+    """The options with some of them changed, checked in the same way."""
+    policy = options.policy.as_json()
+    told = {name: policy[name] for name in _PLAIN}
+    told["trigger"] = options.trigger or policy["trigger"]
+    if options.cache:
+        told["cache"] = True if options.policy.cache_expires is None else policy["cache_expires"]
+    told |= {
+        "name": options.name, "tags": options.tags, "retry_on": options.retry_on,
+        "run_name": options.run_name, "cache_key": options.cache_key, "persist": options.persist,
+        "rerun_on": options.rerun_on, "on_change": options.on_change,
+    }  # fmt: skip
+    if "cache" in changes and not changes["cache"]:
+        told["cache_key"] = None
+    return replace(options_of(revise, **{**told, **changes}), key=options.key)
+
+
+def _policy(told: dict[str, Any]) -> tuple[RunPolicy, TriggerFunction | None]:
+    policy = {name: told[name] for name in _PLAIN if name in told}
+    trigger = policy.get("trigger")
+    function = trigger if callable(trigger) else None
+    if function is not None:
+        policy["trigger"] = "function"
+    elif trigger is not None and trigger not in TRIGGERS:
+        says = f"one of {', '.join(TRIGGERS[:3])}, or a function of the upstream states"
+        raise InvalidInput(f"trigger: {trigger!r} is not {says}", field="trigger")
+    elif trigger == "function":
+        raise InvalidInput("trigger: give the function itself, not its kind", field="trigger")
+    if "concurrency" in policy:
+        policy["concurrency"] = read_concurrency(policy["concurrency"])
+    if told.get("cache") not in (None, True, False):
+        policy["cache_expires"] = _expiry(told["cache"])
+    read = read_policy(policy)
+    if read.timeout == 0:
+        raise InvalidInput(f"timeout: {told['timeout']!r} leaves no time at all", field="timeout")
+    return read, function
+
+
+def _expiry(cache: Any) -> float:
+    expires = seconds(cache, field="cache")
+    if expires == 0:
+        raise InvalidInput(f"cache: {cache!r} keeps no result at all", field="cache")
+    return expires
+
+
+def _cache(told: dict[str, Any]) -> tuple[bool, Any]:
+    cache, key = told.get("cache"), told.get("cache_key")
+    if cache is None and key is not None:
+        cache = True
+    if not cache:
+        if key is not None:
+            raise InvalidInput("cache_key: there is no cache to use it for", field="cache_key")
+        return False, None
+    if key is not None and not isinstance(key, str) and not callable(key):
+        says = "a text, or a function of the arguments"
+        raise InvalidInput(f"cache_key: {key!r} is not {says}", field="cache_key")
+    return True, key
+
+
+def _persist(told: dict[str, Any]) -> bool | None:
+    persist = told.get("persist")
+    if persist is not None and not isinstance(persist, bool):
+        raise InvalidInput(f"persist: {persist!r} is not True, False or None", field="persist")
+    if persist is False and told.get("cache"):
+        raise InvalidInput("persist: what is cached has to be kept", field="persist")
+    return persist
+
+
+def _on_change(told: dict[str, Any]) -> tuple[OnChange, ...]:
+    given = told.get("on_change", ())
+    calls = tuple(given) if isinstance(given, Sequence) else (given,)
+    if not all(callable(each) for each in calls):
+        raise InvalidInput(f"on_change: {given!r} is no function", field="on_change")
+    return calls
+
+
+def _check_retry_on(option: str, chosen: Any) -> None:
+    classes = chosen if isinstance(chosen, tuple) else (chosen,)
+    if all(isinstance(each, type) and issubclass(each, BaseException) for each in classes):
+        return
+    if isinstance(chosen, tuple | type) or not callable(chosen):
+        says = "an exception class, a tuple of them, or a function of the exception"
+        raise InvalidInput(f"{option}: {chosen!r} is not {says}", field=option)

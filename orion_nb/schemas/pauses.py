@@ -1,0 +1,27 @@
+"""A pause of a run: what it asks for, and what it was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One pause of a run. Times are microseconds since the epoch, UTC.
+
+    `schema` is the JSON Schema of the input it waits for, `input` what it was given.
+    """
+
+    run: str
+    key: str
+    message: str | None
+    schema: dict[str, Any] | None
+    until: int | None
+    asked: int
+    input: Any = None
+    resumed: int | None = None
+    by: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}

@@ -1,0 +1,66 @@
+"""Edges between runs: whose result went into whose argument."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+#: The path of an argument that came while the run it comes from was still running begins so.
+STREAMED = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The result of `upstream` went into the argument at `path` of `run`."""
+
+    upstream: str
+    run: str
+    path: str
+    other: str
+    state: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "upstream": self.upstream,
+            "run": self.run,
+            "path": self.path.removeprefix(STREAMED) or None,
+            "streamed": self.path.startswith(STREAMED),
+            "name": self.other,
+            "state": self.state,
+        }
+
+
+def into(connection: sqlite3.Connection, run_id: str) -> list[Edge]:
+    """The edges that end at a run; `other` is the upstream run's name."""
+    return _edges(connection, "upstream", "WHERE edges.run = ?", run_id)
+
+
+def out_of(connection: sqlite3.Connection, run_id: str) -> list[Edge]:
+    """The edges that begin at a run; `other` is the downstream run's name."""
+    return _edges(connection, "run", "WHERE edges.upstream = ?", run_id)
+
+
+def of_tree(connection: sqlite3.Connection, root: str) -> list[Edge]:
+    """The edges that end within a tree of runs."""
+    joined = "JOIN runs AS below ON below.id = edges.run WHERE below.root = ?"
+    return _edges(connection, "upstream", joined, root)
+
+
+def reached_from(connection: sqlite3.Connection, run_id: str) -> set[str]:
+    """All runs that are downstream of a run, through others too."""
+    sql = (
+        "WITH RECURSIVE reached (id) AS (SELECT run FROM edges WHERE upstream = ? UNION "
+        "SELECT edges.run FROM edges JOIN reached ON edges.upstream = reached.id) "
+        "SELECT id FROM reached"
+    )
+    return {row[0].hex() for row in connection.execute(sql, (bytes.fromhex(run_id),))}
+
+
+def _edges(connection: sqlite3.Connection, end: str, tail: str, value: str) -> list[Edge]:
+    sql = (
+        "SELECT edges.upstream, edges.run, edges.path, runs.name, runs.state_name FROM edges "
+        f"JOIN runs ON runs.id = edges.{end} {tail} ORDER BY edges.run, edges.upstream"
+    )
+    rows = connection.execute(sql, (bytes.fromhex(value),)).fetchall()
+    return [Edge(row[0].hex(), row[1].hex(), *row[2:]) for row in rows]
