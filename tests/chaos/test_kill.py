@@ -4,36 +4,80 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
 
-KILLS = 20
+from tests.chaos.checker import check, read
+from tests.chaos.workload import shared_ids
 
-# Each line goes straight into the pipe as soon as the transition it tells of was acknowledged.
-PROPOSALS = """
-    import os, threading
-    from orion_nb.api.connect import connect
-    from orion_nb.schemas.runs import RunPolicy
-    from orion_nb.schemas.states import Completed, Failed, Running
+KILLS = 50
+EACH = 5  # kills of one file
+FLOWS = 20
 
-    orion = connect()
 
-    def told(run):
-        os.write(1, f"{run.id} {run.state.seq} {run.state.name}\\n".encode())
-        return run
+@pytest.mark.slow
+def test_50_kills_at_random_moments_lose_nothing(nursery, home, chance):
+    """Threads, flows, retries, submitted tasks; from the first moment, when there is no file."""
+    told = 0
+    home.mkdir()
+    for kill in range(KILLS):
+        folder = home / str(kill // EACH)
+        places = {"home": folder, "history": folder.with_suffix(".jsonl")}
+        if kill % EACH == 0:
+            shared = shared_ids()
+        seed = chance.randrange(10**9)
+        child = nursery.start(
+            "tests.chaos.workload:mixed", **places, seed=seed, seconds=60, shared=shared
+        )
+        time.sleep(chance.uniform(0, 0.05 if kill % EACH == 0 else 0.4))
+        os.kill(child, signal.SIGKILL)
+        assert nursery.end() == -signal.SIGKILL
+        file = folder / "orion.db"
+        if holds_tables(file):
+            assert check(file, places["history"]) == [], kill
+        assert nursery.run("tests.chaos.workload:go_on", **places) == 0, kill
+        assert check(file, places["history"], settled=True) == [], kill
+        told += len(read(file).states) if kill % EACH == EACH - 1 else 0
+    print(f"{KILLS} kills, {told} states")
 
-    def work():
-        while True:
-            run = orion.new_run("task", "t", policy=RunPolicy(1), parameters={"x": "y" * 200})
-            run = told(orion.begin(run, Running())[0])
-            run = told(orion.advance(run, Failed("oh"))[0])
-            run = told(orion.advance(run, Running())[0])
-            told(orion.advance(run, Completed())[0])
 
-    for _ in range(3):
-        threading.Thread(target=work).start()
-"""
+@pytest.mark.slow
+def test_a_process_that_is_killed_does_not_disturb_another(nursery, other_nursery, home, chance):
+    """One process goes on while others are killed beside it; then all is in order."""
+    home.mkdir()
+    places = {"home": home / "data", "history": home / "history.jsonl", "shared": shared_ids()}
+    function = "tests.chaos.workload:mixed"
+    other_nursery.start(function, **places, seed=chance.randrange(10**9), seconds=4)
+    for _ in range(EACH):
+        child = nursery.start(function, **places, seed=chance.randrange(10**9), seconds=60)
+        time.sleep(chance.uniform(0.05, 0.4))
+        os.kill(child, signal.SIGKILL)
+        nursery.end()
+    assert other_nursery.end() == 0
+    del places["shared"]
+    assert nursery.run("tests.chaos.workload:go_on", **places) == 0
+    assert check(home / "data" / "orion.db", places["history"], settled=True) == []
+
+
+def holds_tables(file):
+    """The process came so far as to make them."""
+    if not file.exists():
+        return False
+    try:
+        read(file)
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def names_in(home):
+    """The names of all states of each run, by its id; the file is in order."""
+    file = home / "orion.db"
+    assert check(file) == []
+    return {run: [state.name for state in chain] for run, chain in read(file).chains.items()}
+
 
 FLOW = """
     import os, sys
@@ -69,34 +113,19 @@ def kill_after(process, lines, delay):
 
 
 @pytest.mark.slow
-def test_proposals_that_were_acknowledged_survive_kill_9(script, check, home, chance):
-    """Three threads propose, and are killed: each transition that was told of is there."""
-    acknowledged = {}
-    for _ in range(KILLS):
-        process = script(PROPOSALS)
-        for run, seq, name in kill_after(process, chance.randrange(400), chance.uniform(0, 0.005)):
-            acknowledged.setdefault(run, {})[int(seq)] = name
-    kept = check(home)
-    for run, states in acknowledged.items():
-        assert {seq: kept[run][seq - 1] for seq in states} == states
-    print(f"{sum(map(len, acknowledged.values()))} transitions in {len(acknowledged)} runs")
-    assert len(acknowledged) > KILLS
-
-
-@pytest.mark.slow
-def test_a_flow_of_300_tasks_that_is_killed_has_lost_nothing(script, check, home, orion, chance):
+def test_a_flow_of_300_tasks_that_is_killed_has_lost_nothing(script, home, orion, chance):
     """Whatever its code has seen to happen is in the file; a reaper ends the rest."""
     cut = []
-    for _ in range(KILLS):
+    for _ in range(FLOWS):
         told = kill_after(script(FLOW), chance.randrange(602), chance.uniform(0, 0.002))
         cut.append(len(told))
-        kept = check(home)
+        kept = names_in(home)
         for run, word in told:
             assert word in kept[run], (run, word)
     print("lines told:", cut)
-    assert sum(length < 602 for length in cut) > KILLS / 2, "it was killed too late to tell"
+    assert sum(length < 602 for length in cut) > FLOWS / 2, "it was killed too late to tell"
     orion.reap()
-    for states in check(home).values():
+    for states in names_in(home).values():
         assert states[-1] in ("Completed", "Crashed")
 
 
@@ -104,12 +133,12 @@ def test_a_flow_of_300_tasks_that_is_killed_has_lost_nothing(script, check, home
     "ending",
     ["", "os._exit(0)", "sys.exit(3)", "raise SystemExit", "os.kill(os.getpid(), 9)", "1 / 0"],
 )
-def test_a_script_that_ends_at_once_has_lost_nothing(script, check, home, ending):
+def test_a_script_that_ends_at_once_has_lost_nothing(script, home, ending):
     """It ends on the line after the flow, in any way."""
     process = script(FLOW + "\n    " + ending)
     told = [line.split() for line in process.communicate(timeout=60)[0].splitlines()]
     assert len(told) == 602
-    kept = check(home)
+    kept = names_in(home)
     assert len(kept) == 301
     assert set(map(tuple, kept.values())) == {("Pending", "Running", "Completed")}
     assert {run for run, word in told if word == "Completed"} == set(kept)
@@ -132,10 +161,10 @@ SUBMITTED = """
 """
 
 
-def test_tasks_that_were_submitted_at_once_have_lost_nothing(script, check, home):
+def test_tasks_that_were_submitted_at_once_have_lost_nothing(script, home):
     process = script(SUBMITTED)
     _, trouble = process.communicate(timeout=60)
     assert process.returncode == 0, trouble
-    kept = check(home)
+    kept = names_in(home)
     assert len(kept) == 301
     assert {states[-1] for states in kept.values()} == {"Completed"}

@@ -1,0 +1,254 @@
+"""What processes do while they are killed: a bit of everything, in several threads, as one likes.
+
+The functions are called in a process of their own (see nursery.py), and write down what they ask
+and are told (see recording.py). What they do is chosen by a seed.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from orion_nb import clock
+from orion_nb.api.orion import Orion
+from orion_nb.engine.flows import flow
+from orion_nb.engine.tasks import task
+from orion_nb.errors import Conflict, Fenced
+from orion_nb.schemas.runs import Run, RunPolicy, new_id
+from orion_nb.schemas.states import (
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Lost,
+    NotReady,
+    Pending,
+    Running,
+    Scheduled,
+    Skipped,
+    State,
+    TimedOut,
+    UpstreamFailed,
+)
+from orion_nb.settings import Settings
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.recording import History, record
+
+REFUSED = (Conflict, Fenced)
+#: A thread that goes on so long after the end hangs (seconds).
+PATIENCE = 20.0
+
+
+def open_orion(home: str, history: History) -> Orion:
+    """Orion on this folder; what is proposed from now on is written down."""
+    os.environ["ORION_NB_HOME"] = home
+    record(history)
+    return Orion(Settings.load(home=Path(home)))
+
+
+def mixed(
+    home: str,
+    history: str,
+    seed: int,
+    seconds: float,
+    shared: Sequence[str] = (),
+    mutant: str | None = None,
+    flows: bool = True,
+) -> None:
+    """Threads that propose, on runs of their own and on shared ones, and one that runs flows."""
+    if mutant is not None:
+        MUTANTS[mutant].change()
+    written = History(Path(history))
+    try:
+        orion = open_orion(home, written)
+    except Exception as error:
+        written.failed(written.asked("open", ""), error)
+        raise
+    lives = [plain_lives, doubled, contested, upstreams]
+    if shared:
+        lives += [arena, arena, counting]
+    if flows:
+        lives.append(some_flows)
+    until = time.monotonic() + seconds
+    threads = [
+        threading.Thread(
+            target=_keep_on,
+            args=(life, orion, random.Random(f"{seed} {i}"), shared, until, written),
+        )
+        for i, life in enumerate(lives)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, until + PATIENCE - time.monotonic()))
+        if thread.is_alive():
+            written.failed(written.asked(thread.name, ""), TimeoutError("it hangs"))
+            faulthandler.dump_traceback()
+            return
+    orion.close()
+
+
+def _keep_on(
+    life: Callable[..., None],
+    orion: Orion,
+    chance: random.Random,
+    shared: Sequence[str],
+    until: float,
+    written: History,
+) -> None:
+    memory: dict[str, Run] = {}
+    while time.monotonic() < until:
+        try:
+            life(orion, chance, shared, memory)
+        except Exception as error:  # the checker will tell of it; the others go on
+            written.failed(written.asked(life.__name__, ""), error)
+
+
+def plain_lives(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A run is begun, fails, is retried, and completes; sometimes it must wait, or has used up."""
+    delay = chance.choice([0.0, 0.0, 0.005])
+    policy = RunPolicy(chance.randrange(3), (delay,))
+    text = "y" * chance.randrange(300)
+    run = orion.new_run("task", "plain", policy=policy, parameters={"x": text})
+    run, _ = orion.begin(run, Running())
+    for _ in range(3):
+        if run.state.type != "RUNNING":
+            time.sleep(delay / 2)
+            run, _ = orion.advance(run, Running())
+            continue
+        run, _ = orion.advance(run, chance.choice([Failed("oh"), Completed()]))
+        if run.state.is_terminal:
+            return
+
+
+def doubled(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """The same run is written twice: the second time is refused, and leaves nothing behind."""
+    run = orion.new_run("task", "doubled", tags=("x",))
+    first = chance.choice([None, Running(), Scheduled(clock.now() + 10_000)])
+    run, _ = orion.begin(run, first)
+    rare = chance.choice([Lost, Skipped, TimedOut, UpstreamFailed])
+    with suppress(Conflict):
+        orion.begin(replace(run, state=Pending()), rare())
+    orion.begin(orion.new_run("task", "rare"), rare())
+    name = f"once-{chance.randrange(10)}"
+    for _ in range(2):
+        orion.judge(run.id, Cancelling(message="enough"), transition_id=name)
+
+
+def contested(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A run has two attempts; the owner of the first one does not know, and goes on."""
+    run, _ = orion.begin(orion.new_run("task", "contested", policy=RunPolicy(2)), Running())
+    first = run
+    if chance.random() < 0.3:
+        orion.cancel(run.id)
+    else:
+        orion.advance(run, Failed("once"))
+        orion.advance(orion.find(run.id), Running())
+    with suppress(Fenced):
+        orion.advance(first, chance.choice([Completed(), Failed("stale"), Running()]))
+    now = orion.find(run.id)
+    if not now.state.is_terminal:
+        orion.advance(now, Completed())
+
+
+def upstreams(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A run waits for another, asks too early, and is started in time."""
+    above, _ = orion.begin(orion.new_run("task", "above"), Running())
+    below, _ = orion.begin(
+        orion.new_run("task", "below"), NotReady(message="above"), [(above.id, "x")]
+    )
+    below, _ = orion.advance(below, Running())
+    orion.advance(above, chance.choice([Completed(), Failed()]))
+    below, _ = orion.advance(below, Running())
+    if not below.state.is_terminal:
+        orion.advance(below, Completed())
+
+
+def arena(
+    orion: Orion, chance: random.Random, shared: Sequence[str], memory: dict[str, Run]
+) -> None:
+    """Anything is proposed for a run that others propose for as well."""
+    run_id = chance.choice(shared[1:])
+    known = memory.get(run_id) or _found(orion, run_id)
+    by_hand = {"by": "chance", "why": "to see what happens"}
+    ways: list[Callable[[], Any]] = [
+        lambda: orion.advance(known, Running()),
+        lambda: orion.advance(known, Completed()),
+        lambda: orion.advance(known, Failed("oh")),
+        lambda: orion.judge(known.id, _any_state(chance), expected_seq=known.state.seq),
+        lambda: orion.judge(known.id, _any_state(chance), claims=known.attempt, token=known.token),
+        lambda: orion.judge(known.id, Cancelling(), transition_id=f"t{chance.randrange(20)}"),
+        lambda: orion.force(known.id, _any_state(chance), **by_hand),
+    ]
+    try:
+        memory[run_id] = chance.choice(ways)()[0]
+    except REFUSED:
+        memory[run_id] = _found(orion, run_id)
+    if memory[run_id].state.is_terminal:
+        memory[run_id] = orion.force(run_id, Pending(), **by_hand)[0]
+
+
+def counting(orion: Orion, chance: random.Random, shared: Sequence[str], _: Any) -> None:
+    """A number that is read and written is counted up, if nobody was faster."""
+    run = _found(orion, shared[0])
+    count = int(run.state.message or 0) + 1
+    with suppress(Conflict):
+        orion.judge(run.id, NotReady(message=str(count)), expected_seq=run.state.seq)
+
+
+def some_flows(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A flow with tasks that are called, submitted and retried."""
+    failing = chance.randrange(6)
+
+    @task(retries=1)
+    def step(n: int, *after: Any) -> int:
+        if n == failing and chance.random() < 0.7:
+            raise ValueError("not now")
+        return n
+
+    @flow
+    def several() -> int:
+        futures = step.map(range(4))
+        last = step.submit(5, *futures)
+        return sum(step(n) for n in range(2)) + last.result()
+
+    several.run()
+
+
+def _found(orion: Orion, run_id: str) -> Run:
+    """The shared run; the first one who looks for it writes it."""
+    made = replace(orion.new_run("task", "shared", policy=RunPolicy(2)), id=run_id, root=run_id)
+    with suppress(Exception):
+        return orion.find(run_id)
+    with suppress(Conflict):
+        return orion.begin(made, None)[0]
+    return orion.find(run_id)
+
+
+def _any_state(chance: random.Random) -> State:
+    soon = clock.now() + chance.randrange(5000)
+    kinds = [Pending, NotReady, Running, Completed, Failed, Crashed, Cancelling]
+    return chance.choice([*(kind() for kind in kinds), Scheduled(soon)])
+
+
+def go_on(home: str, history: str) -> None:
+    """The next process: it ends what was left, and its own work goes well."""
+    orion = open_orion(home, History(Path(history)))
+    orion.reap()
+    run, _ = orion.begin(orion.new_run("task", "next"), Running())
+    after, _ = orion.advance(run, Completed())
+    assert after.state.name == "Completed"
+    orion.close()
+
+
+def shared_ids(count: int = 4) -> list[str]:
+    """Ids for runs that several processes share; the first one is that which counts."""
+    return [new_id() for _ in range(count)]
