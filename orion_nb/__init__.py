@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from orion_nb.api.connect import connect
 from orion_nb.engine.context import get_run_context
 from orion_nb.engine.flows import flow
-from orion_nb.engine.futures import TaskFuture, as_completed, unmapped, wait
+from orion_nb.engine.futures import TaskFuture, allow_failure, as_completed, unmapped, wait
+from orion_nb.engine.pausing import pause, pause_async, stop
 from orion_nb.engine.runners import ThreadRunner
+from orion_nb.engine.slots import concurrency
 from orion_nb.engine.tasks import task
 from orion_nb.schemas.states import State
 
 if TYPE_CHECKING:
     from orion_nb.deployments.runner import run_notebook
+    from orion_nb.engine.executors import ExecutorRunner, ProcessRunner
 
 __all__ = [
+    "ExecutorRunner",
+    "ProcessRunner",
     "State",
     "TaskFuture",
     "ThreadRunner",
+    "allow_failure",
     "as_completed",
+    "concurrency",
     "connect",
     "flow",
     "get_run_context",
+    "pause",
+    "pause_async",
     "run_notebook",
+    "stop",
     "task",
     "unmapped",
     "wait",
 ]
 
+#: What brings other libraries with it is imported when it is first asked for.
+_LATER = {
+    "ExecutorRunner": "orion_nb.engine.executors",
+    "ProcessRunner": "orion_nb.engine.executors",
+    "run_notebook": "orion_nb.deployments.runner",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # What brings nbclient with it is imported when it is first asked for.
-    if name == "run_notebook":
-        from orion_nb.deployments.runner import run_notebook
-
-        return run_notebook
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'orion_nb' has no attribute {name!r}")
 
 

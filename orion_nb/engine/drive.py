@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.lead import Fetch, Finish, Life, Outcome, Propose, Sleep
+from orion_nb.engine.lead import Call, Fetch, Finish, Life, Outcome, Propose, Sleep
 from orion_nb.engine.lineage import Inputs
 from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
@@ -106,14 +106,7 @@ def drive(life: Life, proposer: Proposer, call: Callable[[Run], Outcome]) -> Fin
     try:
         while True:
             step = life.send(answer)
-            if isinstance(step, Propose):
-                answer = proposer.propose(step)
-            elif isinstance(step, Sleep):
-                answer = _sleep(step, proposer)
-            elif isinstance(step, Fetch):
-                answer = fetch(proposer.orion, step.state)
-            else:
-                answer = call(proposer.run)
+            answer = call(proposer.run) if isinstance(step, Call) else answered(step, proposer)
     except StopIteration as end:
         return Finish(proposer.run, *end.value)
     except BaseException as error:
@@ -132,19 +125,31 @@ async def drive_async(
     try:
         while True:
             step = life.send(answer)
-            if isinstance(step, Propose):
-                answer = proposer.propose(step)
-            elif isinstance(step, Sleep):
-                answer = await _sleep_async(step, proposer)
-            elif isinstance(step, Fetch):
-                answer = fetch(proposer.orion, step.state)
-            else:
+            if isinstance(step, Call):
                 answer = await call(proposer.run)
+            else:
+                answer = await answered_async(step, proposer)
     except StopIteration as end:
         return Finish(proposer.run, *end.value)
     except BaseException as error:
         proposer.give_up(error)
         raise
+
+
+def answered(step: Propose | Sleep | Fetch, proposer: Proposer) -> Any:
+    """What a life asked for; waiting blocks this thread."""
+    if isinstance(step, Propose):
+        return proposer.propose(step)
+    if isinstance(step, Sleep):
+        return _sleep(step, proposer)
+    return fetch(proposer.orion, step.state)
+
+
+async def answered_async(step: Propose | Sleep | Fetch, proposer: Proposer) -> Any:
+    """The same; waiting does not block the loop."""
+    if isinstance(step, Sleep):
+        return await _sleep_async(step, proposer)
+    return answered(step, proposer)
 
 
 def fetch(orion: Orion, state: State) -> Outcome:

@@ -91,7 +91,7 @@ class Flow(Work[P, R]):
         if finish is not None:
             return finish
         runner = self.runner or (context.runner if context else None)
-        plan, given = self._plan(run, args, kwargs), self._given(args, kwargs)
+        plan, given = self.plan(run, args, kwargs), self._given(args, kwargs)
         with observed(orion, run, context):
             return self._life(
                 orion, run, lambda: self._call(args, kwargs), runner, plan=plan, given=given
@@ -110,7 +110,7 @@ class Flow(Work[P, R]):
         if finish is not None:
             return finish
         runner = self.runner or (context.runner if context else None)
-        plan, given = self._plan(run, args, kwargs), self._given(args, kwargs)
+        plan, given = self.plan(run, args, kwargs), self._given(args, kwargs)
         with observed(orion, run, context):
             return await self._life_async(
                 orion, run, lambda: self._call(args, kwargs), runner, plan=plan, given=given

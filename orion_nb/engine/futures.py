@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from orion_nb.engine.lead import Finish
+from orion_nb.errors import InvalidInput
 from orion_nb.schemas.states import State
 
 R = TypeVar("R")
@@ -192,14 +193,26 @@ class unmapped(Generic[R]):  # noqa: N801 - reads as a word in a call of map
         self.value = value
 
 
+class allow_failure(Generic[R]):  # noqa: N801 - reads as a word in a call
+    """As an argument: the task runs even if this one failed, and is then given its exception."""
+
+    def __init__(self, future: TaskFuture[R]) -> None:
+        if not isinstance(future, TaskFuture):
+            raise InvalidInput(f"allow_failure: {future!r} is no future", field="future")
+        self.future = future
+
+
 _CONTAINERS = (list, tuple, set, frozenset, dict)
-_SEARCHED = frozenset({TaskFuture, *_CONTAINERS})
+_SEARCHED = frozenset({TaskFuture, allow_failure, *_CONTAINERS})
 
 
 def futures_in(value: Any) -> Iterator[TaskFuture[Any]]:
     """All futures in an argument, through lists, tuples, sets and dicts."""
     if isinstance(value, TaskFuture):
         yield value
+    elif isinstance(value, allow_failure):
+        value.future.look()  # whoever allows it to fail has taken note of it
+        yield value.future
     elif type(value) in _CONTAINERS:
         items = value.values() if type(value) is dict else value
         if not _SEARCHED.isdisjoint(map(type, items)):  # a long list of numbers is passed by fast
@@ -218,6 +231,8 @@ def resolved(value: Any, *, raising: bool = False) -> Any:
         if error is not None and raising:
             raise error
         return error if error is not None else concurrent.futures.Future.result(value)
+    if isinstance(value, allow_failure):
+        return resolved(value.future)
     if type(value) not in _CONTAINERS or next(futures_in(value), None) is None:
         return value
     if type(value) is dict:

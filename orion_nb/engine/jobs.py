@@ -21,39 +21,15 @@ from orion_nb.engine.futures import (
 )
 from orion_nb.engine.lead import NOTHING, Finish, Propose
 from orion_nb.engine.lineage import Inputs
-from orion_nb.engine.runners import DEFAULT_RUNNER
+from orion_nb.engine.runners import DEFAULT_RUNNER, Living
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import Cancelled, NotReady, State
+from orion_nb.schemas.states import Cancelled, NotReady
 
 
-class Live(Protocol):
-    """What a job knows of its task: how to live one of its runs."""
-
-    is_async: bool
+class Submitted(Living, Protocol):
+    """What a job knows of its task."""
 
     def inputs(self, args: Any, kwargs: Any, context: RunContext | None) -> Inputs: ...
-
-    def live(
-        self,
-        orion: Orion,
-        run: Run,
-        args: Any,
-        kwargs: Any,
-        upstream: Inputs,
-        context: RunContext | None,
-        states: list[State],
-    ) -> Finish: ...
-
-    def live_async(
-        self,
-        orion: Orion,
-        run: Run,
-        args: Any,
-        kwargs: Any,
-        upstream: Inputs,
-        context: RunContext | None,
-        states: list[State],
-    ) -> Coroutine[Any, Any, Finish]: ...
 
 
 class Job:
@@ -61,7 +37,7 @@ class Job:
 
     def __init__(
         self,
-        task: Live,
+        task: Submitted,
         orion: Orion,
         run: Run,
         future: TaskFuture[Any],
@@ -78,7 +54,9 @@ class Job:
             for each in found:
                 each.look()  # a task that runs whatever they end as has taken note of it
         # Sync code that runs while a loop does, as in a notebook's cells, must not wait for it.
-        if task.is_async and (within is None or within.is_async):
+        self._runner = (within.runner if within else None) or DEFAULT_RUNNER
+        is_here = self._runner.in_process and (within is None or within.is_async)
+        if task.is_async and is_here:
             future.loop = running_loop()
         future.on_cancel = self._drop
 
@@ -111,8 +89,7 @@ class Job:
             self._future.loop.call_soon_threadsafe(self._begin_on_loop)
             return
         self._future.give(lambda: self._context.run(self._work))
-        runner = self._within.runner if self._within else None
-        (runner or DEFAULT_RUNNER).submit(self._future)
+        self._runner.submit(self._future)
 
     def _begin_on_loop(self) -> None:
         assert self._future.loop is not None
@@ -123,10 +100,10 @@ class Job:
 
     def _work(self) -> None:
         try:
-            if self._task.is_async:
+            if self._task.is_async and self._runner.in_process:
                 finish = _run_to_end(self._live_async())
             else:
-                finish = self._task.live(*self._call())
+                finish = self._runner.live(self._task, *self._call())
             self._future.settle(finish)
         except BaseException as error:
             self._future.set_exception(error)

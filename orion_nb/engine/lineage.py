@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from orion_nb.engine.futures import TaskFuture
+from orion_nb.engine.futures import TaskFuture, allow_failure
 
 #: The runs that a call takes inputs from, each with the path of the argument: `rows[0].name`.
 Inputs = tuple[tuple[str, str], ...]
@@ -21,6 +21,10 @@ Inputs = tuple[tuple[str, str], ...]
 #: So many items of one container are looked at, and so deep.
 MOST_ITEMS = 1_000
 DEEPEST = 8
+
+#: The path of an argument begins so if its run may still go on, or may fail.
+STREAMED, MAY_FAIL = "~", "?"
+_SEARCHED = frozenset({TaskFuture, allow_failure, list, tuple, set, frozenset, dict})
 
 #: Values that can't be referred to weakly are held until so many others have come.
 MOST_HELD = 16
@@ -34,6 +38,7 @@ class Origins:
         self._weak: dict[int, tuple[str, weakref.ref[Any]]] = {}
         self._held: OrderedDict[int, tuple[str, Any]] = OrderedDict()
         self._scalars: OrderedDict[int, tuple[str, Any]] = OrderedDict()
+        self._streams: dict[str, Any] = {}
 
     def note(self, value: Any, run_id: str) -> None:
         """The run returned this very object."""
@@ -50,6 +55,21 @@ class Origins:
         else:
             self._weak[key] = (run_id, ref)
 
+    def stream(self, item: Any, run_id: str) -> None:
+        """The run, which goes on, has yielded this item last."""
+        self._streams[run_id] = item
+
+    def ended(self, run_id: str) -> None:
+        """The run yields nothing more."""
+        self._streams.pop(run_id, None)
+
+    def streamed(self, value: Any) -> str | None:
+        """The id of the run that goes on and has yielded this very object last."""
+        for run_id, item in self._streams.items():
+            if item is value:
+                return run_id
+        return None
+
     def _forget(self, key: int, _: object) -> None:
         self._weak.pop(key, None)
 
@@ -61,11 +81,11 @@ class Origins:
 
     def clear(self) -> None:
         """Nothing is known any more."""
-        for known in (self._weak, self._held, self._scalars):
+        for known in (self._weak, self._held, self._scalars, self._streams):
             known.clear()
 
     def __bool__(self) -> bool:
-        return bool(self._weak or self._held or self._scalars)
+        return bool(self._weak or self._held or self._scalars or self._streams)
 
 
 def inputs_of(
@@ -88,9 +108,16 @@ def _walk(value: Any, path: str, origins: Origins | None, depth: int) -> Iterato
     if isinstance(value, TaskFuture):
         yield value.run_id, path
         return
-    if origins is not None and (origin := origins.of(value)) is not None:
-        yield origin, path
+    if isinstance(value, allow_failure):
+        yield value.future.run_id, MAY_FAIL + path
         return
+    if origins is not None:
+        if (origin := origins.streamed(value)) is not None:
+            yield origin, STREAMED + path
+            return
+        if (origin := origins.of(value)) is not None:
+            yield origin, path
+            return
     if depth < DEEPEST:
         for step, item in _items(value, all_of_it=origins is None):
             yield from _walk(item, path + step, origins, depth + 1)
@@ -99,7 +126,7 @@ def _walk(value: Any, path: str, origins: Origins | None, depth: int) -> Iterato
 def _items(value: Any, all_of_it: bool) -> Iterator[tuple[str, Any]]:
     kind = type(value)
     if kind in (list, tuple, set, frozenset):
-        if all_of_it and TaskFuture not in set(map(type, value)) and not _nested(value):
+        if all_of_it and _SEARCHED.isdisjoint(map(type, value)):
             return  # a long list of numbers is passed by fast
         for place, item in enumerate(value):
             if place >= MOST_ITEMS and not isinstance(item, TaskFuture):
@@ -112,10 +139,6 @@ def _items(value: Any, all_of_it: bool) -> Iterator[tuple[str, Any]]:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             yield f".{field.name}", getattr(value, field.name, None)
-
-
-def _nested(value: Any) -> bool:
-    return not {list, tuple, set, frozenset, dict}.isdisjoint(map(type, value))
 
 
 def _is_shared(value: Any) -> bool:

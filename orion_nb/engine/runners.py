@@ -6,10 +6,50 @@ import os
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orion_nb.engine.futures import TaskFuture
 from orion_nb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from orion_nb.api.orion import Orion
+    from orion_nb.engine.context import RunContext
+    from orion_nb.engine.lead import Finish
+    from orion_nb.schemas.runs import Run
+    from orion_nb.schemas.states import State
+
+
+class Living(Protocol):
+    """What a runner knows of a task: how to live one of its runs."""
+
+    is_async: bool
+
+    @property
+    def on_state(self) -> Any: ...
+
+    def live(
+        self,
+        orion: Orion,
+        run: Run,
+        args: Any,
+        kwargs: Any,
+        upstream: Any,
+        context: RunContext | None,
+        states: list[State],
+    ) -> Finish: ...
+
+    def live_async(
+        self,
+        orion: Orion,
+        run: Run,
+        args: Any,
+        kwargs: Any,
+        upstream: Any,
+        context: RunContext | None,
+        states: list[State],
+    ) -> Coroutine[Any, Any, Finish]: ...
 
 
 class ThreadRunner:
@@ -29,6 +69,13 @@ class ThreadRunner:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="orion-task")
             self._pool.submit(future.help)
+
+    #: Async tasks are lived in this process, on a loop of the thread that runs them.
+    in_process = True
+
+    def live(self, task: Living, orion: Orion, run: Run, *told: Any) -> Finish:
+        """The run is lived, here on this thread, with what `Living.live` takes."""
+        return task.live(orion, run, *told)
 
     def forget(self) -> None:
         """After a fork: the threads stayed in the parent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
@@ -19,10 +20,11 @@ from orion_nb.engine.futures import (
     states_of,
     unmapped,
 )
-from orion_nb.engine.jobs import Job
+from orion_nb.engine.jobs import Job, Submitted
 from orion_nb.engine.lead import Finish
 from orion_nb.engine.lineage import Inputs
 from orion_nb.engine.options import OnChange, Options, Retriable, TriggerFunction, options_of
+from orion_nb.engine.streams import Streamer, TaskStream, called, called_async
 from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Kind, Run
@@ -49,6 +51,17 @@ class Task(Work[P, R]):
         """
         return self._changed(changes)
 
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The task runs; its value is returned, its exception raised.
+
+        A generator task returns a generator of its items: it runs while they are taken.
+        """
+        __tracebackhide__ = True
+        if self.is_stream and not (current() is None and is_disabled()):
+            made = called_async if inspect.isasyncgenfunction(self.fn) else called
+            return made(self, args, kwargs)  # type: ignore[return-value] # it is R: a generator
+        return super().__call__(*args, **kwargs)
+
     def submit(self, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
         """The task runs on a thread (an async one on the caller's loop); a future answers at once.
 
@@ -61,12 +74,17 @@ class Task(Work[P, R]):
         orion, parent, _ = here(self.kind)
         run, finish = self.opened(parent, context)
         future: TaskFuture[Any] = TaskFuture(run.id, self.name)
+        job: Submitted = self
+        if self.is_stream:
+            _check_stream(self, context)
+            future = TaskStream(run.id, self.name)
+            job = Streamer(self, future)
         if finish is not None:
             future.settle(finish)
             return future
         if context is not None:
             keep(context, future)
-        Job(self, orion, run, future, args, kwargs, context).start()
+        Job(job, orion, run, future, args, kwargs, context).start()
         return future
 
     def map(self, *args: Any, **kwargs: Any) -> list[TaskFuture[Any]]:
@@ -163,7 +181,7 @@ class Task(Work[P, R]):
     ) -> Finish:
         """The given run is lived on this thread, with arguments that hold no futures."""
         runner = context.runner if context else None
-        plan = self._plan(run, args, kwargs, self._pulled(states))
+        plan = self.plan(run, args, kwargs, self.pulled(states))
         given = Given(args, kwargs) if args or kwargs else None
         body = _call_of(self.fn, args, kwargs)
         finish = self._life(orion, run, body, runner, upstream, plan, given)
@@ -181,13 +199,13 @@ class Task(Work[P, R]):
     ) -> Finish:
         """The same on the caller's loop."""
         runner = context.runner if context else None
-        plan = self._plan(run, args, kwargs, self._pulled(states))
+        plan = self.plan(run, args, kwargs, self.pulled(states))
         given = Given(args, kwargs) if args or kwargs else None
         body: Callable[[], Any] = _call_of(self.fn, args, kwargs)
         finish = await self._life_async(orion, run, body, runner, upstream, plan, given)
         return self._recalled(finish, context)
 
-    def _pulled(self, states: list[State]) -> bool | None:
+    def pulled(self, states: list[State]) -> bool | None:
         """What the trigger says to these upstream states, if it is a function."""
         trigger = self.options.trigger
         return None if trigger is None else bool(trigger(states))
@@ -281,6 +299,16 @@ def task(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:  # noqa: D
         return Task(function, made)
 
     return make if fn is None else make(fn)
+
+
+def _check_stream(task: Task[Any, Any], context: RunContext | None) -> None:
+    """A generator can be submitted where its items can come back from."""
+    if inspect.isasyncgenfunction(task.fn):
+        says = f"{task.name!r} is an async generator: iterate over the call itself"
+        raise InvalidInput(says, field="fn")
+    if context is not None and context.runner is not None and not context.runner.in_process:
+        says = f"{task.name!r} is a generator: its items can't leave another process"
+        raise InvalidInput(says, field="runner")
 
 
 def _call_of(fn: Callable[..., Any], args: Any, kwargs: Any) -> Callable[[], Any]:

@@ -54,10 +54,11 @@ class Work(Generic[P, R]):
     on_state: Callable[[Run, Report], None] | None = None
 
     def __init__(self, fn: Callable[P, R], options: Options) -> None:
-        if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        self.is_stream = inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)
+        if self.is_stream and self.kind == "flow":
             raise InvalidInput(
-                f"{options.name!r} is a generator function; return a list, or call a "
-                f"{self.kind} for each item",
+                f"{options.name!r} is a generator function; only tasks can be: return a list, or "
+                "call a flow for each item",
                 field="fn",
             )
         functools.update_wrapper(self, fn)
@@ -185,7 +186,7 @@ class Work(Generic[P, R]):
                 return known, recall.finished(context.orion, known)
         return self.new_run(parent, parameters), None
 
-    def _plan(self, run: Run, args: Any, kwargs: Any, pulled: bool | None = None) -> Plan:
+    def plan(self, run: Run, args: Any, kwargs: Any, pulled: bool | None = None) -> Plan:
         """What is known of the life of a call with these arguments."""
         rerun = run.state.is_terminal
         if not self.options.cache and pulled is None and not rerun:
@@ -230,7 +231,7 @@ class Work(Generic[P, R]):
         given: Given | None = None,
     ) -> Finish:
         """The run is lived on this thread; each attempt calls `body`."""
-        proposer = Proposer(orion, run, upstream, self._told())
+        proposer = Proposer(orion, run, upstream, self.told())
         attempt = Attempt(self, proposer, runner, given)
         finish = drive(lead(plan or self._plainly), proposer, partial(attempt.call, body))
         _remember(orion, finish, plan, self.options)
@@ -247,14 +248,14 @@ class Work(Generic[P, R]):
         given: Given | None = None,
     ) -> Finish:
         """The run is lived on the caller's loop; each attempt awaits `body()`."""
-        proposer = Proposer(orion, run, upstream, self._told())
+        proposer = Proposer(orion, run, upstream, self.told())
         attempt = Attempt(self, proposer, runner, given)
         life = lead(plan or self._plainly)
         finish = await drive_async(life, proposer, partial(attempt.call_async, body))
         _remember(orion, finish, plan, self.options)
         return finish
 
-    def _told(self) -> OnChange | None:
+    def told(self) -> OnChange | None:
         """Who is told of each proposal: the notebook's cell, and what `on_change` names."""
         calls = self.options.on_change
         if not calls:

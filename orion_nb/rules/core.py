@@ -39,11 +39,15 @@ MOST_REWRITES = 2
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Another run that a rule may weigh, and the state it is in."""
+    """Another run that a rule may weigh, and the state it is in.
+
+    `may_fail`: as an upstream run it counts as completed however it ended.
+    """
 
     id: str
     name: str
     state: State
+    may_fail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

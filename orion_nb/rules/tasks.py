@@ -34,6 +34,7 @@ def heed_the_trigger(t: Transition) -> Verdict | None:
     if t.pulled is False:
         return Reject(Skipped(message="its trigger said no"), "its trigger said no")
     bad = [up for up in t.upstream if up.state.is_terminal and up.state.type is not COMPLETED]
+    bad = [up for up in bad if not up.may_fail]
     trigger = t.run.policy.trigger
     if trigger == "all_completed" and bad:
         told = f"upstream {bad[0].name} is {bad[0].state.name}"

@@ -8,6 +8,8 @@ from typing import Any
 
 #: The path of an argument that came while the run it comes from was still running begins so.
 STREAMED = "~"
+#: The path of an argument whose run may fail begins so.
+MAY_FAIL = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Edge:
         return {
             "upstream": self.upstream,
             "run": self.run,
-            "path": self.path.removeprefix(STREAMED) or None,
+            "path": self.path.lstrip(STREAMED + MAY_FAIL) or None,
             "streamed": self.path.startswith(STREAMED),
             "name": self.other,
             "state": self.state,

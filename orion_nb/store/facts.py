@@ -51,9 +51,11 @@ def gather(
 
 def upstream(connection: sqlite3.Connection, run_id: str) -> tuple[Other, ...]:
     """The runs that this one waits for, as they are now."""
+    # What is streamed is taken while its run goes on; where it may fail, each edge says so.
     sql = (
-        "SELECT DISTINCT runs.id, runs.name, runs.state_type, runs.state_name FROM edges "
-        "JOIN runs ON runs.id = edges.upstream WHERE edges.run = ?"
+        "SELECT runs.id, runs.name, runs.state_type, runs.state_name, min(edges.path LIKE '?%') "
+        "FROM edges JOIN runs ON runs.id = edges.upstream "
+        "WHERE edges.run = ? AND edges.path NOT LIKE '~%' GROUP BY runs.id"
     )
     return _others(connection, sql, (bytes.fromhex(run_id),))
 
@@ -68,7 +70,7 @@ def _siblings(connection: sqlite3.Connection, run: Run) -> tuple[Other, ...]:
     if run.deployment is None:
         return ()
     sql = (
-        "SELECT id, name, state_type, state_name FROM runs WHERE deployment = ? AND id <> ? "
+        "SELECT id, name, state_type, state_name, 0 FROM runs WHERE deployment = ? AND id <> ? "
         "AND end_time IS NULL AND (state_type IN ('RUNNING', 'PAUSED', 'CANCELLING') "
         "OR state_name = 'Submitting') ORDER BY id"
     )
@@ -78,8 +80,8 @@ def _siblings(connection: sqlite3.Connection, run: Run) -> tuple[Other, ...]:
 def _others(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> tuple[Other, ...]:
     rows = connection.execute(sql, values).fetchall()
     return tuple(
-        Other(key.hex(), name, State(StateType(kind), state_name))
-        for key, name, kind, state_name in rows
+        Other(key.hex(), name, State(StateType(kind), state_name), bool(may_fail))
+        for key, name, kind, state_name, may_fail in rows
     )
 
 
