@@ -1,48 +1,170 @@
-"""Runs whose process is gone: found by looking, ended by proposal."""
+"""Runs whose process is gone: found by looking, ended by proposal; and messages that come late."""
 
 from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.proposals import Proposals
 from orion_nb.errors import Conflict
+from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, PENDING, SCHEDULED, Cancelled, Crashed, Scheduled
-from orion_nb.store import listing, sessions
-from orion_nb.store.sessions import Session
+from orion_nb.schemas.states import (
+    CANCELLING,
+    CRASHED,
+    NAMES,
+    PENDING,
+    SCHEDULED,
+    TERMINAL,
+    Cancelled,
+    Crashed,
+    Lost,
+    Scheduled,
+    State,
+)
+from orion_nb.store import listing, notes, sessions, trees
+from orion_nb.store.database import Connection
+from orion_nb.store.sessions import LEASE, Session
+
+GONE = "its process is gone"
+#: A look that comes so much later than the one before (seconds) was held up: nobody is judged.
+STALL = 5.0
+_ENDS = frozenset(name for kind in TERMINAL for name in NAMES[kind])
+
+
+class Watch:
+    """When the beat of each session that can't be seen last changed, by a clock of our own.
+
+    The clocks of two hosts are never compared. A session has one lease from the moment on at
+    which it was first seen, and a whole one again after we were held up or asleep ourselves.
+    """
+
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._heard: dict[str, tuple[int | None, float]] = {}
+        self._last: tuple[float, int] | None = None
+
+    def silent(self, watched: Sequence[Session]) -> list[Session]:
+        """Those of the sessions that have not beaten for a lease; others are forgotten."""
+        with self._lock:
+            now = self._ticks()
+            if self._slept(now):
+                self._heard.clear()
+            heard = {}
+            for each in watched:
+                beat, since = self._heard.get(each.id, (None, now))
+                heard[each.id] = (each.beat, since if beat == each.beat else now)
+            self._heard = heard
+            return [each for each in watched if now - heard[each.id][1] > LEASE]
+
+    def _slept(self, now: float) -> bool:
+        """We did not look for a while: by the ticks, or by the clock, which runs on in sleep."""
+        wall = clock.now()
+        last, self._last = self._last, (now, wall)
+        if last is None:
+            return False
+        return now - last[0] > STALL or (wall - last[1]) / clock.SECOND > STALL
 
 
 class Liveness(Proposals):
-    """What a reaper asks."""
+    """What a reaper asks; and what becomes of messages of those whom it took for dead."""
 
-    def reap(self, why: str = "its process is gone") -> list[Run]:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._watch = Watch()
+        super().__init__(*args, **kwargs)
+
+    def reap(self, why: str = GONE, *, runners: bool = True) -> list[Run]:
         """Every run whose process is gone is proposed as Crashed; as Cancelled, if asked to stop.
 
-        A deployed run whose runner was lost before it began is Scheduled again.
+        A session that can't be seen from here is Lost once this API has heard nothing of it for a
+        lease; it has to be asked every second or so for that. A deployed run whose runner was lost
+        before it began is Scheduled again. What waits for a retry by itself is left waiting: it
+        needs no process. With `runners` False the runs of runners, whose notebooks have to be
+        cleared up after, are left to others.
         """
-        with self.database.read() as connection:
-            gone = [each for each in sessions.unsettled(connection) if not each.is_alive]
-        return [run for session in gone for run in self._reap(session, why)]
-
-    def _reap(self, session: Session, why: str) -> list[Run]:
-        with self.database.read() as connection:
-            left = listing.unfinished(connection, bytes.fromhex(session.id))
-        ended = [self._end(run, why) for run in left if _ends_with_it(run)]
-        now = clock.now()
-        self.database.write(lambda tx: sessions.settle(tx, session.id, now))
+        gone, lost = self._missing()
+        if not runners:
+            gone, lost = ([each for each in part if not each.is_runner] for part in (gone, lost))
+        ended = [run for session in gone for run in self._reap(session, Crashed(why, by="reaper"))]
+        for session in lost:
+            self._declare_lost(session)
+            told = f"nothing was heard of {session.host} (pid {session.pid}) for {LEASE:g} s"
+            ended += self._reap(session, Lost(told, by="reaper"))
         return ended
 
-    def _end(self, run: Run, why: str) -> Run:
-        proposed = Crashed(why, by="reaper")
+    def missing(self) -> list[Session]:
+        """The sessions whose process has gone while nobody has looked after its runs yet."""
+        return self._missing()[0]
+
+    def _missing(self) -> tuple[list[Session], list[Session]]:
+        """The sessions seen to be dead, and those not heard of for a lease."""
+        with self.database.read() as connection:
+            found = [(each, each.exists) for each in sessions.unsettled(connection)]
+        unseen = [each for each, exists in found if exists is None]
+        return [each for each, exists in found if exists is False], self._watch.silent(unseen)
+
+    def _declare_lost(self, session: Session) -> None:
+        """From now on it holds no run; its next beat, if there is one, takes that back."""
+        now = clock.now()
+        self.database.write(lambda tx: sessions.close(tx, session.id, now))
+
+    def _reap(self, session: Session, end: State) -> list[Run]:
+        with self.database.read() as connection:
+            left = listing.unfinished(connection, bytes.fromhex(session.id))
+        ended = [self._end(run, end) for run in left if _ends_with_it(run)]
+        inside = [each for run in ended if run.state.type is CRASHED for each in self._inside(run)]
+        now = clock.now()
+        self.database.write(lambda tx: sessions.settle(tx, session.id, now))
+        return [*ended, *inside]
+
+    def _inside(self, run: Run) -> list[Run]:
+        """What nobody is executing in a run that has crashed ends with it."""
+        with self.database.read() as connection:
+            left = [each for each in trees.left_in(connection, run) if not _lives(connection, each)]
+        end = Crashed(f"the {run.kind} around it has {run.state.name.lower()}", by="reaper")
+        return [self._end(each, end) for each in left]
+
+    def _end(self, run: Run, end: State) -> Run:
+        proposed = end
         if run.state.type is CANCELLING:
-            proposed = Cancelled(why, by="reaper")
+            proposed = Cancelled(end.message, by=end.by)
         elif run.state.type is PENDING and run.deployment:
-            proposed = Scheduled(run.scheduled_time or 0, message=why, by="reaper")
+            proposed = Scheduled(run.scheduled_time or 0, message=end.message, by=end.by)
         try:
-            return self.judge(run.id, proposed, expected_seq=run.state.seq)[0]
+            after = self.judge(run.id, proposed, expected_seq=run.state.seq)[0]
+            if after.parent and after.state.type is SCHEDULED and not after.deployment:
+                # Its policy tries again after a crash, but what it is part of has crashed as well.
+                after = self.judge(run.id, end, expected_seq=after.state.seq)[0]
         except Conflict:
             return self.find(run.id)  # it moved while we looked: it lives, or has ended
+        return after
+
+    def _refuse(self, tx: Connection, run: Run, report: Report) -> Run:
+        """A message of an attempt that is over, or of a run that has ended, is noted on the run."""
+        too_late = run.state.is_terminal and report.proposed in _ENDS - {run.state.name}
+        if report.fenced or too_late:
+            told = f"too late: {report.proposed} was proposed, and refused: {report.reason}"
+            notes.add(tx, run.id, told, clock.now())
+        return super()._refuse(tx, run, report)
 
 
 def _ends_with_it(run: Run) -> bool:
-    """A deployed flow run that waits for its retry does so without a process."""
-    return not (run.state.type is SCHEDULED and run.deployment)
+    """What waits for its time, or to be tried again, does so without a process.
+
+    A run within another does not: whoever would go on with it is gone.
+    """
+    if run.state.type is not SCHEDULED:
+        return True
+    return not run.deployment and (run.parent is not None or run.state.name == "AwaitingSlot")
+
+
+def _lives(connection: Connection, run: Run) -> bool:
+    """A process that lives is executing the run."""
+    if run.session is None:
+        return False
+    session = sessions.read(connection, bytes.fromhex(run.session))
+    return session is not None and session.is_alive

@@ -12,9 +12,24 @@ from orion_nb.schemas.states import COMPLETED, State, is_late
 History = Sequence[tuple[State, Report | None]]
 
 
-def summarize(run: Run, history: History, children: Sequence[Run], now: int) -> list[str]:
-    """A sentence for each state entered, then what the run waits for, then what failed in it."""
-    lines = [_sentence(state, report) for state, report in history]
+def summarize(
+    run: Run,
+    history: History,
+    children: Sequence[Run],
+    now: int,
+    notes: Sequence[tuple[int, str]] = (),
+) -> list[str]:
+    """A sentence for each state entered, then what the run waits for, then what failed in it.
+
+    `notes` are told between the states, each at its time (microseconds, UTC).
+    """
+    lines: list[str] = []
+    waiting = list(notes)
+    for state, report in history:
+        while waiting and waiting[0][0] < state.timestamp:
+            lines.append(_noted(*waiting.pop(0)))
+        lines.append(_sentence(state, report))
+    lines += [_noted(*note) for note in waiting]
     if run.blocked is not None:
         lines.append(f"blocked: {_refusal(run.blocked)}")
     if is_late(run.state.type, run.state.scheduled_time, now):
@@ -31,8 +46,7 @@ def summarize(run: Run, history: History, children: Sequence[Run], now: int) -> 
 
 
 def _sentence(state: State, report: Report | None) -> str:
-    when = utc(state.timestamp).isoformat(timespec="milliseconds")[11:23] + "Z"
-    said = f"{when} {state.name}"
+    said = f"{_time(state.timestamp)} {state.name}"
     if state.message:
         said += f" ({_first_line(state.message)})"
     if report is None:
@@ -45,6 +59,14 @@ def _sentence(state: State, report: Report | None) -> str:
         return f"{said}: {state.reason}"
     passed = len(report.rules)
     return f"{said}: accepted, {passed} rule{'s' * (passed != 1)} asked"
+
+
+def _noted(at: int, text: str) -> str:
+    return f"{_time(at)} {text}"
+
+
+def _time(micros: int) -> str:
+    return utc(micros).isoformat(timespec="milliseconds")[11:23] + "Z"
 
 
 def _refusal(report: Report) -> str:

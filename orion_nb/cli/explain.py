@@ -36,10 +36,10 @@ def explain(
 
     With --to it is a dry run: what the rules would say to that state now.
     """
-    from orion_nb.api.connect import connect
+    from orion_nb.cli.lookout import connect_and_look
     from orion_nb.cli.stories import full_story, verdict
 
-    orion = connect()
+    orion = connect_and_look()
     if to is None:
         told = orion.why(run)
         return output.print_json(told) if as_json else output.console().print(full_story(told))

@@ -58,9 +58,9 @@ def ls(
 
     As JSON: {"runs": ..., "cursor": ...}; the cursor asks for the next page, null on the last.
     """
-    from orion_nb.api.connect import connect
+    from orion_nb.cli.lookout import connect_and_look
 
-    found = connect().filter_runs(
+    found = connect_and_look().filter_runs(
         kind=None if everything else "flow", states=state, deployment=deployment, text=text,
         limit=limit, cursor=cursor,
     )  # fmt: skip
@@ -77,9 +77,9 @@ def ls(
 
 def show(run: RunRef, as_json: Json = False) -> None:
     """Show a run: its times, parameters and tasks, and each state it entered."""
-    from orion_nb.api.connect import connect
+    from orion_nb.cli.lookout import connect_and_look
 
-    told = connect().why(run)
+    told = connect_and_look().why(run)
     if as_json:
         return output.print_json({**told["run"], "states": told["states"], "tasks": told["tasks"]})
     from orion_nb.cli.stories import run_story
@@ -107,9 +107,9 @@ def cancel(
 
 def why(run: RunRef, as_json: Json = False) -> None:
     """Say what happened to a run, a sentence for each state; `explain` shows the rules too."""
-    from orion_nb.api.connect import connect
+    from orion_nb.cli.lookout import connect_and_look
 
-    told = connect().why(run)
+    told = connect_and_look().why(run)
     if as_json:
         return output.print_json(told)
     from orion_nb.cli.stories import summary

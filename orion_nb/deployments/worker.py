@@ -10,9 +10,10 @@ from contextlib import suppress
 
 from orion_nb import clock
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.aftermath import reap, settle_exit
+from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.files import Spec
 from orion_nb.deployments.launch import launch
+from orion_nb.deployments.upkeep import Upkeep
 from orion_nb.errors import Conflict, DeploymentNotFound
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, Crashed, State
@@ -21,12 +22,12 @@ from orion_nb.schemas.states import Cancelled, Crashed, State
 LOOK = 0.05
 #: Seconds between two full passes when nothing seems to happen.
 IDLE = 1.0
-#: Seconds between two searches for runs whose process is gone.
-REAP = 5.0
 
 
 class Worker:
-    """Executes the runs of deployments; any number of workers may share a database.
+    """Executes the runs of deployments, and looks after all others (see `Upkeep`).
+
+    Any number of workers may share a database.
 
     Each run gets a process of its own, at most `concurrency` of them from this worker at a time.
     They are detached: they go on when the worker stops, and need none to come to their end.
@@ -44,11 +45,12 @@ class Worker:
         self._stopping = False
         self._idle = threading.Event()
         self._idle.set()
-        self._reaped = 0.0
+        self._upkeep = Upkeep(orion, self.log)
 
     def run(self) -> None:
         """Works until `stop` is called, from another thread or a signal handler."""
         self._idle.clear()
+        self._upkeep.start()
         try:
             while not self._stopping:
                 try:
@@ -59,6 +61,7 @@ class Worker:
                     self.log.exception("a pass of the worker failed; going on")
                     time.sleep(IDLE)
         finally:
+            self._upkeep.stop()
             self._leave()
             self._idle.set()
 
@@ -81,10 +84,6 @@ class Worker:
         return list(self._runners)
 
     def _pass(self) -> None:
-        if time.monotonic() - self._reaped > REAP or not self._reaped:
-            self._reaped = time.monotonic()
-            for run in reap(self.orion):
-                self.log.warning("run %s (%s) was lost: %s", run.id, run.name, run.state)
         for run_id, process in list(self._runners.items()):
             if process.poll() is not None:
                 del self._runners[run_id]

@@ -17,6 +17,7 @@ from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,
     COMPLETED,
+    CRASHED,
     PAUSED,
     PENDING,
     RUNNING,
@@ -32,7 +33,8 @@ from orion_nb.schemas.states import (
 def fence_stale_attempts(t: Transition) -> Verdict | None:
     """Only the current attempt of a run may speak for it.
 
-    A message of an attempt that is over changes nothing: whoever sent it is told to stop.
+    A message of an attempt that is over changes nothing: whoever sent it is told to stop. So is
+    the news of how an attempt ended that was found dead before.
     """
     facts = {"attempt": t.run.attempt, "claims": t.claims}
     if t.claims is None:
@@ -42,6 +44,9 @@ def fence_stale_attempts(t: Transition) -> Verdict | None:
         return Abort(says, fenced=True, facts=facts)
     if not t.token_matches:
         return Abort(f"the token is not that of attempt {t.claims}", fenced=True, facts=facts)
+    if t.current.type is CRASHED and t.proposed.type in TERMINAL:
+        says = f"attempt {t.claims} is over: the run was taken for {t.current.name}"
+        return Abort(says, fenced=True, facts=facts)
     return None
 
 

@@ -1,19 +1,37 @@
-"""Sessions: the processes that execute runs, and whether they still live."""
+"""Sessions: the processes that execute runs, and whether they still live.
+
+A process of this system is looked up by its number and the time it began: while it is there it
+lives, however long it has been silent. One that can't be seen from here (on another host, or in
+another container) renews its `beat` as long as it lives.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from orion_nb import clock
 from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING
 from orion_nb.store.statements import INSERT_SESSION, INSERT_SESSION_ROOT
 
 #: In these states a run is executed by its session, or waits in it.
 HELD_IN = frozenset({RUNNING, PAUSED, CANCELLING})
+
+#: Seconds between two beats, and for how long after one its session is taken to live.
+BEAT = 2.0
+LEASE = 10.0
+#: Whoever looks once, and compares the clocks of two hosts by that, waits for so many leases.
+PATIENCE = 3
+#: The number that Linux gives to the process namespace of the system itself, not of a container.
+OUTERMOST = "4026531836"
+
+#: How the label of a runner's session begins.
+RUNNER = "runner of "
 
 _COLUMNS = "id, host, pid, pid_start, label, started, ended, beat"
 
@@ -33,17 +51,51 @@ class Session:
 
     @property
     def is_alive(self) -> bool:
-        """The process lives. One on another host is taken to live: it can't be seen from here."""
+        """It lives, as far as one look can tell: by its process, or else by its last beat."""
+        exists = self.exists
+        return not self.is_silent if exists is None else exists
+
+    @property
+    def exists(self) -> bool | None:
+        """Its process exists; None where that can't be seen."""
         if self.ended is not None:
             return False
-        if self.host != this_host():
-            return True
-        return pid_start(self.pid) == self.pid_start if self.pid_start else _exists(self.pid)
+        if not self.is_here:
+            return False if self._was_before_a_reboot and self.is_silent else None
+        if not self.pid_start:
+            return _exists(self.pid)
+        found = pid_start(self.pid)
+        return None if found is None and _is_hidden(self.pid) else found == self.pid_start
+
+    @property
+    def is_here(self) -> bool:
+        """Its number means a process of this system: same start, same container, same name."""
+        if not self.pid_start:
+            return self.host == this_host()
+        place = self.pid_start.rpartition("-")[0]
+        return place == _place() and (self.host == this_host() or not place.startswith("."))
+
+    @property
+    def is_silent(self) -> bool:
+        """By this host's clock nothing was heard of it for several leases."""
+        heard = self.started if self.beat is None else self.beat
+        return clock.now() - heard >= PATIENCE * LEASE * clock.SECOND
+
+    @property
+    def is_runner(self) -> bool:
+        """It executes one run of a notebook; whoever ends that run has to clear up after it."""
+        return (self.label or "").startswith(RUNNER)
+
+    @property
+    def _was_before_a_reboot(self) -> bool:
+        place = (self.pid_start or "").rpartition("-")[0]
+        inside = place.rpartition(".")[2] == _place().rpartition(".")[2] == OUTERMOST
+        return inside and self.host == this_host()
 
 
 def this_session(session_id: str, label: str | None, started: int) -> Session:
     pid = os.getpid()
-    return Session(session_id, this_host(), pid, pid_start(pid), label, started)
+    return Session(session_id, this_host(), pid, pid_start(pid), label, started, beat=started)
 
 
 def insert(tx: sqlite3.Connection, session: Session) -> None:
@@ -68,8 +120,16 @@ def reach(tx: sqlite3.Connection, session_id: str, root: str) -> None:
 
 
 def close(tx: sqlite3.Connection, session_id: str, now: int) -> None:
-    """The process says that it has ended."""
+    """The process says that it has ended; or somebody who has not heard of it for a lease."""
     tx.execute("UPDATE sessions SET ended=? WHERE id=?", (now, bytes.fromhex(session_id)))
+
+
+def renew(tx: sqlite3.Connection, session_id: str, now: int) -> bool:
+    """The session lives; False if somebody took it for dead since its last beat."""
+    key = bytes.fromhex(session_id)
+    known = tx.execute("SELECT ended, reaped FROM sessions WHERE id=?", (key,)).fetchone()
+    tx.execute("UPDATE sessions SET beat=?, ended=NULL, reaped=NULL WHERE id=?", (now, key))
+    return tuple(known or ()) == (None, None)
 
 
 def settle(tx: sqlite3.Connection, session_id: str, now: int) -> None:
@@ -97,7 +157,7 @@ def this_host() -> str:
 
 
 def pid_start(pid: int) -> str | None:
-    """When a process began, as boot id and clock ticks since boot; None where it can't be told."""
+    """When a process began: its place, and ticks since boot; None where that can't be told."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -105,15 +165,29 @@ def pid_start(pid: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] == "Z":
         return None
-    return f"{_boot_id()}-{fields[19]}"
+    return f"{_place()}-{fields[19]}"
 
 
 @lru_cache(maxsize=1)
-def _boot_id() -> str:
+def _place() -> str:
+    """Where a process number is the same process: the start of the system, and the container."""
+    boot = namespace = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")[:8]
+    with suppress(OSError):
+        namespace = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return f"{boot}.{namespace}"
+
+
+def _is_hidden(pid: int) -> bool:
+    """The process is another user's, and the system does not show these."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")[:8]
+        os.kill(pid, 0)
+    except PermissionError:
+        return not Path(f"/proc/{pid}").exists()
     except OSError:
-        return ""
+        return False
+    return False
 
 
 def _exists(pid: int) -> bool:

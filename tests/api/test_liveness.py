@@ -7,20 +7,27 @@ import signal
 
 import pytest
 
+from orion_nb.api.liveness import Watch
 from orion_nb.api.orion import Orion
+from orion_nb.errors import Fenced
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import (
     CANCELLED,
     COMPLETED,
     CRASHED,
+    PAUSED,
     PENDING,
     RUNNING,
     SCHEDULED,
+    AwaitingSlot,
     Completed,
     Failed,
     NotReady,
     Running,
+    TimedOut,
+    state,
 )
+from orion_nb.store import sessions
 
 WORK = """
     import os, sys
@@ -122,18 +129,201 @@ def alter_session(orion, run, **columns):
 
 
 def test_a_later_process_with_the_same_number_is_not_taken_for_it(orion, other):
-    """A container's first process, say, always has the same number."""
     run, _ = other.begin(other.new_run("task", "t"), Running())
-    alter_session(other, run, pid_start="another boot-1")
+    alter_session(other, run, pid_start=sessions.pid_start(os.getpid()) + "0")
     assert [each.id for each in orion.reap()] == [run.id]
     assert orion.find(run.id).state.type is CRASHED
 
 
-def test_a_process_of_another_host_is_taken_to_live(orion, other):
-    run, _ = other.begin(other.new_run("task", "t"), Running())
-    alter_session(other, run, host="elsewhere", pid=1)
+class Ticks:
+    """A monotonic clock that stands still until it is told to move; the wall clock moves along."""
+
+    def __init__(self, wall):
+        self.now, self.wall = 100.0, wall
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds, *, asleep=False):
+        """Laptops that sleep have clocks that run on, and ticks that stand still."""
+        self.now += 0.0 if asleep else seconds
+        self.wall.advance(seconds)
+
+
+@pytest.fixture
+def ticks(orion, clock):
+    made = Ticks(clock)
+    orion._watch = Watch(made)
+    return made
+
+
+@pytest.fixture
+def remote(orion, other, ticks):
+    """A run of a process of another computer."""
+    run, _ = other.begin(other.new_run("flow", "afar"), Running())
+    alter_session(other, run, host="afar.example", pid=1, pid_start="boot.1-1")
+    return run
+
+
+def beat(orion, run, at):
+    alter_session(orion, run, beat=at)
+
+
+def looks(orion, ticks, seconds):
+    """Looks each second for so long; what was ended, and after how many seconds."""
+    for second in range(1, seconds + 1):
+        ticks.advance(1)
+        if ended := orion.reap():
+            return second, ended
+    return seconds, []
+
+
+def test_a_process_elsewhere_is_lost_when_it_was_silent_for_a_lease(orion, remote, ticks):
     assert orion.reap() == []
-    assert orion.find(run.id).state.type is RUNNING
+    second, (lost,) = looks(orion, ticks, 20)
+    assert second == 11
+    assert (lost.id, lost.state.type, lost.state.name) == (remote.id, CRASHED, "Lost")
+    assert lost.state.message == "nothing was heard of afar.example (pid 1) for 10 s"
+
+
+def test_a_process_elsewhere_lives_as_long_as_it_beats_whatever_its_clock_says(
+    orion, remote, ticks
+):
+    for moment in (5, 3, 999_999_999_999_999, 1, 2):  # years behind, years ahead
+        beat(orion, remote, moment)
+        assert looks(orion, ticks, 9) == (9, [])
+    assert orion.find(remote.id).state.type is RUNNING
+
+
+def test_who_was_asleep_himself_gives_a_whole_lease(orion, remote, ticks):
+    assert looks(orion, ticks, 9) == (9, [])
+    ticks.advance(3600, asleep=True)
+    assert looks(orion, ticks, 9) == (9, [])
+    assert looks(orion, ticks, 5)[1] != []
+
+
+def test_who_was_held_up_himself_gives_a_whole_lease(orion, remote, ticks):
+    assert looks(orion, ticks, 9) == (9, [])
+    ticks.advance(30)
+    assert looks(orion, ticks, 9) == (9, [])
+    assert looks(orion, ticks, 5)[1] != []
+
+
+def test_a_look_without_memory_ends_nothing_that_it_cant_see(orion, remote, clock):
+    clock.advance(1e6)
+    fresh = Orion(orion.settings)
+    assert fresh.reap() == []
+    fresh.close()
+
+
+def test_one_that_was_taken_for_lost_and_is_not_is_watched_again(orion, remote, other, ticks):
+    """Its computer slept: the run is lost to it, and its next one is its own again."""
+    looks(orion, ticks, 20)
+    with pytest.raises(Fenced):
+        other.advance(remote, Completed())
+    key = other.session
+    other.database.write(lambda tx: sessions.renew(tx, key, 77))
+    again, _ = other.begin(other.new_run("flow", "again"), Running())
+    assert orion.reap() == []
+    assert [each.id for each in looks(orion, ticks, 20)[1]] == [again.id]
+
+
+@pytest.mark.parametrize("claim", ["same attempt", "earlier attempt"])
+def test_what_a_dead_attempt_says_later_is_refused_and_noted(orion, other, claim):
+    run, _ = other.begin(other.new_run("task", "t"), Running())
+    alter_session(other, run, pid_start=sessions.pid_start(os.getpid()) + "0")
+    orion.reap()
+    if claim == "earlier attempt":
+        orion.judge(run.id, Running(), rerun=True)
+    for _ in range(2):
+        with pytest.raises(Fenced):
+            other.advance(run, Completed())
+    told = orion.why(run.id)
+    (note,) = told["notes"]
+    assert note["text"].startswith(
+        "too late: Completed was proposed, and refused: attempt 1 is over"
+    )
+    assert sum("too late: Completed" in line for line in told["summary"]) == 1
+    assert orion.find(run.id).state.type is (CRASHED if claim == "same attempt" else RUNNING)
+
+
+def test_notes_are_few_however_many_messages_come(orion):
+    run, _ = orion.begin(orion.new_run("task", "t"), Running())
+    for n in range(60):
+        with pytest.raises(Fenced):
+            orion.judge(run.id, Completed(), claims=n + 2)
+    assert len(orion.why(run.id)["notes"]) == 20
+
+
+def test_the_news_of_an_end_that_comes_after_another_end_is_noted(orion):
+    run, _ = orion.begin(orion.new_run("task", "t"), Running())
+    orion.advance(run, TimedOut("it took too long"))
+    orion.judge(run.id, Completed())
+    orion.judge(run.id, TimedOut())
+    orion.cancel(run.id)
+    (note,) = orion.why(run.id)["notes"]
+    assert note["text"] == (
+        "too late: Completed was proposed, and refused: the run has finished: TimedOut"
+    )
+
+
+def test_what_waits_for_its_retry_at_the_top_needs_no_process(orion, other):
+    policy = RunPolicy(1, (60.0,))
+    flow, _ = other.begin(other.new_run("flow", "f", policy=policy), Running())
+    task, _ = other.begin(other.new_run("task", "t", parent=flow.id), Running())
+    other.advance(flow, Failed("oh"))
+    slot, _ = other.begin(other.new_run("task", "queued"), AwaitingSlot())
+    other.close()
+    assert {each.id for each in orion.reap()} == {task.id, slot.id}
+    assert orion.find(flow.id).state.name == "AwaitingRetry"
+    assert orion.reap() == []
+
+
+def test_a_crash_is_tried_again_where_asked_but_not_within_what_crashed(orion, other):
+    policy = RunPolicy(retry_crashes=2)
+    flow, _ = other.begin(other.new_run("flow", "f", policy=policy), Running())
+    other.begin(other.new_run("task", "t", parent=flow.id, policy=policy), Running())
+    other.begin(other.new_run("task", "alone", policy=policy), Running())
+    other.close()
+    orion.reap()
+    assert states(orion) == {"f": "AwaitingRetry", "t": "Crashed", "alone": "AwaitingRetry"}
+
+
+def test_a_paused_run_of_a_dead_process_is_crashed(orion, other):
+    run, _ = other.begin(other.new_run("flow", "f"), Running())
+    other.advance(run, state(PAUSED))
+    other.close()
+    assert [each.state.name for each in orion.reap()] == ["Crashed"]
+
+
+def test_what_nobody_executes_within_a_crashed_run_ends_with_it(orion, other):
+    """Runs driven over HTTP, say; but not those of a process that lives."""
+    third = Orion(orion.settings)
+    flow, _ = other.begin(other.new_run("flow", "f"), Running())
+    inner = orion.create_run("flow", "inner", parent=flow.id, state=RUNNING)
+    orion.create_run("task", "waits", parent=inner.id)
+    third.begin(third.new_run("task", "lives", parent=flow.id), Running())
+    other.close()
+    ended = orion.reap()
+    assert {each.name for each in ended} == {"f", "inner", "waits"}
+    assert states(orion) == {
+        "f": "Crashed",
+        "inner": "Crashed",
+        "waits": "Crashed",
+        "lives": "Running",
+    }
+    assert orion.find(inner.id).state.message == "the flow around it has crashed"
+    third.close()
+
+
+def test_runs_of_runners_are_left_to_who_can_clear_up(orion, home):
+    runner = Orion(orion.settings, label="runner of 5")
+    runner.begin(runner.new_run("flow", "f"), Running())
+    runner.close()
+    assert orion.reap(runners=False) == []
+    assert [each.label for each in orion.missing()] == ["runner of 5"]
+    assert len(orion.reap()) == 1
+    assert orion.missing() == []
 
 
 def test_a_run_that_no_process_executes_is_left_alone(orion):
@@ -145,6 +335,7 @@ def test_a_run_that_no_process_executes_is_left_alone(orion):
 def test_a_run_that_its_owner_ends_meanwhile_stays_as_it_ended(orion, other, monkeypatch):
     """The reaper looks, the owner ends its run, the reaper proposes: too late."""
     run, _ = other.begin(other.new_run("task", "t"), Running())
+    monkeypatch.setattr("orion_nb.store.sessions.Session.exists", False)
     monkeypatch.setattr("orion_nb.store.sessions.Session.is_alive", False)
     judge = orion.judge
 

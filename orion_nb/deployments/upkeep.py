@@ -1,0 +1,63 @@
+"""Upkeep: the loop in which a server or a worker looks after runs that nobody else does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+
+from orion_nb.api.deadlines import Deadlines
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.aftermath import reap
+
+#: Seconds between two looks; a process that was killed is noticed after one.
+LOOK = 1.0
+#: The loop rests for so long after a look that failed (seconds).
+REST = 5.0
+#: How long `stop` waits for a look that is under way (seconds).
+PATIENCE = 5.0
+
+
+class Upkeep:
+    """Ends the runs of processes that died, keeps deadlines, and forgets old runs, on a thread."""
+
+    def __init__(self, orion: Orion, log: logging.Logger | None = None) -> None:
+        self.orion = orion
+        self.log = log or logging.getLogger(__name__)
+        self._deadlines = Deadlines(orion)
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """From now on it looks every second, until `stop`."""
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._loop, name="orion-upkeep", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more looks; safe to call twice."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+            self._thread = None
+
+    def look(self) -> None:
+        """Once: what is overdue, and whose process is gone."""
+        for run in reap(self.orion):
+            self.log.warning("run %s (%s) was lost: %s", run.id, run.name, run.state)
+        for run in self._deadlines.look():
+            self.log.info("run %s (%s) is overdue: %s", run.id, run.name, run.state)
+
+    def _loop(self) -> None:
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            if self.orion.database.is_closed:
+                return
+            try:
+                self.look()
+                pause = LOOK
+            except Exception:
+                # The thread must not end: runs would stay Running for ever unnoticed.
+                with suppress(Exception):
+                    self.log.exception("a look after the runs failed; going on")
+                pause = REST
