@@ -12,7 +12,7 @@ from orion_nb.schemas.durations import show
 from orion_nb.schemas.runs import short
 
 if TYPE_CHECKING:
-    from orion_nb.engine.tasks import Task
+    from orion_nb.engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CacheExplanation:
         return "; ".join((f"{'hit' if self.hit else 'miss'}", *self.reasons))
 
 
-def explain_cache(task: Task[Any, Any], orion: Orion, args: Any, kwargs: Any) -> CacheExplanation:
+def explain_cache(task: Work[Any, Any], orion: Orion, args: Any, kwargs: Any) -> CacheExplanation:
     """Whether a call would be answered by the cache; if not, what changed since the last key."""
     if not task.options.cache:
         return CacheExplanation(False, None, ("the task has no cache: say cache=True",), {})
@@ -47,7 +47,7 @@ def explain_cache(task: Task[Any, Any], orion: Orion, args: Any, kwargs: Any) ->
     return CacheExplanation(hit, made.key, (*reasons, *made.notes), made.parts, found["run"])
 
 
-def _judged(task: Task[Any, Any], found: dict[str, Any]) -> tuple[tuple[str, ...], bool]:
+def _judged(task: Work[Any, Any], found: dict[str, Any]) -> tuple[tuple[str, ...], bool]:
     if found["run"] is None:
         return (), False
     age = (clock.now() - found["state"]["timestamp"]) / clock.SECOND
@@ -60,7 +60,7 @@ def _judged(task: Task[Any, Any], found: dict[str, Any]) -> tuple[tuple[str, ...
     return (told,), True
 
 
-def _differences(orion: Orion, task: Task[Any, Any], parts: dict[str, str]) -> tuple[str, ...]:
+def _differences(orion: Orion, task: Work[Any, Any], parts: dict[str, str]) -> tuple[str, ...]:
     keys = orion.cache_keys(task.options.key or task.name)["keys"]
     if not keys:
         return ("nothing was cached for this task yet",)

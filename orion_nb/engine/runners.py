@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from orion_nb.api.orion import Orion
-    from orion_nb.engine.context import RunContext
     from orion_nb.engine.lead import Finish
     from orion_nb.schemas.runs import Run
     from orion_nb.schemas.states import State
@@ -36,7 +35,7 @@ class Living(Protocol):
         args: Any,
         kwargs: Any,
         upstream: Any,
-        context: RunContext | None,
+        context: Any,
         states: list[State],
     ) -> Finish: ...
 
@@ -47,7 +46,7 @@ class Living(Protocol):
         args: Any,
         kwargs: Any,
         upstream: Any,
-        context: RunContext | None,
+        context: Any,
         states: list[State],
     ) -> Coroutine[Any, Any, Finish]: ...
 

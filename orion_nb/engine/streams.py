@@ -21,7 +21,7 @@ from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
 
 if TYPE_CHECKING:
-    from orion_nb.engine.tasks import Task
+    from orion_nb.engine.work import Work
 
 R = TypeVar("R")
 
@@ -37,7 +37,7 @@ class Stream:
 
     def __init__(
         self,
-        task: Task[Any, Any],
+        task: Work[Any, Any],
         orion: Orion,
         run: Run,
         args: Any,
@@ -150,7 +150,7 @@ class Stream:
         return self.count == 0 and self.task.options.retriable(error)
 
 
-def called(task: Task[Any, Any], args: Any, kwargs: Any) -> Generator[Any, None, None]:
+def called(task: Work[Any, Any], args: Any, kwargs: Any) -> Generator[Any, None, None]:
     """A call of a generator task: its run begins with the first item that is asked for."""
     orion, parent, context = here("task")
     found = list(futures_in((args, kwargs)))
@@ -166,7 +166,7 @@ def called(task: Task[Any, Any], args: Any, kwargs: Any) -> Generator[Any, None,
         raise error
 
 
-async def called_async(task: Task[Any, Any], args: Any, kwargs: Any) -> AsyncIterator[Any]:
+async def called_async(task: Work[Any, Any], args: Any, kwargs: Any) -> AsyncIterator[Any]:
     """The same for an async generator."""
     orion, parent, context = here("task")
     upstream = task.inputs(args, kwargs, context)
@@ -185,7 +185,7 @@ class Streamer:
 
     is_async = False
 
-    def __init__(self, task: Task[Any, Any], handle: TaskStream[Any]) -> None:
+    def __init__(self, task: Work[Any, Any], handle: TaskStream[Any]) -> None:
         self.task, self.handle = task, handle
         self.inputs, self.on_state = task.inputs, task.on_state
 

@@ -205,11 +205,6 @@ class Task(Work[P, R]):
         finish = await self._life_async(orion, run, body, runner, upstream, plan, given)
         return self._recalled(finish, context)
 
-    def pulled(self, states: list[State]) -> bool | None:
-        """What the trigger says to these upstream states, if it is a function."""
-        trigger = self.options.trigger
-        return None if trigger is None else bool(trigger(states))
-
     def _recalled(self, finish: Finish, context: RunContext | None) -> Finish:
         """The value is recognised when it is passed on in the code around."""
         if context is not None and finish.outcome.value is not None:

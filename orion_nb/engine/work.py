@@ -186,6 +186,11 @@ class Work(Generic[P, R]):
                 return known, recall.finished(context.orion, known)
         return self.new_run(parent, parameters), None
 
+    def pulled(self, states: list[State]) -> bool | None:
+        """What the trigger says to these upstream states, if it is a function."""
+        trigger = self.options.trigger
+        return None if trigger is None else bool(trigger(states))
+
     def plan(self, run: Run, args: Any, kwargs: Any, pulled: bool | None = None) -> Plan:
         """What is known of the life of a call with these arguments."""
         rerun = run.state.is_terminal
