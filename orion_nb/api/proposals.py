@@ -12,7 +12,7 @@ from orion_nb.rules import SAYS, enters, evaluate
 from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, RUNNING, State, state
+from orion_nb.schemas.states import CANCELLING, RUNNING, Running, State, state
 from orion_nb.schemas.values import evolve
 from orion_nb.store import facts, kept, limits, runs, sessions
 from orion_nb.store.database import Connection
@@ -43,6 +43,16 @@ class Proposals(Core):
         with it, unless `owned` is False. `upstream` are the runs it takes inputs from, each with
         the path of the argument; `pulled` is what a trigger that is a function said.
         """
+        return self.database.write(self._beginning(run, proposed, upstream, owned, pulled))
+
+    def _beginning(
+        self,
+        run: Run,
+        proposed: State | None,
+        upstream: Sequence[tuple[str, str]],
+        owned: bool = True,
+        pulled: bool | None = None,
+    ) -> Callable[[Connection], tuple[Run, Report | None]]:
         session = self.session if proposed is not None and owned else None
 
         def work(tx: Connection) -> tuple[Run, Report | None]:
@@ -67,7 +77,7 @@ class Proposals(Core):
                 after = self._refuse(tx, first, report)
             return after, report and _of(report, after)
 
-        return self.database.write(work)
+        return work
 
     def advance(
         self,
@@ -86,6 +96,39 @@ class Proposals(Core):
         Raises:
             Fenced: another attempt owns the run now.
         """
+        work = self._advancing(run, proposed, retriable, rerun, pulled)
+        return _unfenced(self.database.write(work))
+
+    def advance_and_begin(
+        self,
+        run: Run,
+        proposed: State,
+        following: Run,
+        upstream: Sequence[tuple[str, str]],
+        *,
+        retriable: bool = True,
+    ) -> tuple[tuple[Run, Report], tuple[Run, Report | None]]:
+        """`advance` of one run and `begin` of the one that follows it, in one transaction.
+
+        Raises:
+            Fenced: another attempt owns the run now; neither was done.
+        """
+        advancing = self._advancing(run, proposed, retriable)
+        beginning = self._beginning(following, Running(), upstream)
+
+        def work(tx: Connection) -> tuple[tuple[Run, Report], tuple[Run, Report | None]]:
+            return _unfenced(advancing(tx)), beginning(tx)
+
+        return self.database.write(work)
+
+    def _advancing(
+        self,
+        run: Run,
+        proposed: State,
+        retriable: bool,
+        rerun: bool = False,
+        pulled: bool | None = None,
+    ) -> Callable[[Connection], tuple[Run, Report]]:
         session = self.session if proposed.type is RUNNING else None
 
         def work(tx: Connection) -> tuple[Run, Report]:
@@ -101,10 +144,7 @@ class Proposals(Core):
                 known = _reread(tx, run.id)
             raise AssertionError("unreachable: the run can't move inside our own transaction")
 
-        after, report = self.database.write(work)
-        if report.fenced:
-            raise Fenced(report.reason or "fenced")
-        return after, report
+        return work
 
     def judge(
         self,
@@ -140,10 +180,7 @@ class Proposals(Core):
             done = self._record(tx, run, after, report, transition_id) or run
             return done, _of(report, done)
 
-        after, report = self.database.write(work)
-        if report.fenced:
-            raise Fenced(report.reason or "fenced")
-        return after, report
+        return _unfenced(self.database.write(work))
 
     def foresee(
         self, run_id: str, proposed: State, *, transition_id: str | None = None, **claim: Any
@@ -278,6 +315,12 @@ class Proposals(Core):
             if len(self._reached) >= MOST_REACHED:
                 self._reached.clear()
             self._reached.add(place)
+
+
+def _unfenced(answer: tuple[Run, Report]) -> tuple[Run, Report]:
+    if answer[1].fenced:
+        raise Fenced(answer[1].reason or "fenced")
+    return answer
 
 
 def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Report]]:

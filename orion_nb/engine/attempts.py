@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine import cancelling
+from orion_nb.engine import cancelling, handover
 from orion_nb.engine.cancelling import Cancellation
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
 from orion_nb.engine.context import RunContext, entered
@@ -64,6 +64,7 @@ class Attempt:
         timeout = self.work.options.policy.timeout
         self._before(context, run)
 
+        @handover.withheld()
         def attempt() -> Any:
             value = body()
             if context.futures:

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from orion_nb.api.orion import Orion
+from orion_nb.engine import handover
+from orion_nb.engine.futures import Inputs, Joint
 from orion_nb.engine.lead import Call, Fetch, Finish, Life, Outcome, Propose, Sleep
-from orion_nb.engine.lineage import Inputs
 from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import Cancelled, State
+from orion_nb.schemas.states import COMPLETED, Cancelled, State
+from orion_nb.schemas.values import evolve
 
 #: A long wait is cut into pieces of this length (seconds), so that a cancelled run is noticed.
 PIECE = 0.5
@@ -40,13 +42,14 @@ class Proposer:
         self.upstream = upstream
         self.on_state = on_state
         self.began = run.state.seq > 0
-        self._early: Report | None = None
+        # A run that has begun together with another one's end has its first answer already.
+        self._early: Report | None = run.report if run.state.seq > 0 else None
         self._lock: threading.Lock | None = None
 
     def propose(self, told: Propose) -> Report:
         """The report on the proposal; the first one also writes the run."""
         if self._lock is None:
-            report = self._propose(told)
+            report, self._early = self._early or self._propose(told), None
         else:
             with self._lock:
                 report, self._early = self._early or self._propose(told), None
@@ -74,6 +77,8 @@ class Proposer:
             assert report is not None
             return report
         try:
+            if told.state.type is COMPLETED and (joint := handover.take()) is not None:
+                return self._end_and_begin(told, joint)
             self.run, report = self.orion.advance(
                 self.run, told.state, retriable=told.retriable, rerun=told.rerun,
                 pulled=told.pulled,
@@ -81,6 +86,18 @@ class Proposer:
         except Fenced as fenced:
             self.run = self.orion.find(self.run.id)
             return Report(Status.ABORT, self.run.state, str(fenced), proposed=told.state.name)
+        return report
+
+    def _end_and_begin(self, told: Propose, joint: Joint) -> Report:
+        """The run ends, and another one, which comes next on this thread, begins."""
+        following, upstream = joint.first()
+        ended, (began, first) = self.orion.advance_and_begin(
+            self.run, told.state, following, upstream, retriable=told.retriable
+        )
+        joint.began(evolve(began, report=first))
+        self.run, report = ended
+        if not report.state.is_terminal:
+            handover.elsewhere()  # this one is to be tried again: the other does not wait for it
         return report
 
     def may_go_on(self, again: Propose) -> bool:

@@ -7,13 +7,26 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from orion_nb.engine.lead import Finish
 from orion_nb.errors import InvalidInput
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
 
 R = TypeVar("R")
+#: The runs that a call takes inputs from, each with the path of the argument: `rows[0].name`.
+Inputs = tuple[tuple[str, str], ...]
+
+
+class Joint(Protocol):
+    """A run that can begin in the same transaction in which another one ends."""
+
+    def first(self) -> tuple[Run, Inputs]:
+        """The run, not yet written, and what it takes inputs from."""
+
+    def began(self, run: Run) -> None:
+        """It was written; the run has the report on its first proposal."""
 
 
 class TaskFuture(concurrent.futures.Future[R], Generic[R]):
@@ -37,6 +50,8 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
         #: Writes down that the run never began; called once, by `cancel`.
         self.on_cancel: Callable[[], Finish] | None = None
         self._job: Callable[[], None] | None = None
+        #: Lets its run begin together with the end of the one before it on its thread.
+        self.joint: Joint | None = None
         self._is_dropped = False
 
     def result(self, timeout: float | None = None) -> R:
@@ -110,12 +125,16 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     def help(self) -> None:
         """The job is done on this thread, unless somebody has taken it up already."""
+        job = self.take()
+        if job is not None:
+            with on_runner_thread():
+                job()
+
+    def take(self) -> Callable[[], None] | None:
+        """The job, for whoever does it now; None if somebody has, or it was cancelled."""
         with self._condition:
             job, self._job = self._job, None
-            if job is None or not self.begin():
-                return
-        with on_runner_thread():
-            job()
+            return job if job is not None and self.begin() else None
 
     def begin(self) -> bool:
         """It is running from now on; False if it was cancelled."""

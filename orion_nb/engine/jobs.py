@@ -12,6 +12,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine.context import RunContext
 from orion_nb.engine.drive import Proposer
 from orion_nb.engine.futures import (
+    Inputs,
     TaskFuture,
     futures_in,
     on_runner_thread,
@@ -20,7 +21,6 @@ from orion_nb.engine.futures import (
     states_of,
 )
 from orion_nb.engine.lead import NOTHING, Finish, Propose
-from orion_nb.engine.lineage import Inputs
 from orion_nb.engine.runners import DEFAULT_RUNNER, Living
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, NotReady
@@ -28,6 +28,10 @@ from orion_nb.schemas.states import Cancelled, NotReady
 
 class Submitted(Living, Protocol):
     """What a job knows of its task."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Its first proposal is Running, and nothing else."""
 
     def inputs(self, args: Any, kwargs: Any, context: RunContext | None) -> Inputs: ...
 
@@ -88,8 +92,18 @@ class Job:
         if self._future.loop is not None:
             self._future.loop.call_soon_threadsafe(self._begin_on_loop)
             return
+        if self._run.state.seq == 0 and self._task.is_plain and not self._task.is_async:
+            self._future.joint = self
         self._future.give(lambda: self._context.run(self._work))
         self._runner.submit(self._future)
+
+    def first(self) -> tuple[Run, Inputs]:
+        """The run as it is written when it begins with the end of another one."""
+        return self._run, self._upstream
+
+    def began(self, run: Run) -> None:
+        """It was written, with the report on its first proposal."""
+        self._run = run
 
     def _begin_on_loop(self) -> None:
         assert self._future.loop is not None

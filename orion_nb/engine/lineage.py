@@ -13,10 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from orion_nb.engine.futures import TaskFuture, allow_failure
-
-#: The runs that a call takes inputs from, each with the path of the argument: `rows[0].name`.
-Inputs = tuple[tuple[str, str], ...]
+from orion_nb.engine.futures import Inputs, TaskFuture, allow_failure
 
 #: So many items of one container are looked at, and so deep.
 MOST_ITEMS = 1_000

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orion_nb.engine.futures import TaskFuture
+from orion_nb.engine import handover
+from orion_nb.engine.futures import Joint, TaskFuture, on_runner_thread
 from orion_nb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ class ThreadRunner:
         self.max_workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
+        self._waiting: deque[TaskFuture[Any]] = deque()
         _runners.add(self)
 
     def submit(self, future: TaskFuture[Any]) -> None:
@@ -67,7 +71,36 @@ class ThreadRunner:
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="orion-task")
-            self._pool.submit(future.help)
+            self._waiting.append(future)
+            self._pool.submit(self._work)
+
+    def _work(self) -> None:
+        """The first that waits is done on this thread, and whatever begins with its end."""
+        future = self._next()
+        if future is None:
+            return  # it was done together with another one
+        job = future.take()
+        while job is not None:
+            with on_runner_thread(), handover.offered(self._joint):
+                job()
+                job = handover.taken()
+
+    def _next(self) -> TaskFuture[Any] | None:
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def _joint(self) -> tuple[Joint, Callable[[], None]] | None:
+        """The next that waits, if its run can begin with the end of another one."""
+        future = self._next()
+        if future is None:
+            return None
+        if future.joint is None:
+            self._waiting.appendleft(future)
+            return None
+        job = future.take()
+        return None if job is None else (future.joint, job)
 
     #: Async tasks are lived in this process, on a loop of the thread that runs them.
     in_process = True
@@ -80,6 +113,7 @@ class ThreadRunner:
         """After a fork: the threads stayed in the parent."""
         self._pool = None
         self._lock = threading.Lock()
+        self._waiting.clear()
 
 
 _runners: weakref.WeakSet[ThreadRunner] = weakref.WeakSet()

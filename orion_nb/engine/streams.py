@@ -13,9 +13,8 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine import cancelling
 from orion_nb.engine.context import RunContext, current, entered, here
 from orion_nb.engine.drive import Proposer, answered, answered_async
-from orion_nb.engine.futures import TaskFuture, futures_in, resolved
+from orion_nb.engine.futures import Inputs, TaskFuture, futures_in, resolved
 from orion_nb.engine.lead import Call, Finish, Outcome, Plan, lead
-from orion_nb.engine.lineage import Inputs
 from orion_nb.errors import TaskTimeout
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
@@ -184,6 +183,7 @@ class Streamer:
     """A generator task as a job knows it: what it yields goes to the stream's handle."""
 
     is_async = False
+    is_plain = False
 
     def __init__(self, task: Work[Any, Any], handle: TaskStream[Any]) -> None:
         self.task, self.handle = task, handle

@@ -13,6 +13,7 @@ from orion_nb.engine.attempts import Given
 from orion_nb.engine.children import keep
 from orion_nb.engine.context import RunContext, current, here
 from orion_nb.engine.futures import (
+    Inputs,
     TaskFuture,
     futures_in,
     resolved,
@@ -22,7 +23,6 @@ from orion_nb.engine.futures import (
 )
 from orion_nb.engine.jobs import Job, Submitted
 from orion_nb.engine.lead import Finish
-from orion_nb.engine.lineage import Inputs
 from orion_nb.engine.options import OnChange, Options, Retriable, TriggerFunction, options_of
 from orion_nb.engine.streams import Streamer, TaskStream, called, called_async
 from orion_nb.engine.work import Work

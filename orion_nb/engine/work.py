@@ -17,7 +17,7 @@ from orion_nb.engine.attempts import Attempt, Given
 from orion_nb.engine.context import RunContext, current
 from orion_nb.engine.deadline import Deadline
 from orion_nb.engine.drive import Proposer, drive, drive_async
-from orion_nb.engine.futures import resolved
+from orion_nb.engine.futures import Inputs, resolved
 from orion_nb.engine.lead import (
     Ending,
     Finish,
@@ -29,7 +29,7 @@ from orion_nb.engine.lead import (
     lead,
     state_of,
 )
-from orion_nb.engine.lineage import Inputs, inputs_of
+from orion_nb.engine.lineage import inputs_of
 from orion_nb.engine.options import OnChange, Options, revise
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import InvalidInput, OrionError
@@ -259,6 +259,11 @@ class Work(Generic[P, R]):
         finish = await drive_async(life, proposer, partial(attempt.call_async, body))
         _remember(orion, finish, plan, self.options)
         return finish
+
+    @property
+    def is_plain(self) -> bool:
+        """Its first proposal is Running, and nothing else."""
+        return not self.options.cache and self.options.trigger is None
 
     def told(self) -> OnChange | None:
         """Who is told of each proposal: the notebook's cell, and what `on_change` names."""

@@ -1,0 +1,69 @@
+"""One transaction for two: a run ends, and the next one on its thread begins.
+
+A thread that works off submitted tasks offers the next one while it lives a run. When that run's
+code has completed, its end and the other's begin are proposed together: half as many commits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from orion_nb.engine.futures import Joint
+
+#: The next run that can begin, and its job.
+Offer = Callable[[], tuple[Joint, Callable[[], None]] | None]
+
+
+class _Local(threading.local):
+    offer: Offer | None = None
+    job: Callable[[], None] | None = None
+
+
+_local = _Local()
+
+
+@contextmanager
+def offered(offer: Offer) -> Iterator[None]:
+    """Within the block, the run that is lived may take the next one along."""
+    _local.offer = offer
+    try:
+        yield
+    finally:
+        _local.offer = None
+
+
+@contextmanager
+def withheld() -> Iterator[None]:
+    """Within the block it may not: code is running, and what begins would have to wait for it."""
+    before, _local.offer = _local.offer, None
+    try:
+        yield
+    finally:
+        _local.offer = before
+
+
+def take() -> Joint | None:
+    """The run to begin now, with the end of this one; its job is this thread's next."""
+    offer = _local.offer
+    if offer is None or _local.job is not None:
+        return None
+    found = offer()
+    if found is None:
+        return None
+    joint, _local.job = found
+    return joint
+
+
+def elsewhere() -> None:
+    """The job whose run has begun is done on a thread of its own."""
+    job = taken()
+    if job is not None:
+        threading.Thread(target=job, name="orion-task-more").start()
+
+
+def taken() -> Callable[[], None] | None:
+    """The job whose run has begun, if there is one: whoever asks does it now."""
+    job, _local.job = _local.job, None
+    return job
