@@ -23,6 +23,13 @@ TriggerFunction = Callable[[list[State]], bool]
 #: Is called with the run and the report after each state that was proposed.
 OnChange = Callable[[Run, Report], None]
 
+#: All options there are: first those that most people need.
+_OPTIONS = (
+    "name retries retry_delay retry_on timeout tags trigger run_name cache cache_key persist "
+    "concurrency retry_backoff retry_delay_max retry_jitter retry_crashes cache_refresh "
+    "rerun_from rerun_max rerun_on sla sla_start sla_action on_change"
+).split()
+
 #: Options that become part of the run's policy as they are.
 _PLAIN = (
     "retries retry_delay retry_backoff retry_delay_max retry_jitter retry_crashes timeout trigger "
@@ -68,11 +75,8 @@ def options_of(fn: Callable[..., Any], **told: Any) -> Options:
     Raises:
         InvalidInput: naming the option, its value and what it may be.
     """
-    known = {*_PLAIN, "name", "retry_on", "tags", "run_name", "cache", "cache_key", "persist"}
-    known |= {"rerun_on", "on_change"}
-    if unknown := set(told) - known:
-        listed = ", ".join(sorted(known))
-        raise InvalidInput(f"{sorted(unknown)[0]}: not known; there are {listed}")
+    if unknown := set(told).difference(_OPTIONS):
+        raise InvalidInput(f"{min(unknown)}: not known; there are {', '.join(_OPTIONS)}")
     told = {name: value for name, value in told.items() if value is not None}
     plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
     name: str = told.get("name") or getattr(plain, "__name__", None) or type(fn).__name__

@@ -196,7 +196,7 @@ def test_with_options_changes_some_and_keeps_the_rest(told: Any) -> None:
     assert (before.retries, before.timeout, fetch.name) == (1, 9.0, "fetch")
     assert (other.name, other.options.tags) == ("fetch more", ("a",))
     assert other.options.key == fetch.options.key
-    with pytest.raises(InvalidInput, match="retires: not known; there are name, "):
+    with pytest.raises(InvalidInput, match="retires: not known; there are name, retries, "):
         fetch.with_options(retires=5)
 
 
@@ -209,13 +209,22 @@ def test_with_options_changes_some_and_keeps_the_rest(told: Any) -> None:
         ({"retry_delay": "10x"}, "'10x' is not a duration (try 10s, 5m, 1h30m)"),
         ({"timeout": "soon"}, "'soon' is not a duration"),
         ({"timeout": 0}, "timeout: 0 leaves no time at all"),
-        ({"trigger": "maybe"}, "trigger: 'maybe' is none of all_completed"),
+        ({"trigger": "maybe"}, "trigger: 'maybe' is not one of all_completed"),
         ({"retry_on": "ValueError"}, "retry_on: 'ValueError' is not an exception class"),
         ({"retry_on": [ValueError]}, "retry_on: "),
         ({"retry_on": int}, "retry_on: <class 'int'> is not an exception class"),
         ({"name": "a\nb"}, "name: 'a\\nb' has a control character"),
         ({"tags": ["ok", "\udcff"]}, "tags: "),
         ({"run_name": ""}, "run_name: 1 to 255 characters, got 0"),
+        ({"cache": "0s"}, "cache: '0s' keeps no result at all"),
+        ({"cache": False, "cache_key": "{x}"}, "cache_key: there is no cache to use it for"),
+        ({"cache_key": 3}, "cache_key: 3 is not a text, or a function of the arguments"),
+        ({"cache": True, "persist": False}, "persist: what is cached has to be kept"),
+        ({"persist": "yes"}, "persist: 'yes' is not True, False or None"),
+        ({"trigger": "function"}, "trigger: give the function itself, not its kind"),
+        ({"rerun_on": "ValueError"}, "rerun_on: 'ValueError' is not an exception class"),
+        ({"on_change": "print"}, "on_change: 'print' is no function"),
+        ({"on_change": [print, 3]}, "on_change: [<built-in function print>, 3] is no function"),
     ],
 )
 def test_an_option_that_cant_be_is_refused_by_name(options: dict[str, Any], says: str) -> None:
@@ -228,6 +237,8 @@ def test_an_option_that_cant_be_is_refused_by_name(options: dict[str, Any], says
     ("options", "says"),
     [
         ({"trigger": "any_failed"}, "trigger: a flow waits for no upstream runs"),
+        ({"cache": "1h"}, "cache: only tasks have it, flows have not"),
+        ({"rerun_from": "load"}, "rerun_from: only tasks have it, flows have not"),
         ({"runner": 3}, "runner: 3 is no runner; use ThreadRunner()"),
     ],
 )
@@ -244,7 +255,7 @@ def test_what_is_no_function_is_refused() -> None:
     def numbers() -> Any:
         yield 1
 
-    with pytest.raises(InvalidInput, match="'numbers' is a generator function; return a list"):
+    with pytest.raises(InvalidInput, match="'numbers' is a generator function; only tasks can"):
         flow(numbers)
     with pytest.raises(InvalidInput, match="task: 3 is not a function"):
         task(3)  # type: ignore[call-overload]

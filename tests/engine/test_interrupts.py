@@ -12,6 +12,7 @@ import pytest
 
 from orion_nb import connect, flow, get_run_context, task
 from orion_nb.api.orion import Orion
+from orion_nb.engine import cancelling
 from orion_nb.errors import RunStopped, StoreUnavailable
 from orion_nb.schemas.runs import Run
 
@@ -121,16 +122,18 @@ def outside(home: Any) -> Any:
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_flow_that_was_asked_to_stop_starts_nothing_more(
-    told: Any, outside: Orion, is_async: bool
+    told: Any, outside: Orion, is_async: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cancelling, "LOOK", 3.0)  # seconds: before that nobody interrupts it
+
     @task
     def step(n: int) -> int:
-        if n == 2:
-            outside.cancel(get_run_context().run.root, why="enough", by="ana")
         return n
 
     def body() -> None:
         for n in range(100):
+            if n == 3:
+                outside.cancel(get_run_context().run.id, why="enough", by="ana")
             step(n)
 
     async def abody() -> None:
@@ -145,6 +148,23 @@ def test_a_flow_that_was_asked_to_stop_starts_nothing_more(
     assert told.names("outer") == ["Pending", "Running", "Cancelling", "Cancelled"]
     assert told.states("outer")[2].message == "enough"
     assert "would have been Failed" in told.states("outer")[3].message
+
+
+def test_cancelling_a_flow_cancels_what_runs_in_it(told: Any, outside: Orion) -> None:
+    @task
+    def step() -> int:
+        outside.cancel(get_run_context().run.root, why="enough")
+        return 7
+
+    @flow
+    def outer() -> None:
+        step()
+
+    with pytest.raises(RunStopped):
+        outer()
+    assert told.names("step") == ["Pending", "Running", "Cancelling", "Cancelled"]
+    assert told.states("step")[2].message == "its parent was cancelled: enough"
+    assert told.names("outer")[-1] == "Cancelled"
 
 
 def test_a_flow_that_was_asked_to_stop_and_returned_is_cancelled_all_the_same(
