@@ -27,7 +27,7 @@ Times are microseconds since 1970, UTC; in requests also ISO 8601 with an offset
 #: What the values that answer routes keep to themselves: their `as_json` leaves it out.
 ANSWERS: dict[type, frozenset[str]] = {
     Run: frozenset({"token", "session"}),
-    Report: frozenset({"fenced"}),
+    Report: frozenset({"fenced", "marks", "cancels"}),
 }
 
 ERRORS = {

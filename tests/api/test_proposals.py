@@ -96,7 +96,7 @@ def test_a_failure_that_is_not_to_be_retried_is_final(orion):
 
 def test_a_run_that_must_wait_is_written_with_what_it_waits_for(orion):
     upstream, _ = begun(orion)
-    run, report = orion.begin(orion.new_run("task", "after"), Running(), [upstream.id])
+    run, report = orion.begin(orion.new_run("task", "after"), Running(), [(upstream.id, "x")])
     assert report.status is Status.WAIT
     assert report.reason == "waits for work (Running)"
     read = orion.find(run.id)

@@ -12,6 +12,7 @@ from orion_nb.schemas.states import (
     Completed,
     Crashed,
     Failed,
+    Paused,
     Pending,
     Running,
     Scheduled,
@@ -37,11 +38,32 @@ def test_states_are_numbered_and_carry_their_time_and_attempt():
 
 def test_each_entry_into_running_is_a_new_attempt_with_a_token_of_its_own():
     first = after(Running())
-    second = after(Failed(), Running(), run=first)
+    second = after(AwaitingRetry(15), Running(), run=first)
     assert (first.attempt, second.attempt) == (1, 2)
     assert (first.run_count, second.run_count) == (1, 2)
     assert len(first.token) == len(second.token) == 16
     assert first.token != second.token
+
+
+def test_a_run_that_is_opened_again_has_all_its_retries_again():
+    first = after(Running(), AwaitingRetry(15), Running(), Failed())
+    again = after(Running(), run=first)
+    assert (first.attempt, first.run_count) == (2, 2)
+    assert (again.attempt, again.run_count) == (3, 1)
+    assert again.token != first.token
+
+
+def test_a_run_that_goes_on_after_a_pause_is_in_the_same_attempt():
+    first = after(Running())
+    resumed = after(Paused(), Running(), run=first)
+    assert (resumed.attempt, resumed.run_count, resumed.token) == (1, 1, first.token)
+    assert resumed.total_time == 0  # a pause is no time of execution
+
+
+def test_marks_are_set_once_each_and_stay():
+    marked = bookkeep(after(Running()), Failed(), 9, None, ["missed_sla"])
+    again = bookkeep(marked, Running(), 10, None, ["missed_sla", "more"])
+    assert (marked.marks, again.marks) == (("missed_sla",), ("missed_sla", "more"))
 
 
 def test_a_second_attempt_is_told_as_a_retry():

@@ -61,10 +61,10 @@ def of(kind):
 # name of the state that is entered instead.
 ANSWERS = """
             SCHEDULED PENDING RUNNING PAUSED CANCELLING COMPLETED FAILED    CRASHED   CANCELLED
-SCHEDULED   +         +       +       +      Cancelled  =         +         +         +
-PENDING     +         +       +       +      Cancelled  =         +         +         +
+SCHEDULED   +         +       +       =      Cancelled  =         +         +         +
+PENDING     +         +       +       =      Cancelled  =         +         +         +
 RUNNING     +         !       !       +      +          +         +         +         +
-PAUSED      +         +       +       +      Cancelled  +         +         +         +
+PAUSED      +         +       +       =      Cancelled  +         +         +         +
 CANCELLING  =         =       =       =      =          Cancelled Cancelled Cancelled +
 COMPLETED   =         =       =       =      =          =         =         =         =
 FAILED      =         =       =       =      =          =         =         =         =

@@ -9,6 +9,7 @@ from orion_nb.clock import SECOND
 from orion_nb.rules import (
     FLOW_POLICY,
     POLICIES,
+    TASK_POLICY,
     Other,
     Phase,
     Transition,
@@ -17,6 +18,7 @@ from orion_nb.rules import (
     rule,
 )
 from orion_nb.rules.bookkeeping import bookkeep
+from orion_nb.rules.common import COMMON
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Abort, Reject, Status, Wait
 from orion_nb.schemas.runs import Run
@@ -271,10 +273,11 @@ def test_after_a_rewrite_the_new_state_is_judged_once_more_from_finality():
     assert report.reason == "not worth it"
 
 
-def test_a_second_rewrite_is_not_made():
+def test_a_third_rewrite_is_not_made():
     report = ask(policy_of((Phase.CACHE, skip)))
     assert report.status is Status.ABORT
-    assert "second rewrite" in report.reason
+    assert report.reason == "not worth it (more than 2 rewrites are not made)"
+    assert [line.verdict for line in report.rules] == ["rewrite"] * 3
     assert not enters(report, report.state)
 
 
@@ -329,4 +332,4 @@ def test_an_equal_state_that_a_rule_made_is_entered_all_the_same():
 
 
 def test_the_policies_of_both_kinds_share_the_common_rules():
-    assert set(FLOW_POLICY) <= set(POLICIES["task"])
+    assert set(COMMON) == set(FLOW_POLICY) & set(TASK_POLICY)

@@ -65,5 +65,6 @@ def test_the_trigger_decides_once_they_have(trigger, states, entered):
 def test_it_says_which_upstream_run_failed():
     report = judged(Completed(), Crashed())
     assert report.state.message == "upstream up1 is Crashed"
-    assert report.rules[-1].rule == "heed_the_trigger"
-    assert report.rules[-1].facts == {"upstream": [f"{1:032x}"]}
+    decided = next(line for line in report.rules if line.verdict == "rewrite")
+    assert decided.rule == "heed_the_trigger"
+    assert decided.facts == {"upstream": [f"{1:032x}"]}

@@ -44,10 +44,12 @@ def test_a_state_of_a_type_has_its_default_name(kind):
 )
 def test_a_state_is_made_by_its_name(name):
     make = getattr(states, name)
-    made = make(7) if name in ("Scheduled", "AwaitingRetry") else make(message="why")
+    given = {"Scheduled": (7,), "AwaitingRetry": (7,), "Cached": (None,)}.get(name, ())
+    made = make(*given, message="why")
     assert made.name == name
     assert made.name in NAMES[made.type]
-    assert made.scheduled_time == 7 or made.message == "why"
+    assert made.message == "why"
+    assert made.scheduled_time == (7 if given == (7,) else None)
 
 
 def test_a_type_that_there_is_not_is_refused():

@@ -15,6 +15,8 @@ from orion_nb.store import migrate, statements
 from orion_nb.store import tables as described
 from orion_nb.store.database import REVISION, SCHEMA_VERSION, Database
 
+NEXT = SCHEMA_VERSION + 1
+
 
 def schema(path):
     """Everything in a database but its rows: normalized SQL by name, columns by table."""
@@ -101,34 +103,85 @@ def test_there_is_nothing_to_do_for_a_file_that_is_new(made):
 
 
 def test_a_file_of_an_older_schema_is_upgraded_and_a_copy_kept(made, scripts):
-    folder = scripts(2, "ALTER TABLE reports ADD COLUMN more TEXT", "UPDATE reports SET more = 'x'")
-    folder = scripts(3, "CREATE TABLE third (a)")
+    more = "ALTER TABLE reports ADD COLUMN more TEXT"
+    scripts(NEXT, more, "UPDATE reports SET more = 'x'")
+    folder = scripts(NEXT + 1, "CREATE TABLE third (a)")
     copy = migrate.upgrade(made, folder)
     with closing(sqlite3.connect(made)) as connection:
         assert connection.execute("SELECT * FROM reports").fetchall() == [(7, "seven", "x")]
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (NEXT + 1,)
         assert connection.execute("SELECT * FROM third").fetchall() == []
-    assert copy == made.with_name("made.db.before-0003")
+    assert copy == made.with_name(f"made.db.before-{NEXT + 1:04}")
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT * FROM reports").fetchall() == [(7, "seven")]
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     assert migrate.upgrade(made, folder) is None
+
+
+@pytest.fixture
+def first(tmp_path, scripts):
+    """A file of the first release, with rows in every table."""
+    folder = tmp_path / "first"
+    shutil.copytree(tmp_path / "migrations", folder)
+    for newer in folder.glob("versions/r*.py"):
+        if not newer.name.startswith("r0001"):
+            newer.unlink()
+    path = tmp_path / "first.db"
+    migrate.migrate(migrate.engine_of(path), folder)
+    with closing(sqlite3.connect(path)) as connection:
+        for table in tables(connection):
+            columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            for n in range(3):
+                row = [bytes([n]) * 16 if kind == "BLOB" else n for _, _, kind, *_ in columns]
+                marks = ", ".join("?" * len(row))
+                connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
+        connection.commit()
+    return path
+
+
+def tables(connection):
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return [name for (name,) in rows if name != "alembic_version"]
+
+
+def rows_of(path):
+    """All rows by table, each as a dictionary."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = tables(connection)
+        connection.row_factory = sqlite3.Row
+        return {
+            name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")]
+            for name in names
+        }
+
+
+def test_a_file_of_the_first_release_keeps_all_its_rows(first, made):
+    before = rows_of(first)
+    assert all(len(rows) == 3 for rows in before.values())
+    copy = migrate.upgrade(first)
+    after = rows_of(first)
+    added = {"edges": {"path": ""}, "runs": {"marks": None}, "sessions": {"beat": None}}
+    for name, rows in before.items():
+        assert after[name] == [row | added.get(name, {}) for row in rows]
+    assert not any(rows for name, rows in after.items() if name not in before)
+    assert schema(first) == schema(made)
+    assert rows_of(copy) == before
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(made, scripts):
     before = schema(made)
-    scripts(2, "CREATE TABLE second (a)")
-    folder = scripts(3, "ALTER TABLE reports ADD COLUMN more TEXT", "CREATE NONSENSE")
+    scripts(NEXT, "CREATE TABLE second (a)")
+    folder = scripts(NEXT + 1, "ALTER TABLE reports ADD COLUMN more TEXT", "CREATE NONSENSE")
     with pytest.raises(StoreUnavailable, match=r"made\.db.*NONSENSE"):
         migrate.upgrade(made, folder)
     assert schema(made) == before
-    again = scripts(3, "ALTER TABLE reports ADD COLUMN more TEXT")
+    again = scripts(NEXT + 1, "ALTER TABLE reports ADD COLUMN more TEXT")
     assert migrate.upgrade(made, again)
 
 
 def test_what_others_wrote_before_it_is_in_the_copy_and_nothing_is_lost(made, scripts):
     """A writer is at work until the lock is had, and goes on afterwards."""
-    folder = scripts(2, "ALTER TABLE reports ADD COLUMN more TEXT")
+    folder = scripts(NEXT, "ALTER TABLE reports ADD COLUMN more TEXT")
     database, stop, written = Database(made), threading.Event(), []
 
     def write():
@@ -144,13 +197,15 @@ def test_what_others_wrote_before_it_is_in_the_copy_and_nothing_is_lost(made, sc
 
     writer = threading.Thread(target=write)
     writer.start()
-    copy = migrate.upgrade(made, folder)
-    after = len(written)
-    while len(written) < after + 5:
-        stop.wait(0.001)
-    stop.set()
-    writer.join()
-    database.close()
+    try:
+        copy = migrate.upgrade(made, folder)
+        after = len(written)
+        while len(written) < after + 5 and writer.is_alive():
+            stop.wait(0.001)
+    finally:
+        stop.set()
+        writer.join()
+        database.close()
     with closing(sqlite3.connect(made)) as now, closing(sqlite3.connect(copy)) as then:
         kept = [row[0] for row in now.execute("SELECT digest FROM reports WHERE digest > 100")]
         copied = [row[0] for row in then.execute("SELECT digest FROM reports WHERE digest > 100")]
@@ -160,8 +215,8 @@ def test_what_others_wrote_before_it_is_in_the_copy_and_nothing_is_lost(made, sc
 
 
 def test_a_newer_file_is_refused(made, scripts):
-    migrate.upgrade(made, scripts(2, "CREATE TABLE second (a)"))
-    with pytest.raises(StoreUnavailable, match="has schema 2, this orion_nb 0001"):
+    migrate.upgrade(made, scripts(NEXT, "CREATE TABLE second (a)"))
+    with pytest.raises(StoreUnavailable, match=f"has schema {NEXT}, this orion_nb {REVISION}"):
         migrate.upgrade(made)
 
 
