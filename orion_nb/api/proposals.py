@@ -63,19 +63,20 @@ class Proposals(Core):
             )
             if upstream:
                 runs.depend(tx, made.id, upstream)
-            report = None
-            after = made
-            if proposed is not None:
-                after, report = self._judge(
-                    tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled
-                )
-            first = evolve(made, state=runs.append(tx, made.id, born, None, None))
-            after = first if after is made else self._append(tx, first, after, report)
+            runs.append(tx, made.id, born, None, None)
+            if proposed is None:
+                runs.insert(tx, made)
+                return made, None
+            after, report = self._judge(
+                tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled
+            )
+            if after is not made:
+                self._append(tx, made, after, report)
             runs.insert(tx, after)
-            self._take_effect(tx, after)
-            if report is not None and after is first:
-                after = self._refuse(tx, first, report)
-            return after, report and _of(report, after)
+            self._take_effect(tx, after, report)
+            if after is made:
+                after = self._refuse(tx, made, report)
+            return after, _of(report, made, after)
 
         return work
 
@@ -140,7 +141,7 @@ class Proposals(Core):
                 )  # fmt: skip
                 done = self._record(tx, known, after, report)
                 if done is not None:
-                    return done, _of(report, done)
+                    return done, _of(report, known, done)
                 known = _reread(tx, run.id)
             raise AssertionError("unreachable: the run can't move inside our own transaction")
 
@@ -178,7 +179,7 @@ class Proposals(Core):
                 rerun=rerun,
             )  # fmt: skip
             done = self._record(tx, run, after, report, transition_id) or run
-            return done, _of(report, done)
+            return done, _of(report, run, done)
 
         return _unfenced(self.database.write(work))
 
@@ -191,7 +192,8 @@ class Proposals(Core):
             run = _reread(connection, run_id)
             report = _replay(connection, run, transition_id) if transition_id else None
             if report is None:
-                _, report = self._judge(connection, run, proposed, None, **claim)
+                after, report = self._judge(connection, run, proposed, None, **claim)
+                report = _of(report, run, after)
         return evolve(report, attempt=None, token=None)
 
     def force(self, run_id: str, proposed: State, *, by: str, why: str) -> tuple[Run, Report]:
@@ -205,7 +207,7 @@ class Proposals(Core):
             run = _reread(tx, run_id)
             after, report = forced(run)
             done = self._record(tx, run, after, report) or run
-            return done, _of(report, done)
+            return done, _of(report, run, done)
 
         return self.database.write(work)
 
@@ -235,8 +237,9 @@ class Proposals(Core):
             entered = entered.because(report.reason)
         if proposed.by and not entered.by:
             entered = evolve(entered, by=proposed.by)
-        after = bookkeep(run, entered, now, session, report.marks)
-        return after, _hand_out(run, after, report)
+        if transition.places:
+            report = evolve(report, limits=tuple(place.name for place in transition.places))
+        return bookkeep(run, entered, now, session, report.marks), report
 
     def _record(
         self,
@@ -259,7 +262,7 @@ class Proposals(Core):
         if not runs.move(tx, moved, before.state.seq):
             runs.withdraw(tx, moved.state)
             return None
-        self._take_effect(tx, moved)
+        self._take_effect(tx, moved, report)
         return moved
 
     def _append(
@@ -271,8 +274,8 @@ class Proposals(Core):
         transition_id: str | None = None,
     ) -> Run:
         digest = None if report is None else self.reports.keep(tx, report)
-        state = runs.append(tx, after.id, after.state, before.state.n, digest, transition_id)
-        return evolve(after, state=state)
+        runs.append(tx, after.id, after.state, before.state.n, digest, transition_id)
+        return after
 
     def _refuse(self, tx: Connection, run: Run, report: Report) -> Run:
         """The last refusal is kept; the same one again is not worth a commit."""
@@ -293,16 +296,15 @@ class Proposals(Core):
             after, said = self._judge(tx, other, state(CANCELLING, message=told), None)
             self._record(tx, other, after, said)
 
-    def _take_effect(self, tx: Connection, run: Run) -> None:
+    def _take_effect(self, tx: Connection, run: Run, report: Report) -> None:
         """What follows from the state that a run has entered, in the same transaction."""
         result = run.state.result
         if result is not None and not result.startswith('{"inline"'):
             kept.note_result(tx, run.id, result, run.state.timestamp)
-        wanted = limits.of(run, limits.known(tx))
-        if wanted and run.state.is_terminal:
+        if report.limits and run.state.name in COUNTED:
+            limits.use(tx, run.id, report.limits)
+        elif run.state.is_terminal and (run.policy.concurrency or limits.known(tx)):
             limits.leave(tx, run.id)
-        elif wanted and run.state.name in COUNTED:
-            limits.use(tx, run.id, wanted)
         self._reach(tx, run)
 
     def _reach(self, tx: Connection, run: Run) -> None:
@@ -334,18 +336,15 @@ def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Re
     def forced(run: Run) -> tuple[Run, Report]:
         after = bookkeep(run, entered, clock.now(), None)
         report = Report(Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name)
-        return after, _hand_out(run, after, report)
+        return after, report
 
     return forced
 
 
-def _of(report: Report, run: Run) -> Report:
-    """The report with the run's state as it was written."""
-    return report if report.fenced else evolve(report, state=run.state)
-
-
-def _hand_out(before: Run, after: Run, report: Report) -> Report:
-    """Whoever began an attempt is told its number and token."""
+def _of(report: Report, before: Run, after: Run) -> Report:
+    """The report with the run's state as it was written; a new attempt's number and token."""
+    if report.fenced:
+        return report
     if after.attempt == before.attempt:
         return evolve(report, state=after.state)
     return evolve(report, state=after.state, attempt=after.attempt, token=after.token)

@@ -64,12 +64,12 @@ class Attempt:
         timeout = self.work.options.policy.timeout
         self._before(context, run)
 
-        @handover.withheld()
         def attempt() -> Any:
-            value = body()
-            if context.futures:
-                join_all(context)
-                raise_unseen(context)
+            with handover.withheld():
+                value = body()
+                if context.futures:
+                    join_all(context)
+                    raise_unseen(context)
             return value
 
         while True:

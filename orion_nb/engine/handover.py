@@ -7,8 +7,7 @@ code has completed, its end and the other's begin are proposed together: half as
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from orion_nb.engine.futures import Joint
 
@@ -24,24 +23,24 @@ class _Local(threading.local):
 _local = _Local()
 
 
-@contextmanager
-def offered(offer: Offer) -> Iterator[None]:
+class offered:  # noqa: N801 - reads as a word after `with`
     """Within the block, the run that is lived may take the next one along."""
-    _local.offer = offer
-    try:
-        yield
-    finally:
-        _local.offer = None
+
+    __slots__ = ("before", "offer")
+
+    def __init__(self, offer: Offer | None) -> None:
+        self.offer = offer
+
+    def __enter__(self) -> None:
+        self.before, _local.offer = _local.offer, self.offer
+
+    def __exit__(self, *_: object) -> None:
+        _local.offer = self.before
 
 
-@contextmanager
-def withheld() -> Iterator[None]:
+def withheld() -> offered:
     """Within the block it may not: code is running, and what begins would have to wait for it."""
-    before, _local.offer = _local.offer, None
-    try:
-        yield
-    finally:
-        _local.offer = before
+    return offered(None)
 
 
 def take() -> Joint | None:

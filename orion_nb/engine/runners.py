@@ -64,43 +64,44 @@ class ThreadRunner:
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._waiting: deque[TaskFuture[Any]] = deque()
+        self._busy = 0
         _runners.add(self)
 
     def submit(self, future: TaskFuture[Any]) -> None:
         """The future's job is done on one of the threads, or on one of them that waits for it."""
         with self._lock:
+            self._waiting.append(future)
+            if self._busy >= self.max_workers:
+                return
+            self._busy += 1
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="orion-task")
-            self._waiting.append(future)
             self._pool.submit(self._work)
 
     def _work(self) -> None:
-        """The first that waits is done on this thread, and whatever begins with its end."""
-        future = self._next()
-        if future is None:
-            return  # it was done together with another one
-        job = future.take()
-        while job is not None:
-            with on_runner_thread(), handover.offered(self._joint):
-                job()
-                job = handover.taken()
+        """What waits is done on this thread, one after the other, until nothing waits."""
+        while (future := self._next_or_rest()) is not None:
+            job = future.take()
+            while job is not None:
+                with on_runner_thread(), handover.offered(self._joint):
+                    job()
+                    job = handover.taken()
 
-    def _next(self) -> TaskFuture[Any] | None:
-        try:
-            return self._waiting.popleft()
-        except IndexError:
+    def _next_or_rest(self) -> TaskFuture[Any] | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._busy -= 1
             return None
 
     def _joint(self) -> tuple[Joint, Callable[[], None]] | None:
         """The next that waits, if its run can begin with the end of another one."""
-        future = self._next()
-        if future is None:
-            return None
-        if future.joint is None:
-            self._waiting.appendleft(future)
-            return None
-        job = future.take()
-        return None if job is None else (future.joint, job)
+        with self._lock:
+            if not self._waiting or self._waiting[0].joint is None:
+                return None
+            future = self._waiting.popleft()
+        job, joint = future.take(), future.joint
+        return None if job is None or joint is None else (joint, job)
 
     #: Async tasks are lived in this process, on a loop of the thread that runs them.
     in_process = True
@@ -114,6 +115,7 @@ class ThreadRunner:
         self._pool = None
         self._lock = threading.Lock()
         self._waiting.clear()
+        self._busy = 0
 
 
 _runners: weakref.WeakSet[ThreadRunner] = weakref.WeakSet()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
+from orion_nb.schemas.entropy import eight_bytes
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PAUSED, RUNNING, SCHEDULED, State
 from orion_nb.schemas.values import evolve
@@ -26,7 +26,7 @@ def bookkeep(
     if state.type is RUNNING and not (run.state.type is PAUSED and attempt):
         attempt += 1
         changes |= {"attempt": attempt, "run_count": run_count + 1, "session": session}
-        changes["token"] = os.urandom(8).hex()
+        changes["token"] = eight_bytes().hex()
         if run.start_time is None:
             changes["start_time"] = now
         elif name == "Running":

@@ -97,7 +97,8 @@ class Report:
     `state` is the run's state now. `retry_after` (seconds) and `until` (microseconds, UTC) are
     given with WAIT. `attempt` and `token` are given when RUNNING was entered: whoever proposes
     next on behalf of this attempt shows them. `proposed` is the name that was asked for. `marks`
-    are set on the run with the state; `cancels` are runs that are asked to stop.
+    are set on the run with the state; `cancels` are runs that are asked to stop; `limits`
+    count the run from now on.
     """
 
     status: Status
@@ -111,6 +112,7 @@ class Report:
     fenced: bool = False
     marks: tuple[str, ...] = ()
     cancels: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     attempt: int | None = None
     token: str | None = field(default=None, repr=False)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orion_nb import clock
+from orion_nb.schemas.entropy import eight_bytes
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.states import State
@@ -95,7 +95,7 @@ def new_id() -> str:
     """
     millis, rest = divmod(clock.now(), 1000)
     high = (millis << 16) | 0x7000 | (rest * 4096 // 1000)
-    low = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    low = int.from_bytes(eight_bytes(), "big") & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     return f"{(high << 64) | low:032x}"
 
 
@@ -106,7 +106,7 @@ def is_id(text: str) -> bool:
 
 def is_hex(text: str) -> bool:
     """All of the text is hexadecimal digits in lower case."""
-    return all(digit in "0123456789abcdef" for digit in text)
+    return not text.strip("0123456789abcdef")
 
 
 def short(run_id: str) -> str:

@@ -60,5 +60,10 @@ def evolve(value: C, **changes: Any) -> C:
     return changed
 
 
+def complete(value: object, name: str, known: object) -> None:
+    """A field is set of a value that was just made and that nobody else has seen yet."""
+    _hand(value, name, known)
+
+
 _hand = object.__setattr__
 _evolved: dict[type, Any] = {}

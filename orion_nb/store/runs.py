@@ -12,7 +12,7 @@ from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State, StateType
-from orion_nb.schemas.values import evolve
+from orion_nb.schemas.values import complete
 from orion_nb.store import reports
 from orion_nb.store.statements import INSERT_EDGE, INSERT_RUN, INSERT_STATE, MOVE_RUN, RUNS, STATES
 
@@ -97,7 +97,10 @@ def append(
     report: int | None,
     transition_id: str | None = None,
 ) -> State:
-    """The state is written behind the one with the number `before`; answers it with its own."""
+    """The state, made for this run just now, is written behind the one with the number `before`.
+
+    It is given its own number.
+    """
     row = (
         bytes.fromhex(run_id),
         state.seq,
@@ -115,7 +118,8 @@ def append(
         report,
         before,
     )
-    return evolve(state, n=tx.execute(INSERT_STATE, row).lastrowid)
+    complete(state, "n", tx.execute(INSERT_STATE, row).lastrowid)
+    return state
 
 
 def withdraw(tx: sqlite3.Connection, state: State) -> None:
