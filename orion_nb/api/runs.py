@@ -17,7 +17,7 @@ from orion_nb.api.checks import (
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.api.why import summarize
-from orion_nb.errors import DeploymentNotFound, InvalidInput
+from orion_nb.errors import Conflict, DeploymentNotFound, InvalidInput
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, is_id, new_id
@@ -270,6 +270,20 @@ class RunRoutes(Proposals):
             below = listing.unfinished_below(connection, run)
         for child in below:
             self.judge(child, state(CANCELLING, message=told, by=by))
+
+    @route("POST", "/runs/{run_id}/rerun", action="execute")
+    def rerun(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
+        """A finished run of a deployment is run once more, in a new attempt of the same run.
+
+        Tasks that completed, and whose results were kept, are not executed again. A run of code
+        that no deployment knows is rerun where the code is, by `flow.rerun(run)`.
+        """
+        run = self.find(run_id)
+        if run.deployment is None:
+            says = "it is no run of a deployment: rerun it where its code is, by flow.rerun(run)"
+            raise Conflict(f"run {run_id}: {says}")
+        again = Scheduled(clock.now(), message=why or "rerun on request", by=by)
+        return self.judge(run.id, again, rerun=True)[1]
 
     def stopping(self, after: int) -> tuple[list[str], int]:
         """The runs that were asked to stop after event number `after`, and the last number."""

@@ -52,6 +52,20 @@ def of_earlier_attempts(orion: Orion, run: Run) -> Recall | None:
     return Recall(orion.children(run.id, run.root))
 
 
+def recall_of(orion: Orion, run: Run | None) -> Recall | None:
+    """What earlier attempts have called of a run whose code is not a function: a notebook's."""
+    if run is None or run.attempt <= 1:
+        return None
+    place = (run.id, run.attempt)
+    if place not in _notebooks:
+        _notebooks.clear()  # a kernel executes one notebook
+        _notebooks[place] = of_earlier_attempts(orion, run)
+    return _notebooks[place]
+
+
+_notebooks: dict[tuple[str, int], Recall | None] = {}
+
+
 def back_to(orion: Orion, run: Run, name: str, failed: str) -> Recall | None:
     """What the run has called; the last task of this name, and what came of it, are done again.
 

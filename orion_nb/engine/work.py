@@ -31,6 +31,7 @@ from orion_nb.engine.lead import (
 )
 from orion_nb.engine.lineage import inputs_of
 from orion_nb.engine.options import OnChange, Options, revise
+from orion_nb.engine.recall import recall_of
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import InvalidInput, OrionError
 from orion_nb.schemas.reports import Report
@@ -172,6 +173,7 @@ class Work(Generic[P, R]):
 
     def opened(
         self,
+        orion: Orion,
         parent: Run | None,
         context: RunContext | None,
         parameters: dict[str, Any] | None = None,
@@ -180,10 +182,11 @@ class Work(Generic[P, R]):
 
         With how it ended, if that attempt has completed it already.
         """
-        if context is not None and (recall := context.recall) is not None:
+        recall = context.recall if context is not None else recall_of(orion, parent)
+        if recall is not None:
             known = recall.take(self.kind, self.options.key or self.name)
             if known is not None:
-                return known, recall.finished(context.orion, known)
+                return known, recall.finished(orion, known)
         return self.new_run(parent, parameters), None
 
     def pulled(self, states: list[State]) -> bool | None:
