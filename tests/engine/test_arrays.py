@@ -85,6 +85,7 @@ def columns(pd: Any) -> dict[str, Any]:
         "masked": (pd.array([1, None, 3], dtype="Int64"), pd.array([1, 0, 3], dtype="Int64")),
         "string": (pd.array(["a", None, "c"], dtype="string"), pd.array(["a", "", "c"], "string")),
         "category": (pd.Categorical(["a", "b", "a"]), pd.Categorical(["a", "b", "b"])),
+        "renamed": (pd.Categorical(["a", "b", "a"]), pd.Categorical(["c", "d", "c"])),
         "ordered": (
             pd.Categorical(["a", "b", "a"], ordered=True),
             pd.Categorical(["a", "b", "a"], ordered=False),
@@ -174,6 +175,7 @@ def test_a_polars_frame_is_its_content_however_it_is_cut_up() -> None:
         assert fingerprint(changed) != fingerprint(whole), name
         assert fingerprint(whole[name]) != fingerprint(whole[name].alias("other")), name
     assert fingerprint(whole.select(pl.col("int").fill_null(0))) != fingerprint(whole.select("int"))
+    assert fingerprint(pl.Series([1.0, None])) != fingerprint(pl.Series([1.0, float("nan")]))
     with pytest.raises(Unhashable, match="collect"):
         fingerprint(whole.lazy())
 

@@ -110,6 +110,11 @@ def test_equal_values_have_one_fingerprint_in_any_process(elsewhere: Any, value:
     assert made == fingerprint(copy.deepcopy(value)) == elsewhere(value)
 
 
+def test_the_order_of_a_set_makes_no_difference(elsewhere: Any) -> None:
+    for value in (set("abcdefgh"), frozenset("abcdefgh"), {("a",), ("b",), ("c",), date.max}):
+        assert fingerprint(value) == elsewhere(value)
+
+
 few = st.sampled_from([0, 1, 2, True, False, 0.0, -0.0, 1.0, 1j, None, "", "0", "a", b"", b"a"])
 near = st.recursive(
     few,
@@ -142,7 +147,7 @@ def content(value: Any) -> Any:
     return kind, struct.pack("d", value) if isinstance(value, float) else value
 
 
-@given(st.dictionaries(hashables, few, min_size=2))
+@given(st.dictionaries(hashables, few, min_size=2) | st.dictionaries(st.text(), few, min_size=2))
 def test_the_order_of_a_dict_makes_no_difference(value: dict[Any, Any]) -> None:
     backwards = dict(reversed(list(value.items())))
     assert fingerprint(backwards) == fingerprint(value)
@@ -350,6 +355,20 @@ def test_many_kinds_of_values_have_fingerprints_of_their_own() -> None:
     made = [fingerprint(make()) for make in MAKERS]
     assert made == [fingerprint(make()) for make in MAKERS]
     assert len(set(made)) == len(made)
+
+
+def test_what_is_shared_is_as_good_as_a_copy() -> None:
+    one = [1, [2]]
+    assert fingerprint([one, one]) == fingerprint([one, [1, [2]]])
+
+
+def test_where_a_ring_closes_counts() -> None:
+    upper: list[Any] = []
+    lower = [upper]
+    upper.append(lower)
+    whole: list[Any] = [upper]
+    whole.append([whole])  # unlike `lower`, it holds what holds it
+    assert fingerprint([upper, lower]) != fingerprint(whole)
 
 
 def test_nan_is_as_good_as_any_number() -> None:

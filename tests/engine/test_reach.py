@@ -384,6 +384,15 @@ def test_two_names_that_are_swapped_are_a_change(load: Load) -> None:
     assert told(module.f) != before
 
 
+def test_two_imports_that_are_swapped_are_a_change(load: Load) -> None:
+    job = "import one, two\ndef f():\n    return one.run(), two.run()\n"
+    source = "from {} import g\ndef run():\n    return g()\n"
+    x, y = "def g():\n    return 1\n", "def g():\n    return 2\n"
+    before = told(load(job, one=source.format("x"), two=source.format("y"), x=x, y=y).f)
+    after = told(load(job, one=source.format("y"), two=source.format("x"), x=x, y=y).f)
+    assert before != after
+
+
 def test_closed_over_values_count(load: Load) -> None:
     module = load("""
     def make(factor, later=None):
