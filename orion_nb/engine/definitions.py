@@ -40,13 +40,14 @@ def print_of_function(walk: Walk, fn: FunctionType) -> bytes:
 def print_of_class(walk: Walk, cls: type) -> bytes:
     parts = [name_of(cls).encode(), *map(walk.of, (type(cls), *cls.__bases__))]
     with lenient(walk):
-        for name, value in sorted(_members(cls)):
+        for name, value in sorted(_members(cls), key=lambda member: member[0]):
             try:
                 parts.append(join(name, walk.of(value)))
             except Unhashable as error:
                 if walk.code.is_own(type(value).__module__) or type(value).__module__ == "builtins":
                     raise error.within(f".{name}") from None
                 parts.append(walk.by_type(type(value)))  # an ORM's column, a framework's registry
+        parts.append(_annotations(walk, cls))
     return join("class", *parts)
 
 
@@ -54,10 +55,14 @@ def _members(cls: type) -> Iterator[tuple[str, Any]]:
     for name, value in vars(cls).items():
         if name == "__pydantic_fields__" or not _is_untold(name, value):
             yield name, value
+
+
+def _annotations(walk: Walk, cls: type) -> bytes:
+    """They count where a library reads them; what can't be told of them, it hardly could."""
     try:
-        yield "annotations", {name: str(each) for name, each in cls.__annotations__.items()}
-    except (AttributeError, NameError):
-        return
+        return walk.of(dict(cls.__annotations__))
+    except (AttributeError, NameError, Unhashable):
+        return b""
 
 
 def _is_untold(name: str, value: Any) -> bool:

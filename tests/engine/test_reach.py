@@ -438,6 +438,34 @@ def test_the_package_of_the_function_itself_counts_by_its_source() -> None:
     assert reached(shutil.copy) == Reached({})
 
 
+def test_what_a_model_checks_its_fields_with_counts(load: Load) -> None:
+    text = """
+    from typing import Annotated
+    from pydantic import AfterValidator, BaseModel, Field
+
+    def small(x):
+        return x
+
+    class Model(BaseModel):
+        n: Annotated[int, AfterValidator(small)] = 1
+        items: list[int] = Field(default_factory=lambda: [1])
+
+    def f():
+        return Model()
+    """
+    before = reached(load(text).f)
+    assert reached(load(text).f) == before
+    assert {"class Model", "function small"} <= before.parts.keys()
+    for old, new in (
+        ("return x", "return -x"),
+        ("= 1\n", "= 2\n"),
+        ("[1]", "[2]"),
+        ("[int,", "[str,"),
+    ):
+        assert old in text
+        assert reached(load(text.replace(old, new)).f) != before, old
+
+
 # -- what has no content -------------------------------------------------------------------------
 
 
