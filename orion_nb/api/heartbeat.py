@@ -10,6 +10,7 @@ import weakref
 from orion_nb import clock
 from orion_nb.api.core import Core
 from orion_nb.store import sessions
+from orion_nb.store.database import Connection
 from orion_nb.store.sessions import BEAT
 
 #: Seconds that a beat under way has when the session ends.
@@ -52,10 +53,17 @@ class Heartbeat:
                 log.debug("session %s: no beat", self.session, exc_info=True)
             del core
 
+    def _renew(self, tx: Connection, core: Core) -> bool:
+        now = clock.now()
+        if sessions.renew(tx, self.session, now):
+            return True
+        if sessions.read(tx, bytes.fromhex(self.session)) is None:  # we slept for days, perhaps
+            sessions.insert(tx, sessions.this_session(self.session, core.label, now))
+        return False
+
     def _beat(self, core: Core) -> None:
         """This process lives; and since it is awake, it looks whether others have died."""
-        now = clock.now()
-        if not core.database.write(lambda tx: sessions.renew(tx, self.session, now)):
+        if not core.database.write(lambda tx: self._renew(tx, core)):
             core._reached.clear()  # whoever took us for dead forgot where our runs are
         from orion_nb.api.liveness import Liveness
 

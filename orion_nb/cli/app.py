@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from orion_nb.cli import (
+    db,
     demo,
     deploy,
     deployments,
     doctor,
     explain,
+    limits,
     params,
     run,
     runs,
@@ -59,7 +61,7 @@ def root(
 app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 
-for module in (demo, run, deploy, deployments, runs, explain, schedule, params):
+for module in (demo, run, deploy, deployments, runs, explain, limits, schedule, params):
     module.register(app)
-for module in (server, worker, doctor):
+for module in (server, worker, db, doctor):
     module.register(app)

@@ -7,17 +7,21 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from orion_nb import clock
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, RUN_FAILED, command
 from orion_nb.cli.options import Json
 from orion_nb.errors import OrionError
+from orion_nb.schemas.durations import show
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 EXAMPLES = ("orion-nb doctor", "orion-nb doctor --json")
 LITTLE = 1024**3  # bytes: with less free space than this a warning is due
 NONE = 64 * 1024**2
+SLOW = 0.05  # seconds to keep a page: each commit of a server takes as long
+AHEAD = 60.0  # seconds; less is a clock that is set by the network
+LISTEN = 0.1  # seconds
 #: Labels of sessions that start scheduled runs.
 STARTERS = ("server", "worker")
 GLYPHS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✖", "bold red")}
@@ -75,6 +82,7 @@ def examine() -> Iterator[Check]:
     yield Check("data folder", "ok", f"{settings.home} ({told})")
     yield from _database(path)
     yield _disk(path)
+    yield _outbox(settings.home / "outbox")
     yield _extension()
     yield _kernel()
 
@@ -84,7 +92,7 @@ def _database(path: Path) -> Iterator[Check]:
     from orion_nb.store import health
 
     try:
-        orion = connect()
+        orion = connect(api_url="")
         found = health.examine(orion.database)
     except OrionError as error:
         yield Check("database", "fail", str(error), "Set ORION_NB_HOME to a folder you may write.")
@@ -92,7 +100,11 @@ def _database(path: Path) -> Iterator[Check]:
     yield _file(path, found)
     yield _sqlite(found)
     yield _journal(found)
+    yield _sync(found)
+    yield _clock(found)
     yield _lost(found)
+    yield _silent(found)
+    yield _problems(found)
     yield _starters(orion, found)
 
 
@@ -105,7 +117,7 @@ def _file(path: Path, found: Health) -> Check:
         "database",
         "fail",
         f"{path} is damaged: {output.first_line(found.intact)}",
-        "Stop all that uses it, and restore a backup or `sqlite3 FILE .recover` into a new one.",
+        "Stop all that uses it, then `orion-nb db restore BACKUP`; or `sqlite3 FILE .recover`.",
     )
 
 
@@ -132,6 +144,62 @@ def _journal(found: Health) -> Check:
     if found.journal == "wal":
         return Check("journal", "ok", "write-ahead log")
     return Check("journal", "warn", f"{found.journal}, slower than wal", "Move the data folder.")
+
+
+def _sync(found: Health) -> Check:
+    says = f"the disk keeps a page in {found.sync * 1000:.1f} ms"
+    if found.sync < SLOW:
+        return Check("fsync", "ok", says)
+    return Check("fsync", "warn", f"{says}: slow", "Move the data folder to a faster disk.")
+
+
+def _clock(found: Health) -> Check:
+    """Times that have not come yet; and whether the clock is being moved right now."""
+    began, ticks = clock.now(), time.monotonic()
+    time.sleep(LISTEN)
+    moved = (clock.now() - began) / clock.SECOND - (time.monotonic() - ticks)
+    if abs(moved) > LISTEN:
+        says = f"the clock was moved by {moved:.1f} s during the last {LISTEN:g} s"
+        return Check("clock", "warn", says, "Let one program keep the time: NTP, say.")
+    if found.ahead > AHEAD:
+        says = f"the database has a time that is {show(found.ahead)} later than now"
+        remedy = "Set the clock of this computer, or that of the one that wrote it."
+        return Check("clock", "warn", says, remedy)
+    return Check("clock", "ok", "nothing in the database is later than now")
+
+
+def _silent(found: Health) -> Check:
+    if not found.silent:
+        return Check("sessions", "ok", f"{len(found.living)} alive, none silent")
+    who = ", ".join(f"{each.label or 'a process'} on {each.host}" for each in found.silent[:3])
+    return Check(
+        "sessions",
+        "warn",
+        f"{len(found.silent)} not heard of for a while, and not to be seen from here: {who}",
+        "A server or a worker ends their runs as Lost: start one.",
+    )
+
+
+def _problems(found: Health) -> Check:
+    if not found.problems:
+        return Check("results", "ok", "all results are where they belong")
+    says = f"{found.problems} result{'s' * (found.problems != 1)} could not be kept as they should"
+    return Check("results", "warn", says, "`orion-nb results problems` says why.")
+
+
+def _outbox(folder: Path) -> Check:
+    from orion_nb.store.outbox import outboxes, peek
+
+    letters = refused = 0
+    for path in outboxes(folder):
+        with suppress(OrionError):
+            _, _, waiting, back = peek(path)
+            letters, refused = letters + len(waiting), refused + len(back)
+    if not letters and not refused:
+        return Check("outbox", "ok", "nothing waits for a server")
+    says = f"{letters} message{'s' * (letters != 1)} for a server not delivered, {refused} refused"
+    remedy = "They are delivered when a process with this ORION_NB_API_URL reaches the server."
+    return Check("outbox", "warn", says, remedy)
 
 
 def _lost(found: Health) -> Check:

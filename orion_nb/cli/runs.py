@@ -30,6 +30,8 @@ def register(app: typer.Typer) -> None:
     command(runs, "why", examples=asked)(why)
     by_hand = ("orion-nb runs set-state 4f2a9c01 completed --why 'data was loaded by hand'",)
     command(runs, "set-state", examples=by_hand)(set_state)
+    command(runs, "pin", examples=("orion-nb runs pin 4f2a9c01 --why 'the figures of May'",))(pin)
+    command(runs, "unpin", examples=("orion-nb runs unpin 4f2a9c01",))(unpin)
 
 
 def ls(
@@ -115,6 +117,29 @@ def why(run: RunRef, as_json: Json = False) -> None:
     from orion_nb.cli.stories import summary
 
     return output.console().print(summary(told))
+
+
+def pin(
+    run: RunRef,
+    why: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the run.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a run, and the tree of runs it belongs to, however old it gets."""
+    from orion_nb.api.connect import connect
+
+    told = connect().pin(run, why=why)
+    return output.print_json(told) if as_json else output.say(f"{short(told['run'])} is pinned.")
+
+
+def unpin(run: RunRef, as_json: Json = False) -> None:
+    """Let a run be forgotten with others of its age."""
+    from orion_nb.api.connect import connect
+
+    told = connect().unpin(run)
+    if as_json:
+        return output.print_json(told)
+    word = "is no longer pinned" if told["was_pinned"] else "was not pinned"
+    return output.say(f"{short(told['run'])} {word}.")
 
 
 def set_state(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import suppress
 
 from orion_nb.api.deadlines import Deadlines
@@ -16,6 +17,8 @@ LOOK = 1.0
 REST = 5.0
 #: How long `stop` waits for a look that is under way (seconds).
 PATIENCE = 5.0
+#: Seconds between two times that old runs are forgotten.
+DAY = 24 * 3600.0
 
 
 class Upkeep:
@@ -27,6 +30,7 @@ class Upkeep:
         self._deadlines = Deadlines(orion)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._forget_at = 0.0
 
     def start(self) -> None:
         """From now on it looks every second, until `stop`."""
@@ -42,11 +46,30 @@ class Upkeep:
             self._thread = None
 
     def look(self) -> None:
-        """Once: what is overdue, and whose process is gone."""
+        """Once: what is overdue, whose process is gone, and once a day what is too old."""
+        if self._keep and time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + DAY
+            self._forget()
         for run in reap(self.orion):
             self.log.warning("run %s (%s) was lost: %s", run.id, run.name, run.state)
         for run in self._deadlines.look():
             self.log.info("run %s (%s) is overdue: %s", run.id, run.name, run.state)
+
+    def _forget(self) -> None:
+        """Old runs are forgotten, on a thread of its own: with many it takes minutes."""
+
+        def work() -> None:
+            try:
+                told = self.orion.prune(older_than=self._keep)
+                self.log.info("%d runs older than %s forgotten", told["runs"], self._keep)
+            except Exception:
+                self.log.exception("ORION_NB_KEEP=%s: old runs can't be forgotten", self._keep)
+
+        threading.Thread(target=work, name="orion-retention", daemon=True).start()
+
+    @property
+    def _keep(self) -> str | None:
+        return self.orion.settings.keep
 
     def _loop(self) -> None:
         pause = 0.0

@@ -126,6 +126,8 @@ class _Folder:
     def write(self, key: str, data: bytes) -> None:
         path = self._path(key)
         if _holds(path, data):
+            with suppress(OSError):
+                os.utime(path)  # what was stored of late is not forgotten (see `retention`)
             return
         draft = self._folder / f".draft-{secrets.token_hex(8)}"
         try:

@@ -74,6 +74,21 @@ class Checkpoints:
             self._checkpoint(connection)
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    def shorten(self, connection: sqlite3.Connection) -> bool:
+        """The whole log is moved into the file now; False if others were writing all the time.
+
+        Called outside of any transaction.
+        """
+        if not owned_by_us:
+            return False
+        alone = self._take_alone()
+        try:
+            if alone:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        return alone
+
     def close(self) -> None:
         if self._file >= 0:
             os.close(self._file)

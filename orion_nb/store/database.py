@@ -237,7 +237,7 @@ class Database:
                 self._roll_back()
                 self._checkpoints.leave_write(self._writer)
             return
-        older = "run `python -m orion_nb.store.migrate`"
+        older = "run `orion-nb db upgrade`"
         remedy = "upgrade orion_nb" if found > SCHEMA_VERSION else older
         says = f"database {self.path} has schema {found}, this orion_nb has {SCHEMA_VERSION}"
         raise StoreUnavailable(f"{says}; {remedy}")

@@ -1,4 +1,4 @@
-"""Brings the file of an older orion_nb to this one's schema: `python -m orion_nb.store.migrate`.
+"""Brings the file of an older orion_nb to this one's schema: `orion-nb db upgrade`.
 
 A new file is made by the script in `statements.py`; the migrations, run one after the other from
 an empty file, make the same (a test compares them). All of them run in one transaction, and a copy
@@ -8,7 +8,6 @@ of the file is kept.
 from __future__ import annotations
 
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,10 +112,3 @@ def _config(scripts: Path) -> Config:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-if __name__ == "__main__":
-    from orion_nb.settings import Settings
-
-    kept = upgrade(Settings.load().database_path)
-    sys.stdout.write(f"Upgraded; the file as it was: {kept}\n" if kept else "Nothing to do.\n")

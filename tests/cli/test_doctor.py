@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orion_nb.cli import doctor
-from orion_nb.store import filesystems, health
+from orion_nb.clock import SECOND
+from orion_nb.schemas.states import Running
+from orion_nb.store import filesystems, health, kept
+from orion_nb.store.database import SCHEMA_VERSION
+from orion_nb.store.outbox import Box
 
 LEFT = """
 import os
@@ -31,7 +36,7 @@ def test_on_a_healthy_machine_nothing_fails(call, home):
     assert (done.code, done.json["ok"]) == (0, True), done.out
     checks = found(done)
     assert str(home) in checks["data folder"]["says"]
-    assert "schema 1" in checks["database"]["says"]
+    assert f"schema {SCHEMA_VERSION}" in checks["database"]["says"]
     assert checks["schedules"]["says"] == "nothing is scheduled"
     assert checks["kernel"]["status"] == "ok"
     assert "✔ database" in call("doctor").out
@@ -84,6 +89,54 @@ def test_a_worker_that_lives_is_seen(call, start, notebook, here):
     worker = start("worker")
     assert any("Ctrl-C" in line for line in iter(worker.stderr.readline, ""))
     assert f"worker (pid {worker.pid} on" in found(call("doctor", "--json"))["schedules"]["says"]
+
+
+def test_a_process_that_cant_be_seen_and_is_silent_is_named(call, here):
+    here.begin(here.new_run("flow", "afar"), Running())
+    sql = "UPDATE sessions SET host = 'afar.example', pid_start = 'x.1-1', beat = 5"
+    here._heartbeat.stop()
+    here.database.write(lambda tx: tx.execute(sql))
+    check = found(call("doctor", "--json"))["sessions"]
+    assert check["status"] == "warn"
+    assert "afar.example" in check["says"]
+
+
+def test_times_that_have_not_come_yet_are_named(call, here):
+    here.begin(here.new_run("flow", "f"), Running())
+    sql = "UPDATE states SET timestamp = timestamp + ?"
+    here.database.write(lambda tx: tx.execute(sql, (3600 * SECOND,)))
+    check = found(call("doctor", "--json"))["clock"]
+    assert check["status"] == "warn"
+    assert "later than now" in check["says"]
+
+
+def test_a_clock_that_is_moved_is_named(here, monkeypatch):
+    facts = health.examine(here.database)
+    times = iter([0, 3600 * SECOND])
+    monkeypatch.setattr(doctor.clock, "now", lambda: next(times))
+    assert "was moved by 3599.9 s" in doctor._clock(facts).says
+
+
+def test_a_slow_disk_is_named(here):
+    facts = health.examine(here.database)
+    assert 0 < facts.sync < 10
+    assert doctor._sync(replace(facts, sync=0.2)).status == "warn"
+    assert doctor._sync(replace(facts, sync=0.001)).status == "ok"
+
+
+def test_results_that_could_not_be_kept_are_counted(call, here):
+    run, _ = here.begin(here.new_run("flow", "f"), Running())
+    here.database.write(lambda tx: kept.put_problem(tx, run.id, "result", "full", None, 5))
+    assert "1 result could not be kept" in found(call("doctor", "--json"))["results"]["says"]
+
+
+def test_messages_that_wait_for_a_server_are_counted(call, home):
+    assert found(call("doctor", "--json"))["outbox"]["status"] == "ok"
+    box = Box.make(home / "outbox", "b", "http://localhost:1", {"id": "1"})
+    box.put(None, "{}", 5)
+    check = found(call("doctor", "--json"))["outbox"]
+    assert check["status"] == "warn"
+    assert "1 message for a server not delivered, 0 refused" in check["says"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -231,11 +230,5 @@ def test_a_file_that_is_not_there_or_no_database_is_refused(tmp_path):
 def test_an_older_file_is_not_opened_but_the_remedy_told(made):
     with closing(sqlite3.connect(made)) as connection:
         connection.execute("PRAGMA user_version=-1")
-    with pytest.raises(StoreUnavailable, match=r"run `python -m orion_nb\.store\.migrate`"):
+    with pytest.raises(StoreUnavailable, match="run `orion-nb db upgrade`"):
         Database(made)
-
-
-def test_it_is_run_as_a_module(home, script, finish):
-    Database(Path(home) / "orion.db").close()
-    source = "import runpy; runpy.run_module('orion_nb.store.migrate', run_name='__main__')"
-    assert finish(script(source)) == "Nothing to do.\n"

@@ -1,0 +1,208 @@
+"""Retention: old runs are forgotten, except those that are pinned; what a database holds."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from orion_nb import clock
+from orion_nb.api.checks import check_text
+from orion_nb.api.proposals import Proposals
+from orion_nb.api.routes import route
+from orion_nb.clock import SECOND
+from orion_nb.errors import InvalidInput
+from orion_nb.schemas.durations import seconds
+from orion_nb.schemas.runs import is_id
+from orion_nb.schemas.states import NAMES, TERMINAL
+from orion_nb.store import health, retention
+from orion_nb.store.retention import Choice
+
+#: How old a run is that is forgotten when nothing else was said.
+DEFAULT = "90d"
+DAY = 24 * 3600 * SECOND
+#: Answers to requests with an Idempotency-Key are kept for so long (microseconds).
+ANSWERS = 7 * DAY
+#: A stored value or folder that was touched within so many seconds may be about to be referred to.
+FRESH = 3600.0
+
+
+class Retention(Proposals):
+    """What is kept and what is not."""
+
+    @route("POST", "/runs/{run_id}/pin", action="write")
+    def pin(self, run_id: str, why: str | None = None) -> dict[str, Any]:
+        """The run is kept, with the whole tree of runs it belongs to, however old it gets."""
+        run = self.find(run_id)
+        if why is not None:
+            check_text("why", why)
+        now = clock.now()
+        self.database.write(lambda tx: retention.pin(tx, run.id, why, now))
+        return {"run": run.id, "pinned": True, "why": why}
+
+    @route("POST", "/runs/{run_id}/unpin", action="write")
+    def unpin(self, run_id: str) -> dict[str, Any]:
+        """The run is forgotten with others of its age; `was_pinned` says whether that is new."""
+        run = self.find(run_id)
+        was = self.database.write(lambda tx: retention.unpin(tx, run.id))
+        return {"run": run.id, "pinned": False, "was_pinned": was}
+
+    @route("GET", "/database", action="read")
+    def read_database(self) -> dict[str, Any]:
+        """The database: its file, schema and size in bytes, and how many rows each table has."""
+        with self.database.read() as connection:
+            return health.contents(connection, self.database.path)
+
+    @route("POST", "/database/prune", action="execute")
+    def prune(
+        self,
+        *,
+        older_than: str | None = None,
+        keep_last: int = 0,
+        states: list[str] | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Finished runs are forgotten, tree by tree, with all that belongs to them.
+
+        A tree goes when its outermost run ended longer ago than `older_than` (`"90d"`; without
+        `keep_last` this is the default, with it any age will do), in one of these `states` if some
+        are given, and is not among the newest `keep_last` of its flow. It stays if it is
+        unfinished, pinned, has a result that the cache gave out within that time, or has the
+        newest event. With `dry_run` nothing is deleted, and the numbers are what would go.
+        """
+        choice = _choice(older_than, keep_last, states)
+        before = health.size(self.database.path)
+        done = _Work(self, choice, dry_run=dry_run)
+        done.trees()
+        if not dry_run:
+            done.remains()
+        return {
+            "runs": done.runs,
+            "trees": done.forgotten,
+            "stayed": dict(done.stayed),
+            "results": done.results,
+            "folders": done.folders,
+            "before": before,
+            "after": health.size(self.database.path),
+            "dry_run": dry_run,
+        }
+
+
+class _Work:
+    """One pruning, and what came of it."""
+
+    def __init__(self, core: Retention, choice: Choice, *, dry_run: bool) -> None:
+        self.core, self.choice, self.dry_run = core, choice, dry_run
+        self.runs = self.forgotten = self.results = self.folders = 0
+        self.stayed: Counter[str] = Counter()
+        self._keys: set[str] = set()
+
+    def trees(self) -> None:
+        with self.core.database.read() as connection:
+            roots = retention.old(connection, self.choice)
+        for root in roots:
+            with self.core.database.read() as connection:
+                why = retention.why_it_stays(connection, root, self.choice.before)
+                size = retention.size_of(connection, root)
+            if why is not None:
+                self.stayed[why] += 1
+            elif self.dry_run:
+                self.forgotten, self.runs = self.forgotten + 1, self.runs + size
+            else:
+                self.forgotten += self._forget(root)
+
+    def _forget(self, root: str) -> bool:
+        """The tree goes, a batch of its runs at a time; it stops if somebody reruns it meanwhile.
+
+        What was broken off in the middle, by a power loss say, is a smaller tree that goes the
+        next time.
+        """
+
+        def work(tx: Any) -> retention.Deleted | None:
+            if retention.why_it_stays(tx, root, self.choice.before) is not None:
+                return None
+            return retention.delete_some(tx, root)
+
+        while (deleted := self.core.database.write(work)) is not None and deleted.runs:
+            self.runs += len(deleted.runs)
+            self._keys |= deleted.keys
+            self.folders += sum(self._drop_folder(run_id) for run_id in deleted.runs)
+            if root in deleted.runs:
+                return True
+        return False
+
+    def remains(self) -> None:
+        """What belonged to runs that are gone, and what nobody refers to any more."""
+        core, now = self.core, clock.now()
+        with core.database.read() as connection:
+            connection.execute("BEGIN")
+            unused, newest = retention.unused_reports(connection)
+            kept = retention.still_referred_to(connection, self._keys) if self._keys else set()
+        if unused:
+            core.database.write(lambda tx: retention.delete_reports(tx, unused, newest))
+        core.database.write(
+            lambda tx: retention.delete_remains(tx, self.choice.before, now - ANSWERS)
+        )
+        self.results += sum(self._drop_result(key) for key in self._keys - kept)
+        self.folders += sum(self._drop_folder(run_id) for run_id in list(self._left_behind()))
+
+    def _drop_folder(self, run_id: str) -> bool:
+        folder = self.core.settings.notebooks / run_id
+        if not folder.is_dir():
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    def _drop_result(self, key: str) -> bool:
+        """Only in our own folder: other storage may be shared with other databases."""
+        path = self.core.settings.home / "results" / key[:2] / key[2:4] / key
+        if not _is_old(path):
+            return False
+        with suppress(OSError):
+            path.unlink()
+            return True
+        return False
+
+    def _left_behind(self) -> Iterator[str]:
+        """Folders of runs that are not there: a pruning ended between rows and folders, say."""
+        folder = self.core.settings.notebooks
+        names = [each.name for each in _entries(folder) if is_id(each.name) and _is_old(each)]
+        with self.core.database.read() as connection:
+            known = set(retention.known(connection, names))
+        yield from (name for name in names if name not in known)
+
+
+def _choice(older_than: str | None, keep_last: int, states: list[str] | None) -> Choice:
+    if keep_last < 0:
+        raise InvalidInput(f"keep_last: {keep_last} is negative", field="keep_last")
+    age = older_than if older_than is not None else ("0s" if keep_last else DEFAULT)
+    before = clock.now() - round(seconds(age, field="older_than") * SECOND)
+    return Choice(before, keep_last, tuple(_end(word) for word in states or ()))
+
+
+def _end(word: str) -> str:
+    """A state in which runs end, by its type or name, however it is written."""
+    ends = {kind.value.lower(): kind.value for kind in TERMINAL}
+    names = {name.lower(): name for kind in TERMINAL for name in NAMES[kind]}
+    found = {**names, **ends}.get(word.lower())
+    if found is None:
+        told = ", ".join(sorted({*ends, *names}))
+        raise InvalidInput(f"states: no run ends as {word!r}; there are {told}", field="states")
+    return found
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return clock.now() / SECOND - path.stat().st_mtime > FRESH
+    except OSError:
+        return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
