@@ -5,17 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _source: Callable[[], int] = time.time_ns
+_told: ContextVar[int | None] = ContextVar("orion_nb_now", default=None)
 
 
 def now() -> int:
     """The time is given in whole microseconds since the epoch, UTC."""
-    return _source() // 1000
+    told = _told.get()
+    return _source() // 1000 if told is None else told
+
+
+@contextmanager
+def told(at: int) -> Iterator[None]:
+    """Within the block, for this thread, it is `at`: what comes late is judged as of its time."""
+    token = _told.set(at)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def utc(micros: int) -> datetime:

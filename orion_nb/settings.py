@@ -6,16 +6,21 @@
 | `ORION_NB_DATABASE_URL` | the database | `sqlite:///$ORION_NB_HOME/orion.db` |
 | `ORION_NB_SYNCHRONOUS` | `normal` survives kill -9, `full` survives power loss | `normal` |
 | `ORION_NB_RESULTS_URL` | where results are kept, as fsspec writes it | `$ORION_NB_HOME/results` |
+| `ORION_NB_API_URL` | a Jupyter server whose Orion is used instead of a database | none |
+| `ORION_NB_API_TOKEN` | a token of that server | none |
+| `ORION_NB_KEEP` | finished runs are forgotten after this time, `90d` say, by a server | for ever |
 | `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from orion_nb.errors import InvalidInput
 
@@ -28,6 +33,9 @@ class Settings:
     database_url: str
     synchronous: str = "normal"
     results_url: str | None = None
+    api_url: str | None = None
+    api_token: str = field(default="", repr=False)
+    keep: str | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -50,7 +58,9 @@ class Settings:
                 field="ORION_NB_SYNCHRONOUS",
             )
         results = changes.get("results_url") or env.get("ORION_NB_RESULTS_URL") or None
-        return cls(home, url, synchronous.lower(), results)
+        api_url, api_token = _api(env, changes)
+        keep = changes.get("keep") or env.get("ORION_NB_KEEP") or None
+        return cls(home, url, synchronous.lower(), results, api_url, api_token, keep)
 
     @property
     def database_path(self) -> Path:
@@ -80,8 +90,39 @@ class Settings:
             "ORION_NB_DATABASE_URL": self.database_url,
             "ORION_NB_SYNCHRONOUS": self.synchronous,
             "ORION_NB_RESULTS_URL": self.results_url,
+            "ORION_NB_KEEP": self.keep,
+            "ORION_NB_API_URL": self.api_url or "",
+            "ORION_NB_API_TOKEN": self.api_token,
         }
         return {name: value for name, value in told.items() if value is not None}
+
+
+def _api(env: Mapping[str, str], changes: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The URL of the API and its token; none if the database was named instead, not by variables.
+
+    An address as a browser shows it is taken too: with `?token=...`, and `/lab` or `/tree` behind.
+    """
+    named = changes.get("api_url")
+    if named is None and not (changes.get("home") or changes.get("database_url")):
+        named = env.get("ORION_NB_API_URL")
+    if not named:
+        return None, ""
+    try:
+        parts = urlsplit(str(named))
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or parts.username is not None or parts.password is not None:
+        told = str(named).rpartition("@")[2].partition("?")[0]
+        says = f"ORION_NB_API_URL: {told!r} is no address like http://localhost:8888"
+        raise InvalidInput(says, field="ORION_NB_API_URL")
+    path = re.sub(r"/(?:lab|tree|orion)(?:/.*)?$", "", parts.path).rstrip("/")
+    shown = dict(parse_qsl(parts.query)).get("token", "")
+    token = changes.get("api_token") or shown or env.get("ORION_NB_API_TOKEN") or ""
+    if not token.isascii() or not token.isprintable():
+        says = "ORION_NB_API_TOKEN: a token has visible ASCII characters only"
+        raise InvalidInput(says, field="ORION_NB_API_TOKEN")
+    return f"{parts.scheme}://{parts.netloc}{path}", token
 
 
 def is_disabled(environ: Mapping[str, str] | None = None) -> bool:

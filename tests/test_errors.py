@@ -15,7 +15,7 @@ TREE = [each for each in vars(errors).values() if inspect.isclass(each)]
 @pytest.mark.parametrize("error", TREE, ids=lambda error: error.__name__)
 def test_each_is_one_of_ours_with_a_status_and_advice(error):
     assert issubclass(error, OrionError)
-    assert error.status in (400, 404, 409, 413, 415, 422, 500, 503)
+    assert error.status in (400, 403, 404, 409, 413, 415, 422, 500, 503)
     assert error.__doc__.strip().endswith(".")
     told = error("what happened").as_json()
     assert told == {"error": error.__name__, "message": "what happened", "field": None}

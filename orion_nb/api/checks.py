@@ -26,10 +26,10 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
         InvalidInput: naming the field, the value and what it may be.
     """
     told = dict(told or {})
-    known = set(RunPolicy().as_json())
-    if unknown := set(told) - known:
+    known = list(RunPolicy().as_json())  # in their order: the common ones come first
+    if unknown := set(told) - set(known):
         word = sorted(unknown)[0]
-        raise InvalidInput(f"policy.{word}: not known; there are {', '.join(sorted(known))}")
+        raise InvalidInput(f"policy.{word}: not known; there are {', '.join(known)}")
     for name, allowed in _WORDS.items():
         if name in told and told[name] not in allowed:
             says = f"policy.{name}: {told[name]!r} is none of {', '.join(allowed)}"
@@ -108,6 +108,8 @@ def check_text(field: str, value: str) -> None:
     """A name or tag is 1 to 255 characters, none of them a control character."""
     if not 1 <= len(value) <= 255:
         raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
+    if value.isprintable():
+        return
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
         raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
 

@@ -1,4 +1,4 @@
-"""Which Orion this process talks to: the engine in the process, on the configured database."""
+"""Which Orion this process talks to: the one in it, on the configured database, or a server's."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ if hasattr(os, "register_at_fork"):
 def connect(label: str | None = None, **changes: Any) -> Orion:
     """The API of this process, opened when first asked for; no server is needed.
 
-    A server on the same database sees everything it does, and the other way round. `changes` are
-    settings (`home=`, `database_url=`, `synchronous=`) laid over those of the environment.
+    A server on the same database sees everything it does, and the other way round. Where
+    `ORION_NB_API_URL` names a server, it is that one's. `changes` are settings (`home=`,
+    `database_url=`, `synchronous=`, `api_url=`, `api_token=`) laid over those of the environment.
 
     Raises:
         InvalidInput: a setting can't be accepted.
@@ -35,6 +36,14 @@ def connect(label: str | None = None, **changes: Any) -> Orion:
     settings = Settings.load(**changes)
     with _lock:
         known = _connected.get(settings)
-        if known is None or known.database.is_closed:
-            known = _connected[settings] = Orion(settings, label)
+        if known is None or known.is_closed:
+            known = _connected[settings] = _open(settings, label)
         return known
+
+
+def _open(settings: Settings, label: str | None) -> Orion:
+    if settings.api_url is None:
+        return Orion(settings, label)
+    from orion_nb.api.remote import RemoteOrion
+
+    return RemoteOrion(settings, label)

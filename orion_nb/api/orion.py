@@ -8,11 +8,14 @@ from functools import lru_cache
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.batches import BatchRoutes
 from orion_nb.api.caching import CacheRoutes
+from orion_nb.api.limits import LimitRoutes
 from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
 from orion_nb.api.pauses import PauseRoutes
 from orion_nb.api.results import ResultRoutes
+from orion_nb.api.retention import Retention
 from orion_nb.api.routes import Route, route, routes_of
 from orion_nb.api.scheduling import Scheduling
 from orion_nb.store import events
@@ -23,7 +26,17 @@ from orion_nb.store.events import Event
 LOOK = 0.02
 
 
-class Orion(ResultRoutes, LineageRoutes, CacheRoutes, PauseRoutes, Scheduling, Liveness):
+class Orion(
+    BatchRoutes,
+    ResultRoutes,
+    LineageRoutes,
+    CacheRoutes,
+    PauseRoutes,
+    LimitRoutes,
+    Retention,
+    Scheduling,
+    Liveness,
+):
     """Everything the API can do. Each route is one of its methods.
 
     It is safe to use from any number of threads, and by any number of processes on one file.
@@ -59,7 +72,7 @@ class Orion(ResultRoutes, LineageRoutes, CacheRoutes, PauseRoutes, Scheduling, L
         """
         n = self.last_event() if after is None else after
         for changed in self.changes(until):
-            while changed and not self.database.is_closed:
+            while changed and not self.is_closed:
                 found = self.events_after(n, root)
                 if not found:
                     break
@@ -73,8 +86,8 @@ class Orion(ResultRoutes, LineageRoutes, CacheRoutes, PauseRoutes, Scheduling, L
         It does not wait: whoever asks decides how often. Ends when `until()` is true.
         """
         seen = None
-        while not until() and not self.database.is_closed:
-            now = self.database.version()
+        while not until() and not self.is_closed:
+            now = self.version_seen()
             changed, seen = now != seen, now
             yield changed
 

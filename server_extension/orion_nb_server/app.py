@@ -89,7 +89,7 @@ class OrionApp(ExtensionApp):
     def _open(self) -> None:
         changes = {"home": self.home, "database_url": self.database_url}
         given: dict[str, Any] = {name: value for name, value in changes.items() if value}
-        settings = Settings.load(synchronous=self.synchronous, **given)
+        settings = Settings.load(synchronous=self.synchronous, api_url="", **given)
         orion = Orion(settings, label="server")
         contents = self._server.contents_manager
         self.services = Services(
@@ -103,8 +103,12 @@ class OrionApp(ExtensionApp):
         self.log.info("Orion keeps its runs in %s", settings.database_path)
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        if self.scheduler and self.services is not None:
+        if self.services is None:
+            return
+        if self.scheduler:
             self.services.work(self.concurrency)
+        else:
+            self.services.look_after_runs()
 
     async def stop_extension(self) -> None:
         if self.live is not None:

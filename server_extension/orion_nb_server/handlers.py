@@ -14,6 +14,7 @@ from tornado import web
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 
+from orion_nb.api.once import HEADER, check_key, digest
 from orion_nb.api.routes import Action, Route
 from orion_nb.api.wire import read_arguments, render
 from orion_nb.errors import (
@@ -97,6 +98,10 @@ class OrionHandler(APIHandler):
             if inspect.iscoroutinefunction(route.function):
                 await route.function(self, **given)
                 return
+            key = self.request.headers.get(HEADER)
+            if key is not None and route.action != "read":
+                await self._answer_once(route, given, check_key(key))
+                return
             result = await self.services.call(route, given)
             self.set_status(route.status)
             self.finish(render(result))
@@ -104,6 +109,16 @@ class OrionHandler(APIHandler):
             self.refuse(error)
         except StreamClosedError:
             pass  # nobody is there any more to be told
+
+    async def _answer_once(self, route: Route, given: dict[str, Any], key: str) -> None:
+        """The same request with the same key gets the answer of the first time."""
+        uri = self.request.uri or ""
+        asked = digest((self.request.method or "").encode(), uri.encode(), bytes(self._body))
+        status, body, repeated = await self.services.call_once(route, given, key, asked)
+        self.set_status(status)
+        if repeated:
+            self.set_header("Idempotency-Replayed", "true")
+        self.finish(body)
 
     def json_body(self, route: Route) -> bytes:
         """The bytes of the body, which says that it is JSON.

@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orion_nb.api.once import answer_once
 from orion_nb.api.orion import Orion
 from orion_nb.api.routes import Route
+from orion_nb.api.wire import render
 from orion_nb.errors import InvalidInput, NotebookNotFound
 
 if TYPE_CHECKING:
+    from orion_nb.deployments.upkeep import Upkeep
     from orion_nb.deployments.worker import Worker
 
 T = TypeVar("T")
@@ -58,11 +61,24 @@ class Services:
         self._writers = ThreadPoolExecutor(WRITERS, "orion-write")
         self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
+        self._upkeep: Upkeep | None = None
 
     async def call(self, route: Route, arguments: dict[str, Any]) -> Any:
         """What the route's method answers; the loop goes on meanwhile."""
         pool = self._readers if route.action == "read" else self._writers
-        return await self._run(pool, self._answer, route, arguments)
+        return await self._run(pool, self._answer, self.orion, route, arguments)
+
+    async def call_once(
+        self, route: Route, arguments: dict[str, Any], key: str, asked: str
+    ) -> tuple[int, bytes, bool]:
+        """Status and body for a request with an Idempotency-Key, and whether they are repeated."""
+
+        def answer(orion: Orion) -> tuple[int, bytes]:
+            return route.status, render(self._answer(orion, route, arguments))
+
+        _ = self.orion.session  # not made inside of a write that may be undone
+        told = f"{route.method} {route.path}"
+        return await self._run(self._writers, answer_once, self.orion, key, told, asked, answer)
 
     async def read(self, work: Callable[..., T], *args: Any) -> T:
         """What `work` answers, on a thread for reading."""
@@ -77,11 +93,20 @@ class Services:
         self._thread = threading.Thread(target=self._work, name="orion-worker", daemon=True)
         self._thread.start()
 
+    def look_after_runs(self) -> None:
+        """From now on this process ends runs that were lost or are overdue; a worker does, too."""
+        from orion_nb.deployments.upkeep import Upkeep
+
+        self._upkeep = Upkeep(self.orion, self.log)
+        self._upkeep.start()
+
     async def stop(self) -> None:
         """The worker has stopped, calls have ended and the database is closed."""
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
+        if self._upkeep is not None:
+            self._upkeep.stop()
         if self._worker is not None and self._thread is not None:
             self._worker.stop(0.0)
             self._thread.join(PATIENCE)
@@ -101,12 +126,12 @@ class Services:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, functools.partial(work, *args))
 
-    def _answer(self, route: Route, arguments: dict[str, Any]) -> Any:
+    def _answer(self, orion: Orion, route: Route, arguments: dict[str, Any]) -> Any:
         for name in PATHS:
             value = arguments.get(name)
             if isinstance(value, str) and route.place(name) == "body":
                 arguments[name] = str(inside(self._root(), name, value, self._allow_hidden()))
-        return route.function(self.orion, **arguments)
+        return route.function(orion, **arguments)
 
 
 def inside(root: str, field: str, value: str, allow_hidden: bool = False) -> Path:

@@ -1,0 +1,79 @@
+"""A request with an Idempotency-Key is done once, however often it is sent."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TypeVar
+
+from orion_nb import clock
+from orion_nb.api.core import Core
+from orion_nb.errors import Fenced, IdempotencyKeyReuse, InvalidInput
+from orion_nb.store import requests
+from orion_nb.store.database import Connection
+from orion_nb.store.inside import Inside
+from orion_nb.store.requests import Answered
+
+C = TypeVar("C", bound=Core)
+
+HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def check_key(key: str) -> str:
+    """A key is 1 to 255 visible ASCII characters.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if not _KEY.fullmatch(key):
+        says = f"{HEADER}: 1 to 255 visible ASCII characters, got {key[:100]!r}"
+        raise InvalidInput(says, field=HEADER)
+    return key
+
+
+def digest(*parts: bytes) -> str:
+    """What tells one request from another, as 64 hexadecimal digits."""
+    return sha256(b"\0".join(parts)).hexdigest()
+
+
+def answer_once(
+    orion: C, key: str, route: str, asked: str, answer: Callable[[C], tuple[int, bytes]]
+) -> tuple[int, bytes, bool]:
+    """Status and body of `answer(orion)`; those of the first time if the key is known.
+
+    All that it writes, and the answer, is committed at once: either both are there or neither.
+    An error is not kept, for nothing was done. The last value tells whether it is a repetition.
+
+    Raises:
+        IdempotencyKeyReuse: the key was used for another request.
+    """
+    check_key(key)
+
+    def work(tx: Connection) -> tuple[int, bytes, bool] | Fenced:
+        known = requests.recall(tx, key)
+        if known is not None:
+            if (known.route, known.digest) != (route, asked):
+                says = f"{HEADER}: {key!r} was used for another request ({known.route})"
+                raise IdempotencyKeyReuse(says, field=HEADER)
+            return known.status, known.body.encode(), True
+        try:
+            status, body = answer(seen_inside(orion, tx))
+        except Fenced as error:
+            return error  # that it came too late has been noted on the run
+        requests.keep(tx, key, Answered(route, asked, status, body.decode()), clock.now())
+        return status, body, False
+
+    answered = orion.database.write(work)
+    if isinstance(answered, Fenced):
+        raise answered
+    return answered
+
+
+def seen_inside(orion: C, tx: Connection) -> C:
+    """The API from inside an open write: all that it does becomes part of it."""
+    inner = copy.copy(orion)
+    inner.database = Inside(orion.database, tx)
+    return inner

@@ -1,0 +1,206 @@
+"""`RemoteOrion`: the same API, on a server. Each route's method asks for its route over HTTP."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_type_hints
+from urllib.parse import quote, urlencode
+
+from orion_nb.api import codec
+from orion_nb.api.from_afar import FromAfar
+from orion_nb.api.orion import ROUTES
+from orion_nb.api.routes import Route
+from orion_nb.errors import InvalidInput, ServerUnreachable
+from orion_nb.schemas.pauses import Pause
+from orion_nb.schemas.reports import Report
+from orion_nb.schemas.runs import Run
+from orion_nb.store.events import Event
+from orion_nb.store.listing import RunFilter
+
+if TYPE_CHECKING:
+    from orion_nb.schemas.deployments import Deployment
+
+PAGE = 200
+#: The events that are read at once to look for runs that were asked to stop.
+MANY = 1000
+
+
+class RemoteOrion(FromAfar):
+    """Everything the API can do, on the server that `ORION_NB_API_URL` names.
+
+    It is used as the `Orion` in this process is, by any number of threads. Its runs belong to this
+    process; while the server is away they go on, and it is told about them later.
+    """
+
+    def find(self, ref: str) -> Run:
+        """The run of an id, of at least four last digits of one, or the newest of a name."""
+        known = self.own_run(ref)
+        if known is not None and (self.outbox.is_about(ref) or self.client.is_away()):
+            return known
+        try:
+            told = self.client.ask("GET", f"/runs/{quote(ref, safe='')}")
+        except ServerUnreachable:
+            if known is None:
+                raise
+            return known
+        return self.as_own(codec.read_run(told))
+
+    def children(self, run_id: str, root: str) -> list[Run]:
+        """The runs that a run has called, in the order of their creation; none if it is away."""
+        try:
+            return self.list_runs(RunFilter(parent=run_id, root=root), limit=1_000_000)[::-1]
+        except ServerUnreachable:
+            return []
+
+    def list_runs(self, chosen: RunFilter, limit: int = 50) -> list[Run]:
+        """The newest runs that match, as values."""
+        names = ("kind", "text", "name", "deployment", "parent", "root", "since", "cursor")
+        told = {name: value for name in names if (value := getattr(chosen, name)) is not None}
+        told |= {"states": list(chosen.states) or None, "top_level": chosen.top_level}
+        found: list[Run] = []
+        while len(found) < limit:
+            page = self.filter_runs(**{**told, "limit": min(PAGE, limit - len(found))})
+            found += [self.as_own(codec.read_run(each)) for each in page["runs"]]
+            told["cursor"] = page["cursor"]
+            if page["cursor"] is None:
+                break
+        return found
+
+    def downstream(self, run_id: str) -> set[str]:
+        """The ids of all runs that took inputs from a run, or from one that did."""
+        below: dict[str, list[str]] = {}
+        for edge in self.graph(run_id)["edges"]:
+            below.setdefault(edge["upstream"], []).append(edge["run"])
+        reached: set[str] = set()
+        following = list(below.get(run_id, ()))
+        while following:
+            each = following.pop()
+            if each not in reached:
+                reached.add(each)
+                following += below.get(each, ())
+        return reached
+
+    def find_deployment(self, ref: str) -> Deployment:
+        """The deployment of this name or id."""
+        from orion_nb.schemas.deployments import Deployment
+
+        told = self.read_deployment(ref)
+        return Deployment(**{name: told[name] for name in Deployment.model_fields if name in told})
+
+    def last_event(self) -> int:
+        """The number of the newest event; 0 while the server is away."""
+        try:
+            return int(self.health()["last_event"])
+        except ServerUnreachable:
+            return 0
+
+    def events_after(self, n: int, root: str | None = None, limit: int = MANY) -> list[Event]:
+        """The states entered after event number `n`, oldest first; none while it is away."""
+        asked = {"after": n, "wait": 0, **({"root": root} if root else {})}
+        try:
+            told = self.client.ask("GET", f"/events?{urlencode(asked)}")
+        except ServerUnreachable:
+            return []
+        return [codec.read_event(each) for each in told["events"]][:limit]
+
+    def stopping(self, after: int) -> tuple[list[str], int]:
+        """The runs that were asked to stop after event number `after`, and the last number."""
+        if after == 0:
+            last = self.last_event()
+            found = self.list_runs(RunFilter(states=("CANCELLING",)), MANY) if last else []
+            return [run.id for run in found], last
+        found_events = self.events_after(after)
+        last = found_events[-1].n if found_events else after
+        return [each.run for each in found_events if each.type == "CANCELLING"], last
+
+    def keep_inputs(self, run_id: str, attempt: int, snapshot: Any) -> None:
+        """The arguments of a run are kept, as `snapshot` took them."""
+        reference = self.keeper.keep(snapshot)
+        told = {
+            "reference": reference.to_text(), "attempt": attempt, "problem": reference.problem,
+        }  # fmt: skip
+        self.tell(run_id, f"/runs/{run_id}/inputs", told)
+
+    def inputs_of(self, run_id: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that a run was given, by position and by name."""
+        from orion_nb.errors import ResultUnavailable
+
+        text = self.read_inputs(run_id)["reference"]
+        if text is None:
+            raise ResultUnavailable("the inputs of this run were not kept")
+        told = self.load(text)
+        return tuple(told["args"]), dict(told["kwargs"])
+
+    def keep_cache_parts(self, key: str, task: str, parts: dict[str, str]) -> None:
+        """What the key was made of is remembered."""
+        self.tell(None, "/cache", {"key": key, "task": task, "parts": parts})
+
+    def ask_pause(self, pause: Pause) -> None:
+        """The run is about to pause, and this is what it asks for."""
+        names = ("key", "message", "schema", "until")
+        told = {name: getattr(pause, name) for name in names}
+        self.tell(pause.run, f"/runs/{pause.run}/pauses", told)
+
+    def find_pause(self, run_id: str, key: str) -> Pause | None:
+        """One pause of a run, answered or not; None while the server is away."""
+        try:
+            listed = self.read_pauses(run_id)["pauses"]
+        except ServerUnreachable:
+            return None
+        return next((Pause(**each) for each in listed if each["key"] == key), None)
+
+    def waiting_pause(self, run: Run) -> Pause | None:
+        """The pause that the run asked for and that nobody has answered; None if there is none."""
+        listed = [Pause(**each) for each in self.read_pauses(run.id)["pauses"]]
+        return next((each for each in reversed(listed) if each.resumed is None), None)
+
+    def reap(self, why: str = "", *, runners: bool = True) -> list[Run]:
+        """Nothing: the server looks after runs whose process is gone."""
+        return []
+
+
+def _remote(route: Route) -> Callable[..., Any]:
+    """The method of a route, as the server answers it."""
+    signature = inspect.signature(route.function)
+    returns = get_type_hints(route.function).get("return")
+    decode: Callable[[Any], Any] | None = _DECODE.get(returns)
+
+    @functools.wraps(route.function)
+    def method(self: RemoteOrion, *args: Any, **kwargs: Any) -> Any:
+        given = dict(signature.bind(self, *args, **kwargs).arguments)
+        given.pop("self")
+        path, query, body = _placed(route, given)
+        key = os.urandom(16).hex() if route.action != "read" else None
+        told = self.client.ask(route.method, path + query, body, key=key)
+        return decode(told) if decode else told
+
+    return method
+
+
+def _placed(route: Route, given: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
+    """The path, the query and the body of a request with these arguments."""
+    path, query = route.path, {}
+    body: dict[str, Any] | None = None if route.method in ("GET", "DELETE") else {}
+    for name, value in given.items():
+        place = route.place(name)
+        if place == "path":
+            if not isinstance(value, str) or not value:
+                raise InvalidInput(f"{name}: expected a text, got {value!r}", field=name)
+            path = path.replace("{" + name + "}", quote(value, safe=""))
+        elif value is None:
+            continue
+        elif place == "query" or body is None:
+            query[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        else:
+            body[name] = value
+    return path, f"?{urlencode(query)}" if query else "", body
+
+
+_DECODE: dict[Any, Callable[[Any], Any]] = {Run: codec.read_run, Report: codec.read_report}
+
+for _route in ROUTES:
+    if _route.name not in vars(RemoteOrion):
+        setattr(RemoteOrion, _route.name, _remote(_route))

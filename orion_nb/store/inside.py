@@ -1,0 +1,70 @@
+"""A database as it is seen from inside one write: all that is done there is committed at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from orion_nb.errors import Conflict
+from orion_nb.store.connections import unstorable
+from orion_nb.store.database import Connection, Database
+
+T = TypeVar("T")
+
+
+class Inside(Database):
+    """Stands for its database while a transaction of it is open; reads see what was written."""
+
+    def __init__(self, outer: Database, tx: Connection) -> None:
+        self.__dict__.update(vars(outer))
+        self._outer, self._tx = outer, tx
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """The work becomes part of the open transaction.
+
+        Raises:
+            Conflict: it was written already.
+        """
+        try:
+            return work(self._tx)
+        except sqlite3.IntegrityError as error:
+            raise Conflict(f"it was written already: {error}") from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise unstorable(error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """The connection that writes."""
+        yield cast(Connection, Steady(self._tx))  # it has all that readers use
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is written in the block is undone if it raises; what came before it stays."""
+        self._tx.execute("SAVEPOINT inside")
+        try:
+            yield
+        except BaseException:
+            self._tx.execute("ROLLBACK TO inside")
+            self._tx.execute("RELEASE inside")
+            for forget in self.on_rollback:
+                forget()
+            raise
+        self._tx.execute("RELEASE inside")
+
+    def close(self) -> None:
+        """Nothing: the database belongs to others."""
+
+
+class Steady:
+    """A connection within a transaction: what it reads holds still without another `BEGIN`."""
+
+    def __init__(self, tx: Connection) -> None:
+        self._tx = tx
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return self._tx.execute("SELECT 1" if sql == "BEGIN" else sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
