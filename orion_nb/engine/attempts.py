@@ -12,7 +12,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine import cancelling, handover
 from orion_nb.engine.cancelling import Cancellation
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
-from orion_nb.engine.context import RunContext, entered
+from orion_nb.engine.context import RunContext, current, entered
 from orion_nb.engine.deadline import within
 from orion_nb.engine.drive import Proposer
 from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
@@ -81,6 +81,8 @@ class Attempt:
                         value = within(timeout, self.work.name, attempt, self._time_up(run))
                     return self._returned(value)
             except SliceRerun as back:
+                if drop_all(context):
+                    join_all(context)
                 if not self._goes_back(context, run, back):
                     return self._raised(context, back)
             except BaseException as error:
@@ -102,6 +104,8 @@ class Attempt:
                         raise_unseen(context)
                 return self._returned(value)
             except SliceRerun as back:
+                if drop_all(context):
+                    await join_all_async(context)
                 if not self._goes_back(context, run, back):
                     return self._raised(context, back)
             except BaseException as error:
@@ -114,7 +118,9 @@ class Attempt:
     def _before(self, context: RunContext, run: Run) -> None:
         """Whatever has to be known before the code is called, which may change its arguments."""
         if run.attempt > 1:
-            context.recall = of_earlier_attempts(self.orion, run)
+            around = current()
+            told = around.recall if around is not None else None
+            context.recall = of_earlier_attempts(self.orion, run, told)
         self._snapshot = self.given.snapshot(self.orion) if self.given else None
         if self.work.kind == "flow":  # a flow whose process dies can be run once more
             self._keep_inputs(run)
@@ -136,19 +142,20 @@ class Attempt:
     def _raised(self, context: RunContext, error: BaseException) -> Outcome:
         if isinstance(error, Exception):
             self._keep_inputs(context.run)
-        if isinstance(error, Stopped) and (self.work.kind == "flow" or context.is_outermost):
-            return Outcome(error=error)
+        if isinstance(error, Stopped):
+            error.goes_on = self.work.kind == "task" and current() is not None
         if isinstance(error, Cancellation) and error.run_id == context.run.id:
             return Outcome(error=RunStopped("Cancelled: it was asked to stop"))
         return Outcome(error=without_our_frames(error))
 
     def _goes_back(self, context: RunContext, run: Run, back: SliceRerun) -> bool:
         """The code is to be called once more, with what was called before the slice as it was."""
-        drop_all(context)
-        join_all(context)
-        context.recall = back_to(self.orion, run, back.back_to, back.run.id)
-        if context.recall is None:
+        recall = None
+        if back.run.parent == run.id:  # else a run around this one is meant
+            recall = back_to(self.orion, run, back.back_to, back.run.id)
+        if recall is None:
             return False
+        context.recall, context.pauses = recall, 0
         context.futures.clear()
         context.origins.clear()
         return True

@@ -119,7 +119,9 @@ class Flow(Work[P, R]):
     def _begun(self, args: Any, kwargs: Any) -> tuple[Orion, Run, Finish | None, RunContext | None]:
         orion, parent, context = here(self.kind)
         given, named = resolved((args, kwargs))
-        run, finish = self.opened(orion, parent, context, preview(self.fn, given, named))
+        run, finish = self.opened(
+            orion, parent, context, args, kwargs, preview(self.fn, given, named)
+        )
         return orion, run, finish, context
 
     def _given(self, args: Any, kwargs: Any) -> Given | None:

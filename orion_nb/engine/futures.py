@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from orion_nb.engine.lead import Finish
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import Interruption, InvalidInput
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
 
@@ -71,13 +71,16 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         self.look()
         self._wait(timeout)
-        return super().exception(0)
+        return _heeded(super().exception(0))
 
     @property
     def state(self) -> State | None:
         """The final state, None while the task has not finished."""
         self.look()
-        return self.ended.ending if self.ended else None
+        if self.ended is None:
+            return None
+        _heeded(self.ended.error)
+        return self.ended.ending
 
     def cancel(self) -> bool:
         """The task will not run and its run is Cancelled; False if it has begun already."""
@@ -246,7 +249,7 @@ def resolved(value: Any, *, raising: bool = False) -> Any:
     the very same object.
     """
     if isinstance(value, TaskFuture):
-        error = _error_in(value)
+        error = _heeded(_error_in(value))
         if error is not None and raising:
             raise error
         return error if error is not None else concurrent.futures.Future.result(value)
@@ -334,6 +337,13 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 def _wake(news: asyncio.Future[None]) -> None:
     if not news.done():
         news.set_result(None)
+
+
+def _heeded(error: BaseException | None) -> BaseException | None:
+    """The error of a task, to be looked at; what the flow around has to heed is raised instead."""
+    if isinstance(error, Interruption):
+        raise error
+    return error
 
 
 def _error_in(future: TaskFuture[Any]) -> BaseException | None:

@@ -77,7 +77,9 @@ class Outcome:
 
 
 class Stopped(Interruption):
-    """`stop(reason)`: the run has done enough."""
+    """`stop(reason)`: the run has done enough; with `goes_on` so has the one around it."""
+
+    goes_on = False
 
 
 class SliceRerun(Interruption):
@@ -118,7 +120,8 @@ class Finish(NamedTuple):
         """What a caller is to be told: nothing, its own exception, or that the run was stopped."""
         state = self.report.state
         if state.type is COMPLETED:
-            return None
+            stopped = self.outcome.error
+            return stopped if isinstance(stopped, Stopped) and stopped.goes_on else None
         if _goes_back(self.report) and self.outcome.error is not None:
             policy = self.run.policy
             return SliceRerun(policy.rerun_from or "", self.run, self.outcome.error)

@@ -101,6 +101,20 @@ def inputs_of(
     return tuple(found)
 
 
+def sources_of(
+    names: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any], origins: Origins
+) -> frozenset[str] | None:
+    """The ids of the runs that the arguments come from; None if one of them does not, or in part.
+
+    A call without arguments comes from nothing that is known.
+    """
+    found = {path: run for run, path in inputs_of(names, args, kwargs, origins)}
+    given = [names[i] if i < len(names) else f"args[{i}]" for i in range(len(args))]
+    if not (given or kwargs) or not found.keys() >= {*given, *kwargs}:
+        return None
+    return frozenset(found.values())
+
+
 def _walk(value: Any, path: str, origins: Origins | None, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, TaskFuture):
         yield value.run_id, path

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orion_nb.api.checks import check_tags, check_text, read_concurrency, read_policy
+from orion_nb.engine.context import here
 from orion_nb.engine.lead import describe
+from orion_nb.engine.recall import was_called
 from orion_nb.errors import InvalidInput, ParameterError
 from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.policies import TRIGGERS, RunPolicy
@@ -59,13 +61,20 @@ class Options:
         """The rules may try again after this error; wrong parameters stay wrong."""
         if not isinstance(error, Exception) or isinstance(error, ParameterError):
             return False
-        chosen = self.rerun_on if self.policy.rerun_from else self.retry_on
+        chosen = self.retry_on
+        if self.policy.rerun_from is not None:
+            orion, parent, around = here("task")
+            if parent is not None:  # the flow around goes back, if it can
+                if around is None or not was_called(orion, parent, self.policy.rerun_from):
+                    return False
+                chosen = self.rerun_on
         if isinstance(chosen, type | tuple):
             return isinstance(error, chosen)
         try:
             return bool(chosen(error))
         except Exception as trouble:
-            error.add_note(f"not tried again: retry_on raised {describe(trouble)}")
+            option = "retry_on" if chosen is self.retry_on else "rerun_on"
+            error.add_note(f"not tried again: {option} raised {describe(trouble)}")
             return False
 
 

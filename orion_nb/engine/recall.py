@@ -2,38 +2,56 @@
 
 Calls are matched by what is called and by their order: the third call of `load` is the third call
 of `load`. One that completed, and whose result was kept, answers with it; any other is the same run
-once more, in a new attempt.
+once more, in a new attempt. What an earlier attempt is still executing is left to it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from orion_nb.api.orion import Orion
 from orion_nb.engine.lead import Finish, Outcome
 from orion_nb.errors import OrionError
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import COMPLETED
+from orion_nb.schemas.states import CANCELLING, COMPLETED, PAUSED, RUNNING
+
+#: The ids of the runs that all arguments of a call come from; None if that is not known of one.
+Sources = Callable[[], frozenset[str] | None]
 
 
 class Recall:
-    """The runs that an earlier attempt called, each to be taken up once, in order."""
+    """The runs that an earlier attempt called, each to be taken up once, in order.
 
-    def __init__(self, children: Iterable[Run], again: Iterable[str] = ()) -> None:
+    Those of the ids `again` are executed again though they have completed. So is what was called
+    after the run `since`, unless all its arguments come from runs that are not executed again.
+    """
+
+    def __init__(
+        self, children: Iterable[Run], again: Iterable[str] = (), since: str | None = None
+    ) -> None:
         self._left: dict[tuple[str, str], deque[Run]] = defaultdict(deque)
-        self._again = frozenset(again)
+        self._again, self._since = set(again), since
         for child in children:
-            self._left[child.kind, child.key or child.name].append(child)
+            if child.state.type not in (RUNNING, PAUSED, CANCELLING):
+                self._left[child.kind, child.key or child.name].append(child)
 
     def take(self, kind: str, key: str) -> Run | None:
         """The run of the next call of this kind and key; None if the earlier attempt made none."""
         waiting = self._left.get((kind, key))
         return waiting.popleft() if waiting else None
 
-    def finished(self, orion: Orion, run: Run) -> Finish | None:
+    def is_again(self, run_id: str) -> bool:
+        """The run is executed again, with all that it calls."""
+        return run_id in self._again
+
+    def finished(self, orion: Orion, run: Run, sources: Sources = lambda: None) -> Finish | None:
         """How the run ended, if it completed with a result that can be had."""
+        if self._since is not None and run.id > self._since:
+            known = sources()
+            if known is None or not self._again.isdisjoint(known):
+                self._again.add(run.id)
         if run.state.type is not COMPLETED or run.id in self._again:
             return None
         try:
@@ -45,11 +63,17 @@ class Recall:
         return Finish(run, report, Outcome(value, result=run.state.result))
 
 
-def of_earlier_attempts(orion: Orion, run: Run) -> Recall | None:
-    """What the attempts of this run before the current one have called."""
+def of_earlier_attempts(orion: Orion, run: Run, around: Recall | None = None) -> Recall | None:
+    """What the attempts of this run before the current one have called.
+
+    `around` is the recall of the run that calls this one: it may want all of it again.
+    """
     if run.attempt <= 1:
         return None
-    return Recall(orion.children(run.id, run.root))
+    children = orion.children(run.id, run.root)
+    if around is not None and around.is_again(run.id):
+        return Recall(children, [child.id for child in children])
+    return Recall(children)
 
 
 def recall_of(orion: Orion, run: Run | None) -> Recall | None:
@@ -69,17 +93,18 @@ _notebooks: dict[tuple[str, int], Recall | None] = {}
 def back_to(orion: Orion, run: Run, name: str, failed: str) -> Recall | None:
     """What the run has called; the last task of this name, and what came of it, are done again.
 
-    What depends on it is known by the inputs; where they say nothing of the failed run, all that
-    was called since is done again. None if no task of this name was called.
+    None if no task of this name was called before the one that failed.
     """
     children = orion.children(run.id, run.root)
-    first = next((child for child in reversed(children) if child.name == name), None)
-    if first is None:
-        return None
-    following = orion.downstream(first.id)
-    again = {first.id, failed}
-    if failed in following:
-        again |= following
-    else:
-        again |= {child.id for child in children if child.id > first.id}
-    return Recall(children, again)
+    first = _last_of(children, name, failed)
+    return Recall(children, {first.id, failed}, first.id) if first is not None else None
+
+
+def was_called(orion: Orion, run: Run, name: str) -> bool:
+    """The run has called a task of this name."""
+    return _last_of(orion.children(run.id, run.root), name, "") is not None
+
+
+def _last_of(children: Iterable[Run], name: str, but: str) -> Run | None:
+    found = [child for child in children if child.name == name and child.id != but]
+    return found[-1] if found else None

@@ -72,7 +72,7 @@ class Task(Work[P, R]):
         if context is None and is_disabled():
             return self._done_plainly(args, kwargs)
         orion, parent, _ = here(self.kind)
-        run, finish = self.opened(orion, parent, context)
+        run, finish = self.opened(orion, parent, context, args, kwargs)
         future: TaskFuture[Any] = TaskFuture(run.id, self.name)
         job: Submitted = self
         if self.is_stream:
@@ -80,7 +80,7 @@ class Task(Work[P, R]):
             future = TaskStream(run.id, self.name)
             job = Streamer(self, future)
         if finish is not None:
-            future.settle(finish)
+            future.settle(self._recalled(finish, context))
             return future
         if context is not None:
             keep(context, future)
@@ -141,7 +141,7 @@ class Task(Work[P, R]):
 
     def _execute(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
-        run, finish = self.opened(orion, parent, context)
+        run, finish = self.opened(orion, parent, context, args, kwargs)
         if finish is not None:
             return self._recalled(finish, context)
         upstream = self.inputs(args, kwargs, context)
@@ -156,7 +156,7 @@ class Task(Work[P, R]):
 
     async def _execute_async(self, args: Any, kwargs: Any) -> Finish:
         orion, parent, context = here(self.kind)
-        run, finish = self.opened(orion, parent, context)
+        run, finish = self.opened(orion, parent, context, args, kwargs)
         if finish is not None:
             return self._recalled(finish, context)
         upstream = self.inputs(args, kwargs, context)

@@ -10,12 +10,12 @@ import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
 from orion_nb.api.orion import Orion
 from orion_nb.engine.attempts import Attempt, Given
 from orion_nb.engine.context import RunContext, current
-from orion_nb.engine.deadline import Deadline
 from orion_nb.engine.drive import Proposer, drive, drive_async
 from orion_nb.engine.futures import Inputs, resolved
 from orion_nb.engine.lead import (
@@ -29,11 +29,11 @@ from orion_nb.engine.lead import (
     lead,
     state_of,
 )
-from orion_nb.engine.lineage import inputs_of
+from orion_nb.engine.lineage import Origins, inputs_of, sources_of
 from orion_nb.engine.options import OnChange, Options, revise
 from orion_nb.engine.recall import recall_of
 from orion_nb.engine.runners import ThreadRunner
-from orion_nb.errors import InvalidInput, OrionError
+from orion_nb.errors import Interruption, InvalidInput, OrionError
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, new_id
 from orion_nb.schemas.states import Pending, Running, State
@@ -94,15 +94,16 @@ class Work(Generic[P, R]):
 
         The state has `.value`, `.error` (the original exception) and `.run_id`. For an async
         function this is a coroutine. Only what concerns those around it as well goes on to them:
-        that the time of an enclosing run is up, and that its asyncio task is cancelled.
+        that the time of an enclosing run is up, that it is to stop or to go back to an earlier
+        task, and that its asyncio task is cancelled.
         """
         if self.is_async:
             return self._run_async(args, kwargs)
         if current() is None and is_disabled():
             return _plain_ending(lambda: self(*args, **kwargs))
         finish = self._execute(args, kwargs)
-        if isinstance(finish.outcome.error, Deadline):
-            raise finish.outcome.error
+        if isinstance(finish.error, Interruption):
+            raise finish.error
         return finish.ending
 
     def __get__(self, instance: object, owner: type | None = None) -> Self:
@@ -124,8 +125,9 @@ class Work(Generic[P, R]):
             value: Any = self(*args, **kwargs)
             return await _plain_ending_async(value)
         finish = await self._execute_async(args, kwargs)
-        error, doing = finish.outcome.error, asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and doing and doing.cancelling():
+        error, doing = finish.error, asyncio.current_task()
+        is_cancelled = isinstance(error, asyncio.CancelledError) and doing and doing.cancelling()
+        if error is not None and (is_cancelled or isinstance(error, Interruption)):
             raise error
         return finish.ending
 
@@ -176,6 +178,8 @@ class Work(Generic[P, R]):
         orion: Orion,
         parent: Run | None,
         context: RunContext | None,
+        args: Any = (),
+        kwargs: Any = MappingProxyType({}),
         parameters: dict[str, Any] | None = None,
     ) -> tuple[Run, Finish | None]:
         """The run of a call made here: a new one, or the one that an earlier attempt made.
@@ -186,7 +190,9 @@ class Work(Generic[P, R]):
         if recall is not None:
             known = recall.take(self.kind, self.options.key or self.name)
             if known is not None:
-                return known, recall.finished(orion, known)
+                origins = context.origins if context else Origins()
+                sources = partial(sources_of, self._names, args, kwargs, origins)
+                return known, recall.finished(orion, known, sources)
         return self.new_run(parent, parameters), None
 
     def pulled(self, states: list[State]) -> bool | None:
