@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -44,20 +44,18 @@ NAMES = {
 }
 #: What a run can complete as that never ran.
 UNRUN = frozenset({"Cached", "Skipped"})
-#: What the report says on a state that nobody asked the rules about.
-BY_HAND = "set_by_hand"
+#: What a report has on a state that was set by hand.
+BY_HAND = '[["set_by_hand",'
 #: How a call may be refused; any other error is one too many.
 REFUSALS = frozenset({"Conflict", "Fenced"})
-#: Which column names a row of which table.
+#: Which column names a row of which table; a column `run` names a run, in any table.
 REFERENCES = (
     ("runs", "state_n", "states", "n"),
     ("runs", "parent", "runs", "id"),
     ("runs", "root", "runs", "id"),
     ("runs", "session", "sessions", "id"),
-    ("states", "run", "runs", "id"),
     ("states", "prev", "states", "n"),
     ("states", "report", "reports", "digest"),
-    ("edges", "run", "runs", "id"),
     ("edges JOIN runs ON id = run AND attempt > 0", "upstream", "runs", "id"),
     ("session_roots", "session", "sessions", "id"),
     ("session_roots", "root", "runs", "id"),
@@ -81,6 +79,7 @@ class State(NamedTuple):
     name: str
     attempt: int
     message: str | None
+    cache_key: str | None
     transition_id: str | None
     report: int | None
     prev: int | None
@@ -94,6 +93,7 @@ class Facts:
     states: dict[int, State]
     by_hand: set[int]  # the reports on states that were set by hand
     lives: set[str]  # the sessions whose process still exists
+    uses: dict[str, set[str]]  # with which limits a run counts
     trouble: list[Violation]
     chains: dict[str, list[State]] = field(default_factory=dict)
     reruns: set[str] = field(default_factory=set)  # the runs that somebody asked to open again
@@ -116,13 +116,12 @@ def check(
     history: Path | None = None,
     *,
     limits: Mapping[str, int] | None = None,
-    holds: Callable[[sqlite3.Row], Iterable[str]] = lambda run: (),
     settled: bool = False,
 ) -> list[Violation]:
     """All that is wrong with a database, and with what was told about it; empty if all is well.
 
-    `limits` are the slots of each limit, `holds` names the limits that a run holds while it runs.
-    `settled`: no process lives, and a reaper was there: nothing executes any more.
+    `limits`: how many may run at once that are subject to the limit, or compute for the cache key,
+    of this name. `settled`: no process lives, and a reaper was there: nothing executes any more.
     """
     try:
         facts = read(database)
@@ -134,8 +133,7 @@ def check(
     for run, chain in facts.chains.items():
         found += _check_run(facts, facts.runs[run], chain, settled)
     for name, slots in (limits or {}).items():
-        holders = [run for run, row in facts.runs.items() if name in holds(row)]
-        peak = peak_of(place for run in holders for place in places_of(facts.chains[run]))
+        peak = peak_of(place for run in facts.runs for place in places_of(facts, run, name))
         if peak > slots:
             found.append(Violation("limit", f"{peak} at once hold {name!r}, which has {slots}"))
     found += [*_check_errors(ops), *_check_answers(facts, ops), *_check_order(ops)]
@@ -158,31 +156,30 @@ def read(database: Path) -> Facts:
 def _read(connection: sqlite3.Connection) -> Facts:
     said = [row[0] for row in connection.execute("PRAGMA integrity_check")]
     trouble = [Violation("integrity", line) for line in said if line != "ok"]
-    for table, column, other, key in REFERENCES:
+    sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%run BLOB%'"
+    of_runs = [(table, "run", "runs", "id") for (table,) in connection.execute(sql)]
+    for table, column, other, key in [*REFERENCES, *of_runs]:
         sql = (
             f"SELECT hex({column}), count(*) FROM {table} WHERE {column} IS NOT NULL AND "
             f"{column} NOT IN (SELECT {key} FROM {other}) GROUP BY 1 LIMIT 5"
         )
         for value, count in connection.execute(sql):
-            text = f"{count} × {table}.{column} = {value}, which is not in {other}"
-            trouble.append(Violation("reference", text))
+            trouble.append(Violation("reference", f"{count} × {table}.{column} = {value}: none"))
     rows = connection.execute(f"SELECT {', '.join(State._fields)} FROM states ORDER BY n")
     sessions = connection.execute("SELECT id, pid, pid_start FROM sessions WHERE ended IS NULL")
+    reports = connection.execute("SELECT digest, body FROM reports")
     facts = Facts(
         runs={row["id"].hex(): row for row in connection.execute("SELECT * FROM runs")},
         states={row[0]: State(row[0], row[1].hex(), *row[2:]) for row in rows},
-        by_hand=set(_by_hand(connection)),
+        by_hand={digest for digest, body in reports if BY_HAND in body},
         lives={row[0].hex() for row in sessions if _lives(row[1], row[2])},
+        uses=defaultdict(set),
         trouble=trouble,
     )
+    for name, run in connection.execute("SELECT limit_name, run FROM uses"):
+        facts.uses[run.hex()].add(name)
     facts.trouble.extend(_follow(facts))
     return facts
-
-
-def _by_hand(connection: sqlite3.Connection) -> Iterator[int]:
-    for digest, body in connection.execute("SELECT digest, body FROM reports"):
-        if BY_HAND in {line[0] for line in json.loads(body)["rules"]}:
-            yield digest
 
 
 def _lives(pid: int, since: str | None) -> bool:
@@ -205,14 +202,11 @@ def _follow(facts: Facts) -> Iterator[Violation]:
             chain.append(facts.states[at])
             at = chain[-1].prev
         facts.chains[run] = chain[::-1]
-        if at is not None:
-            yield Violation("chain", f"run {run}: state n={at} is not there, or there twice")
-        if any(state.run != run for state in chain):
-            yield Violation("chain", f"run {run} has a state of another run")
+        if at is not None or any(state.run != run for state in chain):
+            yield Violation("chain", f"run {run}: state n={at} is gone, or a state is another's")
     for n in sorted(facts.states.keys() - reached):
         state = facts.states[n]
-        text = f"{state.name} (seq {state.seq}) of run {state.run} is in no history"
-        yield Violation("orphan", text)
+        yield Violation("orphan", f"{state.name} (seq {state.seq}) of run {state.run}")
 
 
 def _check_run(
@@ -232,25 +226,30 @@ def _check_run(
         yield Violation("report", f"run {run} entered a state without a report")
     if (row["end_time"] is not None) != (last.type in ENDS):
         yield Violation("current", f"run {run} is {last.name}, its end is {row['end_time']}")
+    wanted, used = set(limits_of(row)), facts.uses.get(run, set())
+    if (last.type in ENDS and used) or (last.type == "RUNNING" and not wanted <= used):
+        yield Violation("use", f"run {run} is {last.name}, and counts with {used} of {wanted}")
     yield from _check_path(facts, row, chain)
     if settled and last.type not in ENDS and _is_left(facts, row, chain):
         yield Violation("left", f"run {run} is {last.name}, and nobody lives who could end it")
 
 
 def _is_left(facts: Facts, row: sqlite3.Row, chain: list[State]) -> bool:
-    """Its process is gone, and it waits for nothing: neither for its time, nor for who moved it."""
-    starts = [at for at, state in enumerate(chain) if state.type == "RUNNING"]
-    by_hand = any(state.report in facts.by_hand for state in chain[max(starts, default=0) :])
-    waits = chain[-1].type == "SCHEDULED" and row["deployment"] is not None
-    dead = row["session"] is not None and row["session"].hex() not in facts.lives
-    return dead and not by_hand and not waits
+    """Its process is gone; and since it last ran, nobody set it by hand, nor does it wait alone."""
+    start = max((at for at, state in enumerate(chain) if state.type == "RUNNING"), default=0)
+    for state in chain[start:]:
+        within = row["deployment"] is None and (row["parent"] or state.name == "AwaitingSlot")
+        if state.report in facts.by_hand or (state.type == "SCHEDULED" and not within):
+            return False
+    return row["session"] is not None and row["session"].hex() not in facts.lives
 
 
 def _check_path(facts: Facts, row: sqlite3.Row, chain: list[State]) -> Iterator[Violation]:
     """Each step is one that the rules allow, or was made by hand; attempts and retries count up."""
     run, attempt, starts, retries, kind = row["id"].hex(), 0, 0, 0, None
     policy = json.loads(row["policy"]) if row["policy"] else {}
-    granted = max(policy.get(name) or 0 for name in ("retries", "retry_crashes", "rerun_max"))
+    granted = max(policy.get(name, 0) for name in ("retries", "retry_crashes", "rerun_max"))
+    granted = max(granted, "rerun_from" in policy)
     for state in chain:
         by_hand = state.report in facts.by_hand
         anew = kind in ENDS and (by_hand or run in facts.reruns)
@@ -278,11 +277,18 @@ def _check_path(facts: Facts, row: sqlite3.Row, chain: list[State]) -> Iterator[
         yield Violation("attempt", f"run {run}: attempt {row['attempt']}, token {row['token']}")
 
 
-def places_of(chain: list[State]) -> Iterator[tuple[int, int]]:
-    """From which to which state of all a run takes a slot of its limits."""
+def places_of(facts: Facts, run: str, name: str) -> Iterator[tuple[int, int]]:
+    """From which to which state of all a run takes a slot of the limit, or computes for the key."""
+    chain, subject = facts.chains[run], name in limits_of(facts.runs[run])
     for state, after in zip(chain, [*(state.n for state in chain[1:]), 2**62], strict=False):
-        if state.type in ("RUNNING", "CANCELLING") or state.name == "Submitting":
+        takes = state.type in ("RUNNING", "CANCELLING") or state.name == "Submitting"
+        if (subject and takes) or (state.cache_key == name and state.type == "RUNNING"):
             yield state.n, after
+
+
+def limits_of(row: sqlite3.Row) -> Iterable[str]:
+    """The limits that a run's policy names."""
+    return (json.loads(row["policy"]) if row["policy"] else {}).get("concurrency", ())
 
 
 def peak_of(intervals: Iterable[tuple[int, int]]) -> int:
@@ -316,8 +322,7 @@ def _check_errors(ops: Iterable[Op]) -> Iterator[Violation]:
         # A proposal that is repeated is answered as the first time, and never refused.
         repeated = op.told["error"] == "Conflict" and op.asked.get("transition_id")
         if op.told["error"] not in REFUSALS or repeated:
-            text = f"{op.asked['call']}: {op.told['error']}: {op.told['text']}"
-            yield Violation("error", text)
+            yield Violation("error", f"{op.asked['call']}: {op.told}")
 
 
 def _check_answers(facts: Facts, ops: Iterable[Op]) -> Iterator[Violation]:
@@ -331,15 +336,13 @@ def _check_answers(facts: Facts, ops: Iterable[Op]) -> Iterator[Violation]:
         there = chain[seq - 1] if seq <= len(chain) else None
         said = tuple(op.told[key] for key in ("type", "name", "attempt"))
         if there is None or (there.type, there.name, there.attempt) != said:
-            text = f"{said[1]} (seq {seq}) of run {run} was acknowledged; there is {there}"
-            yield Violation("acknowledged", text)
+            yield Violation("acknowledged", f"{said} (seq {seq}) of run {run}; there is {there}")
         if (run, seq) in told:
             yield Violation("lost update", f"seq {seq} of run {run} was given to two callers")
         told.add((run, seq))
     ids = Counter((s.run, s.transition_id) for s in facts.states.values() if s.transition_id)
-    for (run, transition), count in ids.items():
-        if count > 1:
-            yield Violation("once", f"{transition} of run {run} has {count} effects")
+    for twice in (key for key, count in ids.items() if count > 1):
+        yield Violation("once", f"{twice} has more than one effect")
 
 
 def _check_order(ops: Iterable[Op]) -> Iterator[Violation]:
@@ -375,8 +378,7 @@ def _check_claims(facts: Facts, ops: Iterable[Op]) -> Iterator[Violation]:
         claims = op.asked.get("claims")
         chain = facts.chains.get(run, [])[: told["seq"] - 1]
         if claims is not None and chain and chain[-1].attempt > claims:
-            text = f"attempt {claims} of run {run} entered {told['name']} (seq {told['seq']})"
-            yield Violation("fencing", f"{text} after attempt {chain[-1].attempt} had begun")
+            yield Violation("fencing", f"run {run}: {told} for attempt {claims}, after {chain[-1]}")
 
 
 def _check_counts(facts: Facts, ops: Iterable[Op]) -> Iterator[Violation]:
@@ -394,5 +396,4 @@ def _check_counts(facts: Facts, ops: Iterable[Op]) -> Iterator[Violation]:
         if len(set(values)) != len(values):
             yield Violation("lost update", f"run {run}: a count was reached twice")
         if not len(values) <= value <= len(values) + unknown[run]:
-            text = f"run {run} has counted to {value}, {len(values)} were acknowledged"
-            yield Violation("lost update", text)
+            yield Violation("lost update", f"run {run}: {len(values)} counts came to {value}")

@@ -1,32 +1,26 @@
-"""Each kind of transition, and a process that is killed at one SQL step of it.
-
-A kind is prepared, and then done once. While it is done, each statement that any connection is
-given counts as a step; before or after the chosen one the process is killed. A new kind of
-transition is one line in `KINDS`.
-"""
+"""Each kind of transition, as it is prepared and then made once; a new one is a line in `KINDS`."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.orion import Orion
-from orion_nb.schemas.runs import Run, RunPolicy
+from orion_nb.schemas.pauses import Pause
+from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import Run, new_id
 from orion_nb.schemas.states import (
+    Cancelling,
     Completed,
     Crashed,
     Failed,
     NotReady,
+    Paused,
     Pending,
     Running,
     Scheduled,
@@ -34,8 +28,6 @@ from orion_nb.schemas.states import (
     TimedOut,
     state,
 )
-from tests.chaos.recording import History
-from tests.chaos.workload import open_orion
 
 Prepare = Callable[[Orion], Run]
 Act = Callable[[Orion, Run], object]
@@ -45,68 +37,15 @@ Act = Callable[[Orion, Run], object]
 class Kind:
     """How a run is brought to where the transition begins, and how it is made.
 
-    `commits` is how many transactions it takes. `alone`: each time in a new file, since what it
-    does depends on what others have left.
+    `commits` is how many transactions it takes, one of which `decides`. `alone`: each time in a
+    new file, since what it does depends on what others have left.
     """
 
     prepare: Prepare
     act: Act
     commits: int = 1
     alone: bool = False
-
-
-class Counting(sqlite3.Connection):
-    """A connection whose statements are steps, while somebody counts them."""
-
-    steps: list[str] | None = None
-    fatal: tuple[int, str] | None = None
-
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        return _step(sql, lambda: super(Counting, self).execute(sql, *values))
-
-    def executemany(self, sql: str, values: Any) -> sqlite3.Cursor:
-        return _step(sql, lambda: super(Counting, self).executemany(sql, values))
-
-
-def _step(sql: str, do: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
-    if Counting.steps is None:
-        return do()
-    Counting.steps.append(sql)
-    number = len(Counting.steps)
-    if Counting.fatal == (number, "before"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    try:
-        return do()
-    finally:
-        if Counting.fatal == (number, "after"):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def act(home: str, history: str, kind: str, told: str, step: int = 0, side: str = "") -> None:
-    """The kind is done; at the step, if there is one, the process dies.
-
-    `told` is a file for the id of the run, and then for the steps.
-    """
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **more: connect(*args, factory=Counting, **more)
-    if kind == "open a new file":
-        _count(told, step, side, "", lambda: open_orion(home, History(Path(history))))
-        return
-    orion = open_orion(home, History(Path(history)))
-    chosen = KINDS[kind]
-    orion.reap()  # of those who were killed before
-    _ = orion.session
-    run = chosen.prepare(orion)
-    _count(told, step, side, run.id, lambda: chosen.act(orion, run))
-
-
-def _count(told: str, step: int, side: str, run: str, do: Callable[[], object]) -> None:
-    Path(told).write_text(json.dumps({"run": run}), encoding="utf-8")
-    Counting.fatal = (step, side) if side else None
-    Counting.steps = []
-    do()
-    steps, Counting.steps = Counting.steps, None
-    Path(told).write_text(json.dumps({"run": run, "steps": steps}), encoding="utf-8")
+    decides: int = 1
 
 
 def _new(orion: Orion, **more: Any) -> Run:
@@ -166,21 +105,98 @@ def _left(orion: Orion) -> Run:
 
 def _together(orion: Orion, run: Run) -> None:
     """Four proposals that wait for the same lock are committed in one transaction."""
-    others = [_running(orion) for _ in range(2)]
     lives = [
         threading.Thread(target=orion.advance, args=(run, Completed())),
-        threading.Thread(target=_begin_twice, args=(orion, others[0])),
-        threading.Thread(target=orion.advance, args=(others[1], Failed("oh"))),
+        threading.Thread(target=_begin_twice, args=(orion, run)),
+        threading.Thread(target=orion.judge, args=(run.id, Cancelling())),
         threading.Thread(target=orion.begin, args=(_new(orion), Running())),
     ]
     with orion.database._owner:
-        for life in lives:
+        for count, life in enumerate(lives, 1):
             life.start()
-        while len(orion.database._queue) < len(lives):
-            time.sleep(0.001)
-        Counting.steps = []
+            while len(orion.database._queue) < count:
+                time.sleep(0.001)
     for life in lives:
         life.join()
+
+
+frozen: list[Any] = []
+DB = RunPolicy(concurrency=(("db", 1),))
+
+
+def _slot_taken(orion: Orion) -> Run:
+    """Another run has the only slot."""
+    orion.begin(_new(orion, policy=DB), Running())
+    return _new(orion, policy=DB)
+
+
+def _slot_free_again(orion: Orion) -> Run:
+    """The run waited for the slot, and its turn has come."""
+    first, _ = orion.begin(_new(orion, policy=DB), Running())
+    run, _ = orion.begin(_new(orion, policy=DB), Running())
+    assert run.state.name == "AwaitingSlot"
+    orion.advance(first, Completed())
+    return run
+
+
+def _cached(orion: Orion) -> Run:
+    """The result is there already; another run has computed it."""
+    first, _ = orion.begin(_new(orion), Running(cache_key="k"))
+    orion.advance(first, Completed(result="1", cache_key="k"))
+    return _new(orion)
+
+
+def _being_filled(orion: Orion) -> Run:
+    """Another run is computing the same result."""
+    orion.begin(_new(orion), Running(cache_key="k"))
+    return _new(orion)
+
+
+def _paused(orion: Orion) -> Run:
+    return orion.advance(_running(orion), Paused())[0]
+
+
+def _asking(orion: Orion) -> Run:
+    """Paused, and waiting for an answer."""
+    run = _running(orion)
+    schema = {"properties": {"x": {"type": "integer"}}}
+    orion.ask_pause(Pause(run.id, "pause", "?", schema, None, clock.now()))
+    return orion.advance(run, Paused())[0]
+
+
+def _deployed(orion: Orion, overlap: Any = "allow", deployment: str | None = None) -> Run:
+    run = orion.new_run(
+        "flow", "deployed", deployment=deployment or new_id(), policy=RunPolicy(overlap=overlap),
+        scheduled_time=clock.now(),
+    )  # fmt: skip
+    return orion.begin(run)[0]
+
+
+def _overtaken(orion: Orion) -> Run:
+    """Another run of its deployment is running, and is to make way."""
+    first = _deployed(orion)
+    orion.advance(first, Running())
+    return _deployed(orion, "cancel_running", first.deployment)
+
+
+def _submitting_left(orion: Orion) -> Run:
+    """Handed to a process that is gone before it began."""
+    other = Orion(orion.settings)
+    run = _deployed(other)
+    other.claim(1)
+    other.close()
+    return run
+
+
+def _due(orion: Orion) -> Run:
+    """A deployment whose time has come; the run that is made is known by its name."""
+    path = orion.settings.home / "empty.ipynb"
+    path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    name = f"due {new_id()}"
+    orion.create_deployment(name, str(path), schedules=["15m"])
+    frozen.append(clock.frozen(clock.now()))  # to the end of the process
+    frozen[0].__enter__().advance(16 * 60)
+    return replace(_new(orion), id=name)
 
 
 KINDS: dict[str, Kind] = {
@@ -242,4 +258,69 @@ KINDS: dict[str, Kind] = {
         lambda orion, run: orion.judge(run.id, Crashed("gone")),
     ),
     "four in one transaction": Kind(_running, _together),
+    "AwaitingSlot": Kind(_slot_taken, lambda orion, run: orion.begin(run, Running()), alone=True),
+    "Running, refused until there is a slot": Kind(
+        lambda orion: orion.begin(_slot_taken(orion), Running())[0],
+        lambda orion, run: orion.advance(run, Running()),
+        alone=True,
+    ),
+    "Running in a slot": Kind(
+        _slot_free_again, lambda orion, run: orion.advance(run, Running()), alone=True
+    ),
+    "Completed, and out of its slot": Kind(
+        lambda orion: orion.begin(_new(orion, policy=DB), Running())[0],
+        lambda orion, run: orion.advance(run, Completed()),
+        alone=True,
+    ),
+    "Cached": Kind(_cached, lambda orion, run: orion.begin(run, Running(cache_key="k"))),
+    "Running, refused while another computes it": Kind(
+        _being_filled,
+        lambda orion, run: orion.begin(run, Running(cache_key="k")),
+        alone=True,
+    ),
+    "Completed, and in the cache": Kind(
+        lambda orion: orion.begin(_new(orion), Running(cache_key="k2"))[0],
+        lambda orion, run: orion.advance(run, Completed(result="1", cache_key="k2")),
+        alone=True,
+    ),
+    "Paused": Kind(_running, lambda orion, run: orion.advance(run, Paused())),
+    "Paused, as somebody asks": Kind(_running, lambda orion, run: orion.pause(run.id)),
+    "Running after a pause": Kind(_paused, lambda orion, run: orion.resume(run.id)),
+    "Running after an answer": Kind(
+        _asking, lambda orion, run: orion.resume(run.id, {"x": 1}), commits=2, decides=2
+    ),
+    "Completed while it was paused": Kind(
+        _paused, lambda orion, run: orion.advance(run, Completed())
+    ),
+    "TimedOut in a pause": Kind(
+        lambda orion: orion.advance(_running(orion), Paused(clock.now()))[0],
+        lambda orion, run: orion.resume(run.id),
+    ),
+    "Rerunning": Kind(_completed, lambda orion, run: orion.advance(run, Running(), rerun=True)),
+    "Scheduled, to be rerun": Kind(
+        _completed,
+        lambda orion, run: orion.judge(run.id, Scheduled(clock.now()), rerun=True),
+    ),
+    "Crashed, to be retried": Kind(
+        lambda orion: orion.begin(_new(orion, policy=RunPolicy(retry_crashes=1)), Running())[0],
+        lambda orion, run: orion.advance(run, Crashed("gone")),
+    ),
+    "Failed, to be rerun from its upstream": Kind(
+        lambda orion: orion.begin(
+            _new(orion, parent=_running(orion).id, policy=RunPolicy(rerun_from="above")), Running()
+        )[0],
+        lambda orion, run: orion.advance(run, Failed("oh")),
+    ),
+    "Completed too late": Kind(
+        lambda orion: orion.begin(_new(orion, policy=RunPolicy(sla=0.0)), Running())[0],
+        lambda orion, run: orion.advance(run, Completed()),
+    ),
+    "Submitting": Kind(_deployed, lambda orion, run: orion.claim(1), alone=True),
+    "Submitting, and another is cancelled for it": Kind(
+        _overtaken, lambda orion, run: orion.claim(1), alone=True
+    ),
+    "Scheduled, as its runner is gone": Kind(
+        _submitting_left, lambda orion, run: orion.reap(), commits=2, alone=True
+    ),
+    "made by a schedule": Kind(_due, lambda orion, run: orion.schedule_due(), alone=True),
 }

@@ -48,7 +48,7 @@ class Mutant:
         for owner in owners:
             holder = getattr(holder, owner)
         found = getattr(holder, name)
-        return holder, name, inspect.unwrap(getattr(found, "judge", found))
+        return holder, name, getattr(found, "judge", getattr(found, "fget", found))
 
 
 def _mutant(where: str, text: str, becomes: str, *noticed: str) -> Mutant:
@@ -117,5 +117,21 @@ MUTANTS = {
     ),
     "attempts are not counted": _mutant(
         "rules.bookkeeping:bookkeep", "attempt += 1", "attempt = max(attempt, 1)", "attempt"
+    ),
+    "a limit is not heeded": _mutant(
+        "rules.admission:take_a_place_within_limits", "if full is None", "if True", "limit"
+    ),
+    "one slot more than there is": _mutant(
+        "rules.core:Place.is_full", ">= self.slots", "> self.slots", "limit"
+    ),
+    "a place is not given back": _mutant("store.limits:leave", "run=?", "run=? AND 0", "use"),
+    "two compute the same": _mutant(
+        "rules.cache:let_one_fill_the_cache", "return Wait", "return None and Wait", "limit"
+    ),
+    "a resumed run is a new attempt": _mutant(
+        "rules.bookkeeping:bookkeep", "run.state.type is PAUSED and attempt", "False", "attempt"
+    ),
+    "a rerun has used up its retries": _mutant(
+        "rules.bookkeeping:bookkeep", "run_count = 0", "run_count = run.run_count", "attempt"
     ),
 }  # fmt: skip

@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     """Answers commands until there are none."""
-    for name in ("orion_nb.engine.flows", "orion_nb.engine.tasks", "tests.chaos.workload"):
+    for name in ("orion_nb.schemas.deployments", "tests.chaos.workload", "tests.chaos.dying"):
         importlib.import_module(name)
     for line in sys.stdin:
         function, arguments = json.loads(line)

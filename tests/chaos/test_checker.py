@@ -11,7 +11,9 @@ import pytest
 
 from tests.chaos.checker import check, operations, peak_of, read, read_history
 from tests.chaos.mutants import MUTANTS
-from tests.chaos.workload import shared_ids
+from tests.chaos.workload import CACHE, LIMITS, shared_ids
+
+ONE_AT_A_TIME = {**LIMITS, **{f"{CACHE}{n}": 1 for n in range(3)}}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def found_in(folder, **more):
 
 
 def test_a_good_database_is_good(good, nursery):
-    assert found_in(good) == []
+    assert found_in(good, limits=ONE_AT_A_TIME) == []
     facts = read(good / "home" / "orion.db")
     ops = operations(read_history(good / "history.jsonl"))
     told = {op.told["error"] for op in ops if op.told and op.told["what"] == "fail"}
@@ -97,6 +99,10 @@ DAMAGES = {
     "a retry that was not granted": ("UPDATE runs SET policy = NULL WHERE id = :run", "retries"),
     "no token": ("UPDATE runs SET token = NULL WHERE id = :run", "attempt"),
     "no report": ("UPDATE states SET report = NULL WHERE n = :last", "report"),
+    "a slot that is not given back": (
+        "INSERT INTO uses (limit_name, run) VALUES ('db', :run)", "use"),
+    "a log of nobody": (
+        "INSERT INTO logs (run, timestamp, level, message) VALUES (x'07', 0, 20, '')", "reference"),
     "a report that is not there": ("UPDATE states SET report = 7 WHERE n = :last", "reference"),
     "a session that is not there": ("UPDATE runs SET session = x'07' WHERE id = :run",
         "reference"),
@@ -212,14 +218,8 @@ def test_what_nobody_ended_is_found(copy):
 
 
 def test_a_limit_that_is_exceeded_is_found(good):
-    facts = read(good / "home" / "orion.db")
-    plain = {key for key, run in facts.runs.items() if run["name"] == "contested"}
-
-    def holds(run):
-        return ["db"] if run["id"].hex() in plain else []
-
-    assert found_in(good, limits={"db": 4}, holds=holds) == []
-    assert [each.what for each in found_in(good, limits={"db": 0}, holds=holds)] == ["limit"]
+    found = found_in(good, limits={"db": 1, "key 0": 0, "no such limit": 0})
+    assert [each.what for each in found] == ["limit", "limit"]
 
 
 def test_intervals_are_counted_where_they_overlap():
@@ -236,7 +236,7 @@ def test_a_mistake_in_the_code_is_found(tmp_path, nursery, other_nursery, mutant
         folder = tmp_path / str(seconds)
         folder.mkdir()
         work(folder, (nursery, other_nursery), seconds=seconds, mutant=mutant)
-        found = {violation.what for violation in found_in(folder)}
+        found = {violation.what for violation in found_in(folder, limits=ONE_AT_A_TIME)}
         if MUTANTS[mutant].noticed & found:
             return
     raise AssertionError(f"{mutant}: it was not noticed")

@@ -10,11 +10,11 @@ import time
 import pytest
 
 from tests.chaos.checker import check, read
-from tests.chaos.workload import shared_ids
+from tests.chaos.workload import LIMITS, shared_ids
 
 KILLS = 50
 EACH = 5  # kills of one file
-FLOWS = 20
+FLOWS = 10
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_50_kills_at_random_moments_lose_nothing(nursery, home, chance):
         assert nursery.end() == -signal.SIGKILL
         file = folder / "orion.db"
         if holds_tables(file):
-            assert check(file, places["history"]) == [], kill
+            assert check(file, places["history"], limits=LIMITS) == [], kill
         assert nursery.run("tests.chaos.workload:go_on", **places) == 0, kill
         assert check(file, places["history"], settled=True) == [], kill
         told += len(read(file).states) if kill % EACH == EACH - 1 else 0

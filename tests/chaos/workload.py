@@ -22,14 +22,17 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine.flows import flow
 from orion_nb.engine.tasks import task
 from orion_nb.errors import Conflict, Fenced
-from orion_nb.schemas.runs import Run, RunPolicy, new_id
+from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import Run, new_id
 from orion_nb.schemas.states import (
+    Cancelled,
     Cancelling,
     Completed,
     Crashed,
     Failed,
     Lost,
     NotReady,
+    Paused,
     Pending,
     Running,
     Scheduled,
@@ -43,6 +46,9 @@ from tests.chaos.mutants import MUTANTS
 from tests.chaos.recording import History, record
 
 REFUSED = (Conflict, Fenced)
+#: The limits that some runs are subject to, and where the keys of the cache begin.
+LIMITS = {"db": 2}
+CACHE = "key "
 #: A thread that goes on so long after the end hangs (seconds).
 PATIENCE = 20.0
 
@@ -72,12 +78,13 @@ def mixed(
     except Exception as error:
         written.failed(written.asked("open", ""), error)
         raise
-    lives = [plain_lives, doubled, contested, upstreams]
+    lives = [plain_lives, doubled, contested, upstreams, slots, slots, caches, pauses, reruns]
     if shared:
         lives += [arena, arena, counting]
     if flows:
         lives.append(some_flows)
     until = time.monotonic() + seconds
+    patience = PATIENCE if mutant is None else PATIENCE / 10
     threads = [
         threading.Thread(
             target=_keep_on,
@@ -88,10 +95,11 @@ def mixed(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, until + PATIENCE - time.monotonic()))
+        thread.join(max(0.0, until + patience - time.monotonic()))
         if thread.is_alive():
             written.failed(written.asked(thread.name, ""), TimeoutError("it hangs"))
-            faulthandler.dump_traceback()
+            if mutant is None:
+                faulthandler.dump_traceback()
             return
     orion.close()
 
@@ -170,6 +178,56 @@ def upstreams(orion: Orion, chance: random.Random, *_: Any) -> None:
     below, _ = orion.advance(below, Running())
     if not below.state.is_terminal:
         orion.advance(below, Completed())
+
+
+def slots(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A run waits for one of two slots, and then for a third of a millisecond in it."""
+    policy = RunPolicy(1, concurrency=tuple(LIMITS.items()))
+    run, _ = orion.begin(orion.new_run("task", "slots", policy=policy), Running())
+    while run.state.type == "SCHEDULED":
+        time.sleep(chance.uniform(0, 0.005))
+        proposed = Running() if chance.random() < 0.98 else Cancelling()
+        run, _ = orion.advance(run, proposed)
+    if run.state.type == "RUNNING":
+        time.sleep(chance.uniform(0, 0.0006))
+        run, _ = orion.advance(run, chance.choice([Completed(), Failed("oh"), Cancelling()]))
+    if not run.state.is_terminal:
+        orion.advance(run, Cancelled())
+
+
+def caches(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A result is computed, by one at a time, or found."""
+    key = f"{CACHE}{chance.randrange(3)}"
+    policy = RunPolicy(cache_expires=0.05)
+    run, _ = orion.begin(orion.new_run("task", "cached", policy=policy), Running(cache_key=key))
+    while run.state.type == "PENDING":
+        time.sleep(0.001)
+        run, _ = orion.advance(run, Running(cache_key=key))
+    if not run.state.is_terminal:
+        orion.advance(run, Completed(result="1", cache_key=key))
+
+
+def pauses(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A run is paused, by itself or from outside, and resumed, or not."""
+    run, _ = orion.begin(orion.new_run("task", "paused"), Running())
+    if chance.random() < 0.5:
+        run, _ = orion.advance(run, Paused())
+    else:
+        orion.pause(run.id)
+    if chance.random() < 0.7:
+        orion.resume(run.id)
+    orion.advance(run, chance.choice([Completed(), Failed("oh")]))
+
+
+def reruns(orion: Orion, chance: random.Random, *_: Any) -> None:
+    """A run that has ended is opened again, and has its retries again."""
+    run, _ = orion.begin(orion.new_run("task", "rerun", policy=RunPolicy(1)), Running())
+    run, _ = orion.advance(run, Completed())
+    for _ in range(chance.randrange(3)):
+        run, _ = orion.advance(run, Running(), rerun=True)
+        run, _ = orion.advance(run, Failed("oh"))
+        run, _ = orion.advance(run, Running())
+        run, _ = orion.advance(run, Failed("oh"))
 
 
 def arena(
