@@ -14,6 +14,7 @@ from orion_nb.engine.cancelling import Cancellation
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
 from orion_nb.engine.context import RunContext, current, entered
 from orion_nb.engine.deadline import within
+from orion_nb.engine.depth import deeper
 from orion_nb.engine.drive import Proposer
 from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
 from orion_nb.engine.options import Options
@@ -60,7 +61,7 @@ class Attempt:
 
     def call(self, body: Callable[[], Any], run: Run) -> Outcome:
         """What the code of this attempt came to, on this thread."""
-        context = RunContext(self.orion, run, self.runner)
+        context = RunContext(self.orion, run, self.runner, depth=_depth())
         timeout = self.work.options.policy.timeout
         self._before(context, run)
 
@@ -74,7 +75,7 @@ class Attempt:
 
         while True:
             try:
-                with entered(context), cancelling.may_stop(self.orion, run):
+                with entered(context), deeper(context.depth), cancelling.may_stop(self.orion, run):
                     if timeout is None:
                         value = attempt()
                     else:
@@ -92,12 +93,13 @@ class Attempt:
 
     async def call_async(self, body: Callable[[], Awaitable[Any]], run: Run) -> Outcome:
         """The same for code that is awaited, on the caller's loop."""
-        context = RunContext(self.orion, run, self.runner, is_async=True)
+        context = RunContext(self.orion, run, self.runner, is_async=True, depth=_depth())
         timeout = self.work.options.policy.timeout
         self._before(context, run)
         while True:
             try:
-                with entered(context), cancelling.may_stop_task(self.orion, run):
+                stoppable = cancelling.may_stop_task(self.orion, run)
+                with entered(context), deeper(context.depth), stoppable:
                     async with asyncio.timeout(timeout) as scope:
                         value = await body()
                         await join_all_async(context)
@@ -170,6 +172,11 @@ class Attempt:
             self.proposer.end_early(TimedOut(told), run.attempt)
 
         return time_up
+
+
+def _depth() -> int:
+    around = current()
+    return 0 if around is None else around.depth + 1
 
 
 def _waits_after(error: BaseException) -> bool:

@@ -39,6 +39,8 @@ class RunContext:
     recall: Recall | None = None
     #: How often its code has paused.
     pauses: int = 0
+    #: How many runs are around it in this process.
+    depth: int = 0
 
     @property
     def is_outermost(self) -> bool:
