@@ -13,6 +13,7 @@ from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PAUSED, Paused, Running
 from orion_nb.store import pauses
+from orion_nb.store.database import Connection
 
 #: The pause that somebody else asked for, not the code itself.
 FROM_OUTSIDE = "from outside"

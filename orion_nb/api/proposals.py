@@ -159,10 +159,12 @@ class Proposals(Core):
         expected_seq: int | None = None,
         session: str | None = None,
         rerun: bool = False,
+        also: Callable[[Connection], None] | None = None,
     ) -> tuple[Run, Report]:
         """Anybody proposes a state for the run of this id.
 
-        With `expected_seq` the proposal is made only if the run still is in that state.
+        With `expected_seq` the proposal is made only if the run still is in that state. `also` is
+        done in the same transaction, if it is entered as proposed.
 
         Raises:
             RunNotFound, Fenced; Conflict: the run has moved on from `expected_seq`.
@@ -179,6 +181,8 @@ class Proposals(Core):
                 rerun=rerun,
             )  # fmt: skip
             done = self._record(tx, run, after, report, transition_id) or run
+            if also is not None and report.status is Status.ACCEPT:
+                also(tx)
             return done, _of(report, run, done)
 
         return _unfenced(self.database.write(work))

@@ -13,12 +13,13 @@ from typing import Any
 
 from orion_nb.rules import Place
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, RUNNING
+from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING
 from orion_nb.store import sessions
 from orion_nb.store.statements import INSERT_USE
 
 AWAITING = "AwaitingSlot"
-_TAKES_A_SLOT = (RUNNING.value, CANCELLING.value)
+#: A paused run keeps its slot: when it is resumed, its code goes on at once.
+_TAKES_A_SLOT = (RUNNING.value, CANCELLING.value, PAUSED.value)
 
 
 @dataclass(frozen=True, slots=True)
