@@ -39,13 +39,19 @@ class PauseRoutes(Proposals):
         """
         run = self.find(run_id)
         waiting = self.waiting_pause(run)
-        if waiting is not None:
-            _check(input, waiting.schema)
-            now = clock.now()
-            self.database.write(lambda tx: pauses.answer(tx, run.id, waiting.key, input, by, now))
-        elif input is not None:
-            raise InvalidInput("input: the run waits for none", field="input")
-        return self.judge(run.id, Running(message="resumed", by=by))[1]
+        resumed = Running(message="resumed", by=by)
+        if waiting is None:
+            if input is not None:
+                raise InvalidInput("input: the run waits for none", field="input")
+            return self.judge(run.id, resumed)[1]
+        _check(input, waiting.schema)
+        key, now = waiting.key, clock.now()
+
+        def answer(tx: Connection) -> None:
+            pauses.answer(tx, run.id, key, input, by, now)
+
+        # Of two who resume it at once, one is too late: the run has moved on.
+        return self.judge(run.id, resumed, expected_seq=run.state.seq, also=answer)[1]
 
     @route("GET", "/runs/{run_id}/pauses", action="read")
     def read_pauses(self, run_id: str) -> dict[str, Any]:
