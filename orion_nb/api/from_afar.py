@@ -150,8 +150,10 @@ class FromAfar(Orion):
         expected_seq: int | None = None,
         session: str | None = None,
         rerun: bool = False,
+        also: Callable[[Any], None] | None = None,
     ) -> tuple[Run, Report]:
         """Anybody proposes a state for the run of this id; see `Proposals.judge`."""
+        assert also is None, "only the process that has the database can join a transaction"
         told = _told("advance", proposed) | {
             "run": run_id, "attempt": claims, "token": token, "retriable": retriable,
             "rerun": rerun, "seq": expected_seq, "owned": session is not None,
