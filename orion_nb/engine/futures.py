@@ -108,6 +108,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     def settle(self, ended: Finish) -> None:
         """The run has ended: whoever waits is told."""
         self.ended = ended
+        self.on_cancel = self.joint = None  # both hold the call's arguments and context
         error = ended.error
         if error is None:
             self.upstream = ()
