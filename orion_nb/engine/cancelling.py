@@ -127,16 +127,15 @@ def _watch(orion: Orion, run: Run) -> Stoppable:
     if orion not in _watched:
         _watched.add(orion)
         looking = threading.Thread(
-            target=_look, args=(weakref.ref(orion),), name="orion-cancel", daemon=True
+            target=_look, args=(weakref.ref(orion), run.state.n), name="orion-cancel", daemon=True
         )
         looking.start()
     return entry
 
 
-def _look(known: weakref.ref[Orion]) -> None:
-    """Until nobody uses the Orion any more: who is asked to stop is interrupted."""
+def _look(known: weakref.ref[Orion], after: int) -> None:
+    """Until nobody uses the Orion any more: who is asked to stop, after this event, is."""
     seen: object = None
-    after = 0
     while (orion := known()) is not None and not orion.is_closed:
         with contextlib.suppress(OrionError):
             version = orion.version_seen()
