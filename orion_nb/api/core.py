@@ -7,9 +7,9 @@ import os
 import threading
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from orion_nb import clock
+from orion_nb.api.heartbeat import Heartbeat
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
 from orion_nb.rules import POLICIES, Policy
 from orion_nb.schemas.runs import Kind, Run, is_hex, is_id, new_id
@@ -17,9 +17,6 @@ from orion_nb.settings import Settings
 from orion_nb.store import listing, runs, sessions
 from orion_nb.store.database import Connection, Database
 from orion_nb.store.reports import Reports
-
-if TYPE_CHECKING:
-    from orion_nb.api.heartbeat import Heartbeat
 
 
 class Core:
@@ -68,8 +65,24 @@ class Core:
                 made = sessions.this_session(new_id(), self.label, clock.now())
                 self.database.write(lambda tx: sessions.insert(tx, made))
                 self._session = (os.getpid(), made.id)
-                self._heartbeat = _heartbeat(self, made.id)
+                self._heartbeat = Heartbeat(self._beat)
             return self._session[1]
+
+    def _beat(self) -> bool:
+        """This process lives; False if nobody needs to hear that any more."""
+        if self.database.is_closed:
+            return False
+        if self._session is not None and not self.database.write(self._renew):
+            self._reached.clear()  # whoever took us for dead forgot where our runs are
+        return True
+
+    def _renew(self, tx: Connection) -> bool:
+        key, now = self.session, clock.now()
+        if sessions.renew(tx, key, now):
+            return True
+        if sessions.read(tx, bytes.fromhex(key)) is None:  # we slept for days, and were forgotten
+            sessions.insert(tx, sessions.this_session(key, self.label, now))
+        return False
 
     def find(self, ref: str) -> Run:
         """The run of an id, of at least four last digits of one, or the newest of a name.
@@ -84,12 +97,6 @@ class Core:
         if run is None:
             raise RunNotFound(f"no run {ref!r}; `orion-nb runs ls` lists the runs there are")
         return run
-
-
-def _heartbeat(core: Core, session: str) -> Heartbeat:
-    from orion_nb.api.heartbeat import Heartbeat
-
-    return Heartbeat(core, session)
 
 
 def _resolve(connection: Connection, ref: str) -> str | None:

@@ -27,11 +27,13 @@ from orion_nb.schemas.states import (
 )
 from orion_nb.store import listing, notes, sessions, trees
 from orion_nb.store.database import Connection
-from orion_nb.store.sessions import LEASE, Session
+from orion_nb.store.sessions import BEAT, LEASE, Session
 
 GONE = "its process is gone"
 #: A look that comes so much later than the one before (seconds) was held up: nobody is judged.
 STALL = 5.0
+#: A silent session is only suspected until we have written ourselves, and it had time to do so.
+TIME_TO_ANSWER = 2 * BEAT
 _ENDS = frozenset(name for kind in TERMINAL for name in NAMES[kind])
 
 
@@ -43,7 +45,7 @@ class Watch:
     """
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
-        self._ticks = ticks
+        self.ticks = ticks
         self._lock = threading.Lock()
         self._heard: dict[str, tuple[int | None, float]] = {}
         self._last: tuple[float, int] | None = None
@@ -51,7 +53,7 @@ class Watch:
     def silent(self, watched: Sequence[Session]) -> list[Session]:
         """Those of the sessions that have not beaten for a lease; others are forgotten."""
         with self._lock:
-            now = self._ticks()
+            now = self.ticks()
             if self._slept(now):
                 self._heard.clear()
             heard = {}
@@ -75,6 +77,7 @@ class Liveness(Proposals):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._watch = Watch()
+        self._suspects: dict[str, float] = {}
         super().__init__(*args, **kwargs)
 
     def reap(self, why: str = GONE, *, runners: bool = True) -> list[Run]:
@@ -86,7 +89,8 @@ class Liveness(Proposals):
         needs no process. With `runners` False the runs of runners, whose notebooks have to be
         cleared up after, are left to others.
         """
-        gone, lost = self._missing()
+        gone, silent = self._missing()
+        lost = self._confirmed(silent)
         if not runners:
             gone, lost = ([each for each in part if not each.is_runner] for part in (gone, lost))
         ended = [run for session in gone for run in self._reap(session, Crashed(why, by="reaper"))]
@@ -95,6 +99,13 @@ class Liveness(Proposals):
             told = f"nothing was heard of {session.host} (pid {session.pid}) for {LEASE:g} s"
             ended += self._reap(session, Lost(told, by="reaper"))
         return ended
+
+    def _beat(self) -> bool:
+        """This process lives; and since it is awake, it looks whether others have died."""
+        if not super()._beat():
+            return False
+        self.reap(runners=False)
+        return True
 
     def missing(self) -> list[Session]:
         """The sessions whose process has gone while nobody has looked after its runs yet."""
@@ -106,6 +117,18 @@ class Liveness(Proposals):
             found = [(each, each.exists) for each in sessions.unsettled(connection)]
         unseen = [each for each, exists in found if exists is None]
         return [each for each, exists in found if exists is False], self._watch.silent(unseen)
+
+    def _confirmed(self, silent: Sequence[Session]) -> list[Session]:
+        """Those of the silent sessions that could have beaten: they stayed silent after we wrote.
+
+        When somebody holds the database for a while nobody's beats reach it, and all look dead.
+        """
+        known = {each.id: self._suspects.get(each.id) for each in silent}
+        if None in known.values():
+            self.database.write(lambda tx: None)
+        now = self._watch.ticks()
+        self._suspects = {key: now if at is None else at for key, at in known.items()}
+        return [each for each in silent if now - (known[each.id] or now) >= TIME_TO_ANSWER]
 
     def _declare_lost(self, session: Session) -> None:
         """From now on it holds no run; its next beat, if there is one, takes that back."""

@@ -14,11 +14,12 @@ from orion_nb.api.checks import check_text
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.clock import SECOND
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import InvalidInput, StoreUnavailable
 from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.runs import is_id
 from orion_nb.schemas.states import NAMES, TERMINAL
 from orion_nb.store import health, retention
+from orion_nb.store.database import Connection
 from orion_nb.store.retention import Choice
 
 #: How old a run is that is forgotten when nothing else was said.
@@ -79,6 +80,8 @@ class Retention(Proposals):
         done.trees()
         if not dry_run:
             done.remains()
+            with suppress(StoreUnavailable):  # it was deleted all the same
+                retention.tidy(self.database.path)
         return {
             "runs": done.runs,
             "trees": done.forgotten,
@@ -120,13 +123,18 @@ class _Work:
         What was broken off in the middle, by a power loss say, is a smaller tree that goes the
         next time.
         """
+        began = False
 
-        def work(tx: Any) -> retention.Deleted | None:
-            if retention.why_it_stays(tx, root, self.choice.before) is not None:
-                return None
-            return retention.delete_some(tx, root)
+        def work(tx: Connection) -> retention.Deleted | None:
+            why = (
+                retention.why_it_stopped(tx, root)
+                if began
+                else retention.why_it_stays(tx, root, self.choice.before)
+            )
+            return None if why is not None else retention.delete_some(tx, root)
 
         while (deleted := self.core.database.write(work)) is not None and deleted.runs:
+            began = True
             self.runs += len(deleted.runs)
             self._keys |= deleted.keys
             self.folders += sum(self._drop_folder(run_id) for run_id in deleted.runs)

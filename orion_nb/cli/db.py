@@ -90,7 +90,7 @@ def prune(
         older_than=older_than, keep_last=keep_last, states=states, dry_run=dry_run
     )
     if vacuum and not dry_run:
-        retention.vacuum(settings.database_path)
+        retention.tidy(settings.database_path, vacuum=True)
         told["after"] = health.size(settings.database_path)
     if as_json:
         return output.print_json(told)

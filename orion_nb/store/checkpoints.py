@@ -84,6 +84,7 @@ class Checkpoints:
         alone = self._take_alone()
         try:
             if alone:
+                connection.execute("PRAGMA busy_timeout=250")  # writers wait for us meanwhile
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)

@@ -64,17 +64,25 @@ def old(connection: sqlite3.Connection, choice: Choice) -> list[str]:
 
 def why_it_stays(connection: sqlite3.Connection, root: str, before: int) -> str | None:
     """The reason why a tree must not go now; None if it may."""
+    if (why := why_it_stopped(connection, root)) is not None:
+        return why
+    key = bytes.fromhex(root)
+    left = "SELECT 1 FROM runs WHERE root = ? AND end_time IS NULL LIMIT 1"
+    if connection.execute(left, (key,)).fetchone():
+        return UNFINISHED
+    return IN_CACHE if _is_in_use(connection, key, before) else None
+
+
+def why_it_stopped(connection: sqlite3.Connection, root: str) -> str | None:
+    """The same for a tree that is going already; it reads a few rows, however large the tree is."""
     key = (bytes.fromhex(root),)
     run = connection.execute("SELECT end_time FROM runs WHERE id = ?", key).fetchone()
-    left = "SELECT 1 FROM runs WHERE root = ? AND end_time IS NULL LIMIT 1"
-    if run is None or run[0] is None or connection.execute(left, key).fetchone():
+    if run is None or run[0] is None:
         return UNFINISHED
     pinned = "SELECT 1 FROM pins JOIN runs ON runs.id = pins.run WHERE runs.root = ? LIMIT 1"
     if connection.execute(pinned, key).fetchone():
         return PINNED
-    if key[0] == _newest(connection):
-        return NEWEST
-    return IN_CACHE if _is_in_use(connection, key[0], before) else None
+    return NEWEST if key[0] == _newest(connection) else None
 
 
 def size_of(connection: sqlite3.Connection, root: str) -> int:
@@ -211,8 +219,10 @@ def _is_plain(body: str) -> bool:
     return bool(quiet and told["status"] == "ACCEPT" and "reason" not in told)
 
 
-def vacuum(path: Path) -> None:
-    """The file is written anew without the room that deleted rows left; others wait meanwhile.
+def tidy(path: Path, *, vacuum: bool = False) -> None:
+    """The log is moved into the file; with `vacuum` the file has no room of deleted rows after it.
+
+    For a vacuum others wait meanwhile.
 
     Raises:
         StoreUnavailable: the file can't be had, or the disk is full: it needs as much room again.
@@ -221,9 +231,10 @@ def vacuum(path: Path) -> None:
         checkpoints = Checkpoints(path)
         try:
             with closing(connect(path, "full")) as connection:
-                checkpoints.enter_write()
-                connection.execute("VACUUM")
-                checkpoints.leave_wait()
+                if vacuum:
+                    checkpoints.enter_write()
+                    connection.execute("VACUUM")
+                    checkpoints.leave_wait()
                 checkpoints.shorten(connection)
         finally:
             checkpoints.close()

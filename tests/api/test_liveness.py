@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -181,7 +182,7 @@ def looks(orion, ticks, seconds):
 def test_a_process_elsewhere_is_lost_when_it_was_silent_for_a_lease(orion, remote, ticks):
     assert orion.reap() == []
     second, (lost,) = looks(orion, ticks, 20)
-    assert second == 11
+    assert second == 11 + 4  # a lease, and time to answer
     assert (lost.id, lost.state.type, lost.state.name) == (remote.id, CRASHED, "Lost")
     assert lost.state.message == "nothing was heard of afar.example (pid 1) for 10 s"
 
@@ -199,14 +200,24 @@ def test_who_was_asleep_himself_gives_a_whole_lease(orion, remote, ticks):
     assert looks(orion, ticks, 9) == (9, [])
     ticks.advance(3600, asleep=True)
     assert looks(orion, ticks, 9) == (9, [])
-    assert looks(orion, ticks, 5)[1] != []
+    assert looks(orion, ticks, 9)[1] != []
 
 
 def test_who_was_held_up_himself_gives_a_whole_lease(orion, remote, ticks):
     assert looks(orion, ticks, 9) == (9, [])
     ticks.advance(30)
     assert looks(orion, ticks, 9) == (9, [])
-    assert looks(orion, ticks, 5)[1] != []
+    assert looks(orion, ticks, 9)[1] != []
+
+
+def test_while_nobody_can_write_nobody_is_lost(orion, remote, ticks):
+    """Beats wait for whoever holds the database; they come as soon as he lets go."""
+    assert looks(orion, ticks, 9) == (9, [])
+    ticks.advance(2)
+    assert orion.reap() == []  # he is suspected, and it was seen that beats can be written
+    beat(orion, remote, 8)
+    assert looks(orion, ticks, 10) == (10, [])
+    assert looks(orion, ticks, 9)[1] != []
 
 
 def test_a_look_without_memory_ends_nothing_that_it_cant_see(orion, remote, clock):
@@ -392,3 +403,51 @@ def test_a_cancelled_run_of_a_dead_process_ends_as_asked(orion, other):
     other.close()
     (reaped,) = orion.reap()
     assert reaped.state.type is CANCELLED
+
+
+AFAR = """
+    import sys
+    from orion_nb.api import heartbeat
+    from orion_nb.api.connect import connect
+    from orion_nb.errors import Fenced
+    from orion_nb.schemas.states import Completed, Running
+    from orion_nb.store import sessions
+
+    heartbeat.BEAT = 0.1
+    sessions.this_host = lambda: "afar.example"
+    sessions._place = lambda: "another start.1"
+    orion = connect()
+    run, _ = orion.begin(orion.new_run("flow", "afar"), Running())
+    print(run.id, flush=True)
+    sys.stdin.readline()
+    try:
+        print(orion.advance(run, Completed())[0].state.name)
+    except Fenced as error:
+        print("Fenced:", error)
+"""
+
+
+def test_a_computer_that_sleeps_loses_its_run_and_is_told_so_when_it_wakes(
+    orion, script, monkeypatch
+):
+    monkeypatch.setattr("orion_nb.api.liveness.LEASE", 1.0)
+    monkeypatch.setattr("orion_nb.api.liveness.TIME_TO_ANSWER", 0.3)
+    process = script(AFAR)
+    run_id = process.stdout.readline().strip()
+
+    def look(seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if orion.reap():
+                return True
+            time.sleep(0.05)
+        return False
+
+    assert not look(2.0)
+    os.kill(process.pid, signal.SIGSTOP)
+    assert look(10.0)
+    assert orion.find(run_id).state.name == "Lost"
+    os.kill(process.pid, signal.SIGCONT)
+    told, trouble = process.communicate("\n", timeout=20)
+    assert told.startswith("Fenced: attempt 1 is over: the run was taken for Lost"), trouble
+    assert len(orion.why(run_id)["notes"]) == 1

@@ -288,7 +288,7 @@ def test_vacuum_gives_the_room_back(orion, make, clock):
     full = orion.read_database()["size"]
     orion.prune()
     assert orion.read_database()["free"] > 0
-    retention.vacuum(orion.database.path)
+    retention.tidy(orion.database.path, vacuum=True)
     assert orion.read_database()["free"] == 0
     assert orion.read_database()["size"] < full / 3
     assert check(orion.database.path) == []
