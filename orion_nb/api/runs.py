@@ -16,7 +16,7 @@ from orion_nb.api.checks import (
 )
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
-from orion_nb.api.why import summarize
+from orion_nb.api.why import tell, told_state
 from orion_nb.errors import Conflict, DeploymentNotFound, InvalidInput
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
@@ -33,7 +33,7 @@ from orion_nb.schemas.states import (
     StateType,
     state,
 )
-from orion_nb.store import events, listing, notes, runs
+from orion_nb.store import events, listing, runs
 from orion_nb.store.events import Event
 from orion_nb.store.listing import RunFilter
 
@@ -182,7 +182,7 @@ class RunRoutes(Proposals):
         run = self.find(run_id)
         with self.database.read() as connection:
             told = runs.history(connection, run.id)
-        return {"states": [_told(state, report) for state, report in told]}
+        return {"states": [told_state(state, report) for state, report in told]}
 
     @route("GET", "/runs/{run_id}/why", action="read")
     def why(self, run_id: str) -> dict[str, Any]:
@@ -190,18 +190,7 @@ class RunRoutes(Proposals):
         run = self.find(run_id)
         with self.database.read() as connection:
             connection.execute("BEGIN")
-            told = runs.history(connection, run.id)
-            below = RunFilter(root=run.root, parent=run.id)
-            children = listing.page(connection, below, LONGEST_PAGE, clock.now())
-            noted = notes.read(connection, run.id)
-        return {
-            "run": run.as_json(),
-            "summary": summarize(run, told, children, clock.now(), noted),
-            "states": [_told(state, report) for state, report in told],
-            "blocked": run.blocked.as_json() if run.blocked else None,
-            "notes": [{"timestamp": at, "text": text} for at, text in noted],
-            "tasks": [child.as_json() for child in reversed(children)],
-        }
+            return tell(connection, run, clock.now())
 
     @route("POST", "/runs/filter", action="read")
     def filter_runs(
@@ -369,6 +358,3 @@ def _state_word(word: str) -> str:
             f"states: {word!r} is no state; there are {known}", field="states"
         ) from None
 
-
-def _told(state: State, report: Report | None) -> dict[str, Any]:
-    return {**state.as_json(), "report": report.as_json() if report else None}

@@ -130,8 +130,18 @@ def took(run: RunJson, now: int) -> str:
     return show(max(0, (run["end_time"] or now) - start) / SECOND)
 
 
+def mark_text(mark: str) -> str:
+    """What a rule has marked a run with: `⚑ missed sla`."""
+    return f"⚑ {plain(mark).replace('_', ' ')}"
+
+
 def note(run: RunJson, now: int) -> str:
-    """What is worth saying about its state: why it failed, when it goes on, what blocks it."""
+    """What is worth saying about it: its marks, why it failed, when it goes on, what blocks it."""
+    parts = [*map(mark_text, run["marks"]), _state_note(run, now)]
+    return "  ".join(part for part in parts if part)
+
+
+def _state_note(run: RunJson, now: int) -> str:
     state = run["state"]
     if state["name"] == AWAITING_RETRY:
         wait = max(0, state["scheduled_time"] - now) / SECOND

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: What a rule said, as a mark; by verdict.
 MARKS = {"pass": ("·", "dim"), "rewrite": ("↪", "bold yellow"), "wait": ("◷", "bold yellow")}
 OBJECTS = ("✋", "bold red")
+NOTES = ("✎", "default")  # it passed, and had something to say
+#: How wide a time of day is that is told to the millisecond.
+MILLISECONDS = 12
 
 
 def headline(run: looks.RunJson) -> Text:
@@ -32,6 +35,8 @@ def headline(run: looks.RunJson) -> Text:
     tries, took = looks.attempts(run), looks.took(run, now)
     if tries:
         line.append(f"  attempt {tries}")
+    for mark in run["marks"]:
+        line.append(f"  {looks.mark_text(mark)}", style="yellow")
     if took:
         line.append(f"  took {took}", style="dim")
     return line
@@ -44,13 +49,18 @@ def summary(told: Mapping[str, Any]) -> Group:
     return Group(headline(told["run"]), *(indented(line) for line in sentences(told)))
 
 
-def sentences(told: Mapping[str, Any]) -> list[str]:
-    """The sentences of `Orion.why`, with the times of this machine's clock."""
-    lines = list(told["summary"])
-    for place, state in enumerate(told["states"]):
-        # The first sentences are those of the states, and begin with a time in UTC.
-        time, space, said = lines[place].partition(" ")
-        lines[place] = looks.clock_time(state["timestamp"], len(time.rstrip("Z"))) + space + said
+def sentences(told: Mapping[str, Any], *, standing: bool = False) -> list[str]:
+    """The sentences of `Orion.why`, with the times of this machine's clock.
+
+    With `standing` only those on how the run stands now: no state and no note is told in them.
+    """
+    lines = []
+    for each in told["sentences"]:
+        at = each["timestamp"]
+        if at is None:
+            lines.append(each["text"])
+        elif not standing:
+            lines.append(f"{looks.clock_time(at, MILLISECONDS)} {each['text']}")
     return lines
 
 
@@ -68,7 +78,10 @@ def run_story(told: Mapping[str, Any]) -> Group:
     from rich.text import Text
 
     parts: list[Any] = [headline(told["run"]), _facts(told["run"]), Text("")]
-    parts += states_told(told["states"], rules=False)
+    parts += [*states_told(told["states"], rules=False), *noted(told)]
+    standing = [line for line in sentences(told, standing=True) if not line.startswith("in it, ")]
+    if standing:
+        parts += [Text(""), *(Text(plain(line)) for line in standing)]
     if told["tasks"]:
         parts += [Text(""), Text("In it", style="bold"), looks.runs_table(told["tasks"])]
     return Group(*parts)
@@ -80,10 +93,19 @@ def full_story(told: Mapping[str, Any]) -> Group:
     from rich.text import Text
 
     parts: list[Any] = [headline(told["run"]), *states_told(told["states"], rules=True)]
-    parts += [Text(plain(line)) for line in told["summary"][len(told["states"]) :]]
+    parts += noted(told)
+    parts += [Text(plain(line)) for line in sentences(told, standing=True)]
     if told["blocked"]:
         parts += [Text(""), Text("Blocked", style="bold"), report_table(told["blocked"])]
     return Group(*parts)
+
+
+def noted(told: Mapping[str, Any]) -> list[Any]:
+    """What else was noted on a run: a message that came too late, a promise that was missed."""
+    from rich.text import Text
+
+    times = ((looks.clock_time(each["timestamp"]), each["text"]) for each in told["notes"])
+    return [Text(f"{time}  note: {plain(text)}") for time, text in times]
 
 
 def states_told(states: list[dict[str, Any]], *, rules: bool) -> Iterator[Any]:
@@ -143,6 +165,8 @@ def _rule_rows(report: Mapping[str, Any]) -> Iterator[tuple[Text, Text]]:
     for line in report["rules"]:
         mark, style = MARKS.get(line["verdict"], OBJECTS)
         said = line["reason"] or line["says"]
+        if line["verdict"] == "pass" and line["reason"]:
+            mark, style = NOTES
         yield Text(f"{mark} {line['rule']}", style=style), Text(first_line(said), style=style)
 
 
@@ -164,6 +188,7 @@ def _facts(run: looks.RunJson) -> Table:
         "parameters": json.dumps(run["parameters"]) if run["parameters"] else None,
         "tags": ", ".join(run["tags"]),
         "message": first_line(run["state"]["message"]),
+        "result": _result(run["state"]["result"]),
     }
     for name, value in shown.items():
         if value:
@@ -173,3 +198,16 @@ def _facts(run: looks.RunJson) -> Table:
 
 def _moment(micros: int | None, now: int) -> str | None:
     return None if micros is None else f"{looks.local(micros)}, {looks.relative(micros, now)}"
+
+
+def _result(text: str | None) -> str | None:
+    """The beginning of a result, as it was noted when it was written."""
+    from orion_nb.errors import InvalidInput
+    from orion_nb.schemas.results import Reference
+
+    if text is None:
+        return None
+    try:
+        return first_line(str(Reference.from_text(text)), 80)
+    except InvalidInput:
+        return first_line(text, 80)  # of somebody who keeps results in their own way

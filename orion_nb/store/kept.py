@@ -62,6 +62,12 @@ def problems(connection: sqlite3.Connection, limit: int) -> list[Trouble]:
     return [Trouble(row[0].hex(), *row[1:]) for row in connection.execute(sql, (limit,))]
 
 
+def problems_of(connection: sqlite3.Connection, run_id: str) -> list[Trouble]:
+    """Those of one run."""
+    rows = connection.execute("SELECT * FROM problems WHERE run = ?", (bytes.fromhex(run_id),))
+    return [Trouble(row[0].hex(), *row[1:]) for row in rows]
+
+
 def forget_problem(tx: sqlite3.Connection, run_id: str, what: str) -> None:
     row = (bytes.fromhex(run_id), what)
     tx.execute("DELETE FROM problems WHERE run = ? AND what = ?", row)

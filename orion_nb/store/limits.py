@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orion_nb.rules import Place
+from orion_nb.rules import Other, Place
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING
+from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State, StateType
 from orion_nb.store import sessions
 from orion_nb.store.statements import INSERT_USE
 
@@ -55,6 +55,20 @@ def read_all(connection: sqlite3.Connection) -> list[Limit]:
         users = [_User(*row) for row in connection.execute(_USERS, (name,))]
         used = sum(user.takes_a_slot for user in users)
         found.append(Limit(name, slots, used, sum(user.waits for user in users)))
+    return found
+
+
+def holders(connection: sqlite3.Connection, name: str) -> list[Other]:
+    """The runs that have a slot of a limit, oldest first, as far as their processes live."""
+    sql = (
+        "SELECT runs.id, runs.name, runs.state_type, runs.state_name, runs.session FROM uses "
+        "JOIN runs ON runs.id = uses.run WHERE uses.limit_name = ? ORDER BY runs.state_n"
+    )
+    found, alive = [], dict[bytes, bool]()
+    for key, run_name, *state, session in connection.execute(sql, (name,)).fetchall():
+        user = _User(key, *state, 0, session)
+        if user.takes_a_slot and _lives(connection, user, alive):
+            found.append(Other(key.hex(), run_name, State(StateType(state[0]), state[1])))
     return found
 
 

@@ -15,7 +15,7 @@ def test_a_life_is_told_state_by_state(orion, clock):
     clock.advance(1)
     orion.propose(run.id, FAILED, message="ValueError: no ink\nmore")
     told = summary(orion, run)
-    assert told[0] == "09:00:00.000Z Pending: created so"
+    assert told[0] == "09:00:00.000Z Pending: created"
     assert told[1].startswith("09:00:00.000Z Running: accepted, ")
     assert told[2] == (
         "09:00:01.000Z AwaitingRetry (ValueError: no ink): Failed was proposed; retry_failures "
