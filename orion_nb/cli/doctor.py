@@ -80,7 +80,10 @@ def examine() -> Iterator[Check]:
         return
     told = "ORION_NB_HOME" if os.environ.get("ORION_NB_HOME") else "the default; see ORION_NB_HOME"
     yield Check("data folder", "ok", f"{settings.home} ({told})")
-    yield from _database(path)
+    if settings.api_url is not None:
+        yield _server(settings.api_url)
+    if settings.api_url is None or path.exists():
+        yield from _database(path)
     yield _disk(path)
     yield _outbox(settings.home / "outbox")
     yield _extension()
@@ -106,6 +109,17 @@ def _database(path: Path) -> Iterator[Check]:
     yield _silent(found)
     yield _problems(found)
     yield _starters(orion, found)
+
+
+def _server(url: str) -> Check:
+    from orion_nb.api.connect import connect
+
+    try:
+        told = connect().health()
+    except OrionError as error:
+        remedy = "Runs go on meanwhile, and are told to it later; look whether the server runs."
+        return Check("server", "fail", str(error), remedy)
+    return Check("server", "ok", f"{url}, orion-nb {told['version']}")
 
 
 def _file(path: Path, found: Health) -> Check:

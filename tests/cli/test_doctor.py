@@ -124,6 +124,14 @@ def test_a_slow_disk_is_named(here):
     assert doctor._sync(replace(facts, sync=0.001)).status == "ok"
 
 
+def test_a_server_that_is_away_is_named(call, home, monkeypatch):
+    monkeypatch.setenv("ORION_NB_API_URL", "http://127.0.0.1:9")
+    done = call("doctor", "--json")
+    assert done.code == 1
+    assert found(done)["server"]["status"] == "fail"
+    assert "database" not in found(done)
+
+
 def test_results_that_could_not_be_kept_are_counted(call, here):
     run, _ = here.begin(here.new_run("flow", "f"), Running())
     here.database.write(lambda tx: kept.put_problem(tx, run.id, "result", "full", None, 5))
