@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.once import answer_once
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.policies import RunPolicy
@@ -28,6 +30,7 @@ from orion_nb.schemas.states import (
     TimedOut,
     state,
 )
+from tests.chaos.recording import unrecorded
 
 Prepare = Callable[[Orion], Run]
 Act = Callable[[Orion, Run], object]
@@ -37,15 +40,16 @@ Act = Callable[[Orion, Run], object]
 class Kind:
     """How a run is brought to where the transition begins, and how it is made.
 
-    `commits` is how many transactions it takes, one of which `decides`. `alone`: each time in a
-    new file, since what it does depends on what others have left.
+    `commits` is how many transactions it takes, the first of which decides. `alone`: each time in
+    a new file, since what it does depends on what others have left. `forgets`: what there was is
+    not to be there any more.
     """
 
     prepare: Prepare
     act: Act
     commits: int = 1
     alone: bool = False
-    decides: int = 1
+    forgets: bool = False
 
 
 def _new(orion: Orion, **more: Any) -> Run:
@@ -199,6 +203,38 @@ def _due(orion: Orion) -> Run:
     return replace(_new(orion), id=name)
 
 
+def _requested(orion: Orion, run: Run) -> None:
+    def answer(inside: Orion) -> tuple[int, bytes]:
+        with unrecorded():
+            return 200, json.dumps(inside.cancel(run.id).as_json()).encode()
+
+    answer_once(orion, f"key-{run.id}", "POST /runs/{run_id}/cancel", "digest", answer)
+
+
+def _batch(orion: Orion, run: Run) -> None:
+    """One run ends and another begins, in one request."""
+    following = {"id": new_id(), "kind": "task", "name": "following"}
+    completed = {"type": "COMPLETED", "name": "Completed"}
+    orion.batch(
+        [
+            {"op": "advance", "run": run.id, "state": completed, "attempt": run.attempt,
+             "token": run.token},
+            {"op": "begin", "run": following, "state": {"type": "RUNNING", "name": "Running"},
+             "owned": False},
+        ]
+    )  # fmt: skip
+
+
+def _old(orion: Orion) -> Run:
+    """A tree of runs that is over; the newest event belongs to another run."""
+    above = _running(orion)
+    inside, _ = orion.begin(_new(orion, parent=above.id), Running())
+    orion.advance(inside, Completed(result="1", cache_key="k"))
+    above, _ = orion.advance(above, Completed())
+    _running(orion)
+    return above
+
+
 KINDS: dict[str, Kind] = {
     "open a new file": Kind(_new, lambda orion, run: None, alone=True),
     "begin Pending": Kind(_new, lambda orion, run: orion.begin(run)),
@@ -286,9 +322,7 @@ KINDS: dict[str, Kind] = {
     "Paused": Kind(_running, lambda orion, run: orion.advance(run, Paused())),
     "Paused, as somebody asks": Kind(_running, lambda orion, run: orion.pause(run.id)),
     "Running after a pause": Kind(_paused, lambda orion, run: orion.resume(run.id)),
-    "Running after an answer": Kind(
-        _asking, lambda orion, run: orion.resume(run.id, {"x": 1}), commits=2, decides=2
-    ),
+    "Running after an answer": Kind(_asking, lambda orion, run: orion.resume(run.id, {"x": 1})),
     "Completed while it was paused": Kind(
         _paused, lambda orion, run: orion.advance(run, Completed())
     ),
@@ -300,6 +334,9 @@ KINDS: dict[str, Kind] = {
     "Scheduled, to be rerun": Kind(
         _completed,
         lambda orion, run: orion.judge(run.id, Scheduled(clock.now()), rerun=True),
+    ),
+    "Completed, and the next is begun": Kind(
+        _running, lambda orion, run: orion.advance_and_begin(run, Completed(), _new(orion), [])
     ),
     "Crashed, to be retried": Kind(
         lambda orion: orion.begin(_new(orion, policy=RunPolicy(retry_crashes=1)), Running())[0],
@@ -323,4 +360,13 @@ KINDS: dict[str, Kind] = {
         _submitting_left, lambda orion, run: orion.reap(), commits=2, alone=True
     ),
     "made by a schedule": Kind(_due, lambda orion, run: orion.schedule_due(), alone=True),
+    "a request with a key": Kind(_running, _requested),
+    "a batch": Kind(_running, _batch),
+    "pruned": Kind(
+        _old,
+        lambda orion, run: orion.prune(older_than="0s"),
+        commits=2,
+        alone=True,
+        forgets=True,
+    ),
 }

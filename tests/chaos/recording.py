@@ -13,11 +13,13 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from orion_nb.api.orion import Orion
+from orion_nb.errors import RunNotFound
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
@@ -54,13 +56,17 @@ class History:
         self._write(line if token is None else {**line, "token": token})
 
     def read(self, op: str, seq: int) -> None:
-        """It was answered, and nothing was to be entered: the run is in this state."""
+        """It was answered that the run is in its state number `seq`; 0: that there is none."""
         self._write({"what": "ok", "op": op, "seq": seq, "entered": False})
 
     def failed(self, op: str, error: BaseException) -> None:
         """It was answered with an error."""
         line = {"what": "fail", "op": op, "error": type(error).__name__, "text": str(error)[:200]}
         self._write(line)
+
+    def note(self, what: str, **more: Any) -> None:
+        """Something happened that is no call: code began to run, say."""
+        self._write({"what": what, "pid": os.getpid(), **more})
 
     def _write(self, line: dict[str, Any]) -> None:
         line["t"] = time.monotonic_ns()
@@ -80,6 +86,8 @@ def record(history: History) -> None:
     """From now on this process writes down every proposal, whoever makes it."""
     for name in CALLS:
         setattr(Orion, name, _recorded(history, name, getattr(Orion, name)))
+    Orion.find = _recorded_find(history, Orion.find)
+    Orion.advance_and_begin = _recorded_pair(history, Orion.advance_and_begin)
 
 
 def _recorded(history: History, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,28 +95,77 @@ def _recorded(history: History, name: str, call: Callable[..., Any]) -> Callable
     def recorded(self: Orion, run: Run | str, *args: Any, **kwargs: Any) -> Any:
         if getattr(_inside, "call", False):
             return call(self, run, *args, **kwargs)
-        run_id, more = (run, {}) if isinstance(run, str) else (run.id, {"from": run.state.seq})
-        more |= {
-            key: kwargs[key] for key in ("claims", "transition_id", "rerun") if kwargs.get(key)
-        }
-        if name == "advance" and isinstance(run, Run):
-            more["claims"] = run.attempt
-        if args and isinstance(args[0], State) and (args[0].message or "").isdecimal():
-            more["counts"] = int(args[0].message or 0)
-        op = history.asked(name, run_id, **more)
-        _inside.call = True
-        try:
-            after, report = call(self, run, *args, **kwargs)
-        except Exception as error:
-            history.failed(op, error)
-            raise
-        finally:
-            _inside.call = False
-        new = name == "begin" or entered(report)
-        history.told(op, after, entered=new, token=report.token if new and report else None)
-        return after, report
+        op = _asked(history, name, run, args[0] if args else None, kwargs)
+        (answer,) = _called(history, [op], lambda: [call(self, run, *args, **kwargs)])
+        return answer
 
     return recorded
+
+
+def _recorded_find(history: History, call: Callable[..., Run]) -> Callable[..., Run]:
+    @functools.wraps(call)
+    def recorded(self: Orion, ref: str) -> Run:
+        if len(ref) < 32 or getattr(_inside, "call", False):
+            return call(self, ref)
+        op = history.asked("find", ref)
+        try:
+            run = call(self, ref)
+        except RunNotFound:
+            history.read(op, 0)
+            raise
+        history.read(op, run.state.seq)
+        return run
+
+    return recorded
+
+
+def _recorded_pair(history: History, call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def recorded(
+        self: Orion, run: Run, proposed: State, following: Run, *args: Any, **kwargs: Any
+    ) -> Any:
+        ops = [
+            _asked(history, "advance", run, proposed, kwargs),
+            _asked(history, "begin", following, None, {}),
+        ]
+        return _called(history, ops, lambda: call(self, run, proposed, following, *args, **kwargs))
+
+    return recorded
+
+
+def _asked(
+    history: History, name: str, run: Run | str, proposed: State | None, told: dict[str, Any]
+) -> tuple[str, str]:
+    more = {key: told[key] for key in ("claims", "transition_id", "rerun") if told.get(key)}
+    if name == "advance" and isinstance(run, Run):
+        more["claims"] = run.attempt
+    if proposed is not None and (proposed.message or "").isdecimal():
+        more["counts"] = int(proposed.message or 0)
+    return name, history.asked(name, run if isinstance(run, str) else run.id, **more)
+
+
+def _called(history: History, ops: list[tuple[str, str]], call: Callable[[], Any]) -> Any:
+    try:
+        with unrecorded():
+            answers = call()
+    except Exception as error:
+        for _, op in ops:
+            history.failed(op, error)
+        raise
+    for (name, op), (after, report) in zip(ops, answers, strict=True):
+        new = name == "begin" or entered(report)
+        history.told(op, after, entered=new, token=report.token if new and report else None)
+    return answers
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Within the block nothing is written down: what is answered may yet be taken back."""
+    _inside.call = True
+    try:
+        yield
+    finally:
+        _inside.call = False
 
 
 _inside = threading.local()

@@ -42,6 +42,7 @@ from orion_nb.schemas.states import (
     UpstreamFailed,
 )
 from orion_nb.settings import Settings
+from orion_nb.store.listing import RunFilter
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.recording import History, record
 
@@ -135,6 +136,9 @@ def plain_lives(orion: Orion, chance: random.Random, *_: Any) -> None:
         run, _ = orion.advance(run, chance.choice([Failed("oh"), Completed()]))
         if run.state.is_terminal:
             return
+    if run.state.type == "RUNNING":
+        _, (run, _) = orion.advance_and_begin(run, Completed(), orion.new_run("task", "plain"), [])
+        orion.advance(run, Completed())
 
 
 def doubled(orion: Orion, chance: random.Random, *_: Any) -> None:
@@ -295,6 +299,59 @@ def _any_state(chance: random.Random) -> State:
     soon = clock.now() + chance.randrange(5000)
     kinds = [Pending, NotReady, Running, Completed, Failed, Crashed, Cancelling]
     return chance.choice([*(kind() for kind in kinds), Scheduled(soon)])
+
+
+def crowd(home: str, history: str, seconds: float, size: int, shared: Sequence[str]) -> None:
+    """So many processes write, and one more only reads, for so many seconds."""
+    lives = [writing] * size + [reading]
+    children = []
+    for number, life in enumerate(lives):
+        child = os.fork()
+        if child == 0:
+            written = History(Path(history))
+            _keep_alone(life, home, written, random.Random(number), shared, seconds)
+        children.append(child)
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert statuses == [0] * len(lives), statuses
+
+
+def _keep_alone(
+    life: Callable[..., None],
+    home: str,
+    written: History,
+    chance: random.Random,
+    shared: Sequence[str],
+    seconds: float,
+) -> None:
+    """A process that does nothing else; it ends here."""
+    try:
+        orion = open_orion(home, written)
+        _keep_on(life, orion, chance, shared, time.monotonic() + seconds, written)
+        orion.close()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def writing(
+    orion: Orion, chance: random.Random, shared: Sequence[str], memory: dict[str, Run]
+) -> None:
+    """Runs of its own, and a number that all count up."""
+    plain_lives(orion, chance)
+    counting(orion, chance, shared, memory)
+
+
+def reading(
+    orion: Orion, chance: random.Random, shared: Sequence[str], memory: dict[str, Run]
+) -> None:
+    """It looks at what others do, again and again; what it sees is never older than before."""
+    orion.health()
+    for run in orion.list_runs(RunFilter(), 20):
+        told = orion.read_states(run.id)["states"]
+        assert [state["seq"] for state in told] == list(range(1, len(told) + 1))
+        assert len(told) >= run.state.seq
+    _found(orion, shared[0])
+    time.sleep(0.01)
 
 
 def go_on(home: str, history: str) -> None:
