@@ -11,10 +11,10 @@ import inspect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orion_nb.rules import POLICIES, Phase, Rule, Transition, enters, evaluate
-from orion_nb.schemas.reports import Report, Status
-from orion_nb.schemas.runs import Kind, Run
-from orion_nb.schemas.states import NAMES, RUNNING, SCHEDULED, TERMINAL, StateType, look, state
+from orion_nb.rules import POLICIES, Phase, Rule
+from orion_nb.rules.table import DEFAULT, KINDS, LEGEND, Context, cells, contexts, edges
+from orion_nb.schemas.runs import Kind
+from orion_nb.schemas.states import NAMES, TERMINAL, StateType, look
 
 TARGET = Path(__file__).parent / "reference" / "rules.md"
 
@@ -45,20 +45,86 @@ why.
 TABLE = """\
 ## What becomes of a proposal
 
-Proposed from outside, for a run that no live session executes, inside no other run, with no
-retries left and its scheduled time passed:
+"""
 
-- ✔ entered as proposed
-- **State** entered instead
-- – nothing is entered, the run stays as it is
-- ✖ nothing is entered, stop
+USERS = """\
+## Rules of your own
 
+A rule is a function of what is known about a proposal; its docstring is shown in reports.
+
+```python
+from orion_nb.rules import Transition, Verdict, Wait, rule
+from orion_nb.schemas.states import RUNNING
+
+
+@rule(entering=[RUNNING])
+def start_nothing_by_day(t: Transition) -> Verdict | None:
+    \"\"\"Heavy runs start at night.\"\"\"
+    hour = t.now // 3_600_000_000 % 24  # UTC
+    return Wait("it is day", after=600) if "heavy" in t.run.tags and 6 <= hour < 20 else None
+```
+
+`ORION_NB_RULES=my_package.my_rules:start_nothing_by_day` has it asked wherever runs are judged;
+`connect().use(start_nothing_by_day)` in this process alone. It is asked last, and can only narrow:
+
+- It can have a run wait, stop it, or have it enter another state, which all rules judge again.
+- It can't let through what another rule refuses, nor replace a state that a rule has replaced.
+- A run that ends is not held up: a wait or abort on it is noted, and not heeded.
+- If it raises, or answers what is no verdict, it passes, and the report says so.
+
+It is asked while the database is locked for writing: it must be quick, and do no I/O.
+"""
+
+PREFECT = """\
+## Where it differs from Prefect
+
+Prefect 3 answers some proposals for flow runs in another way, each by intention.
+
+| | from | to | Prefect | here | why |
+| --- | --- | --- | --- | --- | --- |"""
+
+ENDED = "COMPLETED FAILED CRASHED CANCELLED"
+
+#: What differs: its number, the states left and proposed, both answers, why; and in which context.
+DIFFERENCES = (
+    ("D1", "SCHEDULED", "PENDING", "✔", "…",
+     "A run is handed over when its time has come, not before.", "scheduled in future"),
+    ("D2", ENDED, "COMPLETED FAILED CANCELLED", "✔", "–",
+     "What has finished is not overwritten; `rerun` opens it again, `force` sets it by hand.", ""),
+    ("D3", "CANCELLING", "COMPLETED FAILED CRASHED", "–", "Cancelled",
+     "So no run stays Cancelling for ever; the message keeps what it would have been.", ""),
+    ("D4", "RUNNING", "RUNNING", "✔", "✖", "One attempt runs at a time.", ""),
+    ("D5", "COMPLETED FAILED CRASHED", "PENDING", "✔", "–",
+     "Opened again only as `rerun`: a new attempt.", ""),
+    ("D5", ENDED, "RUNNING", "✔", "–", "Opened again only as `rerun`: a new attempt.", ""),
+    ("D8", ENDED, "SCHEDULED", "✖", "✔",
+     "A run of no deployment can be scheduled again, too.", "rerun"),
+    ("D9", "SCHEDULED PENDING", "COMPLETED", "✔", "–",
+     "What never ran has no result; it can be Cached or Skipped.", ""),
+    ("D10", "PENDING", "PENDING", "✖", "✔",
+     "A run that is handed over says how it gets on: Submitting, NotReady.", ""),
+    ("D11", "PENDING PAUSED", "CANCELLING", "✔", "Cancelled",
+     "Nothing executes: there is nothing to wait for.", ""),
+    ("D12", ENDED, "SCHEDULED PAUSED CANCELLING CRASHED", "✖", "–",
+     "The answer carries the state that the run stays in.", ""),
+    ("D12", "CANCELLED", "PENDING", "✖", "–",
+     "The answer carries the state that the run stays in.", ""),
+)  # fmt: skip
+
+PREFECT_ENDING = """\
+
+- D6: the table is that of flow runs; here task runs obey it too, where Prefect lets them enter
+  nearly anything.
+- D7: delays are fractions of seconds, and the moment is told as well.
+- D13: a run is born SCHEDULED or PENDING; Prefect creates runs in any state but PAUSED.
 """
 
 
 def page() -> str:
     """The reference of all rules, as Markdown."""
-    parts = [OPENING, *_states(), TABLE, *_tables(), *_diagram(), *_phases()]
+    tables = (line for kind in KINDS for line in _of_kind(kind))
+    parts = [OPENING, *_states(), TABLE.rstrip(), *_legend(), *tables]
+    parts += [*_phases(), USERS, *_prefect()]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -73,66 +139,77 @@ def _states() -> Iterator[str]:
     yield ""
 
 
-def _answer(kind: Kind, leaving: StateType, entering: StateType) -> Report:
-    current, proposed = (
-        state(each, scheduled_time=0 if each is SCHEDULED else None) for each in (leaving, entering)
-    )
-    run = Run("0" * 32, kind, "run", current, "0" * 32, run_count=1, attempt=1)
-    return evaluate(POLICIES[kind], Transition(run, proposed, now=1))
+def _legend() -> Iterator[str]:
+    yield ""
+    for sign, says in LEGEND:
+        yield f"- {_shown(sign)} {says}"
+    yield ""
+    yield "`orion-nb rules table` prints these tables, by asking the rules.\n"
 
 
-def _tables() -> Iterator[str]:
-    """One table for both kinds where they agree, else one each."""
-    tables = {kind: list(_table(kind)) for kind in POLICIES}
-    if len({tuple(table) for table in tables.values()}) == 1:
-        tables = {"run": tables["flow"]}
-    for kind, table in tables.items():
-        yield (
-            f"| a {kind} that is ↓, proposed → | " + " | ".join(f"`{k}`" for k in StateType) + " |"
-        )
-        yield "| --- " * (len(StateType) + 1) + "|"
-        yield from table
-        yield ""
+def _of_kind(kind: Kind) -> Iterator[str]:
+    yield f"### {kind.capitalize()} runs\n"
+    yield f"{DEFAULT.says}\n"
+    yield f"| a {kind} that is ↓, proposed → | " + " | ".join(f"`{k}`" for k in StateType) + " |"
+    yield "| --- " * (len(StateType) + 1) + "|"
+    for leaving, row in cells(POLICIES[kind], kind, DEFAULT).items():
+        yield f"| `{leaving}` | {' | '.join(map(_shown, row.values()))} |"
+    yield "\nIn other circumstances these answers are others:\n"
+    yield "| | | answer |\n| --- | --- | --- |"
+    for context in contexts(kind):
+        if context is not DEFAULT:
+            yield f"| **{context.name}** | {context.says} | {_differing(kind, context)} |"
+    yield f"\nThe ways through the states of a {kind} run, with the circumstances they need:\n"
+    yield from _diagram(kind)
 
 
-def _table(kind: Kind) -> Iterator[str]:
-    for leaving in StateType:
-        cells = [_cell(_answer(kind, leaving, entering)) for entering in StateType]
-        yield f"| `{leaving}` | {' | '.join(cells)} |"
+def _differing(kind: Kind, context: Context) -> str:
+    """Where the answers differ from the plain ones, those of one answer together."""
+    plainly = cells(POLICIES[kind], kind, DEFAULT)
+    found: dict[str, dict[tuple[StateType, ...], list[StateType]]] = {}
+    for leaving, row in cells(POLICIES[kind], kind, context).items():
+        for answer in dict.fromkeys(row.values()):
+            entering = [
+                each for each, said in row.items() if said == answer != plainly[leaving][each]
+            ]
+            if entering:
+                found.setdefault(answer, {}).setdefault(tuple(entering), []).append(leaving)
+    parts = []
+    for answer, ways in found.items():
+        told = "; ".join(f"{_listed(left)} → {_listed(to)}" for to, left in ways.items())
+        parts.append(f"{_shown(answer)}: {told}")
+    return "<br>".join(parts) or "the same"
 
 
-def _cell(report: Report) -> str:
-    if report.status is Status.ACCEPT:
-        return "✔"
-    if report.status is Status.ABORT:
-        return "✖"
-    return f"**{report.state.name}**" if report.rules[-1].verdict != "reject" else "–"
+def _shown(answer: str) -> str:
+    return f"**{answer}**" if answer.isalpha() else answer
 
 
-def _diagram() -> Iterator[str]:
-    yield "## The ways through the states\n"
+def _diagram(kind: Kind) -> Iterator[str]:
     yield "```mermaid\nstateDiagram-v2"
     yield "    [*] --> SCHEDULED\n    [*] --> PENDING"
-    for leaving in StateType:
-        entered = {}
-        for entering in StateType:
-            report = _answer("flow", leaving, entering)
-            before = state(leaving, scheduled_time=0 if leaving is SCHEDULED else None)
-            if enters(report, report.state) and report.state != before:
-                entered[report.state.type] = None
-        for kind in entered:
-            if kind is not leaving:
-                label = ": retry" if (leaving, kind) == (RUNNING, SCHEDULED) else ""
-                yield f"    {leaving} --> {kind}{label}"
+    for leaving, entering, context in edges(POLICIES[kind], kind):
+        # A colon would end the label.
+        label = f": {context.replace(':', ' =')}" if context else ""
+        yield f"    {leaving} --> {entering}{label}"
     yield from (f"    {kind} --> [*]" for kind in StateType if kind in TERMINAL)
     yield "```\n"
+
+
+def _prefect() -> Iterator[str]:
+    yield PREFECT
+    for number, left, entered, theirs, ours, why, context in DIFFERENCES:
+        states = (" ".join(f"`{each}`" for each in text.split()) for text in (left, entered))
+        where = f" ({context})" if context else ""
+        yield f"| {number} | {' | '.join(states)}{where} | {theirs} | {_shown(ours)} | {why} |"
+    yield PREFECT_ENDING
 
 
 def _phases() -> Iterator[str]:
     yield "## The rules, in the order in which they are asked\n"
     kinds: dict[Rule, list[str]] = {}
-    for kind, policy in POLICIES.items():
-        for rule in policy:
+    for kind in reversed(KINDS):  # tasks have more rules, and an order among them
+        for rule in POLICIES[kind]:
             kinds.setdefault(rule, []).append(kind)
     for phase in Phase:
         rules = [rule for rule in kinds if rule.phase is phase]

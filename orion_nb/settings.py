@@ -9,6 +9,7 @@
 | `ORION_NB_API_URL` | a Jupyter server whose Orion is used instead of a database | none |
 | `ORION_NB_API_TOKEN` | a token of that server | none |
 | `ORION_NB_KEEP` | finished runs are forgotten after this time, `90d` say, by a server | for ever |
+| `ORION_NB_RULES` | rules of your own, each `package.module:rule`, by commas | none |
 | `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
 """
 
@@ -36,6 +37,7 @@ class Settings:
     api_url: str | None = None
     api_token: str = field(default="", repr=False)
     keep: str | None = None
+    rules: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -60,7 +62,10 @@ class Settings:
         results = changes.get("results_url") or env.get("ORION_NB_RESULTS_URL") or None
         api_url, api_token = _api(env, changes)
         keep = changes.get("keep") or env.get("ORION_NB_KEEP") or None
-        return cls(home, url, synchronous.lower(), results, api_url, api_token, keep)
+        told = changes.get("rules") or env.get("ORION_NB_RULES") or ""
+        rules = told.split(",") if isinstance(told, str) else told
+        named = tuple(name.strip() for name in rules if name.strip())
+        return cls(home, url, synchronous.lower(), results, api_url, api_token, keep, named)
 
     @property
     def database_path(self) -> Path:
@@ -91,6 +96,7 @@ class Settings:
             "ORION_NB_SYNCHRONOUS": self.synchronous,
             "ORION_NB_RESULTS_URL": self.results_url,
             "ORION_NB_KEEP": self.keep,
+            "ORION_NB_RULES": ",".join(self.rules) or None,
             "ORION_NB_API_URL": self.api_url or "",
             "ORION_NB_API_TOKEN": self.api_token,
         }

@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("orion")
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The data folder of this test; no setting of whoever runs the tests reaches it."""
     folder = tmp_path / "home"
-    for name in ("DATABASE_URL", "SYNCHRONOUS", "DISABLE", "API_URL", "API_TOKEN"):
+    for name in ("DATABASE_URL", "SYNCHRONOUS", "DISABLE", "API_URL", "API_TOKEN", "RULES"):
         monkeypatch.delenv(f"ORION_NB_{name}", raising=False)
     monkeypatch.setenv("ORION_NB_HOME", str(folder))
     yield folder

@@ -11,7 +11,8 @@ from contextlib import suppress
 from orion_nb import clock
 from orion_nb.api.heartbeat import Heartbeat
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
-from orion_nb.rules import POLICIES, Policy
+from orion_nb.rules import POLICIES, SAYS, Policy, Rule
+from orion_nb.rules.users import load_rules, with_user_rules
 from orion_nb.schemas.runs import Kind, Run, is_hex, is_id, new_id
 from orion_nb.settings import Settings
 from orion_nb.store import listing, runs, sessions
@@ -25,9 +26,11 @@ class Core:
     def __init__(self, settings: Settings, label: str | None = None) -> None:
         self.settings = settings
         self.label = label
+        self.policies: dict[Kind, Policy] = dict(POLICIES)
+        if settings.rules:
+            self.use(*load_rules(settings.rules))
         self.database = Database(settings.database_path, settings.synchronous)
         self.reports = Reports()
-        self.policies: dict[Kind, Policy] = dict(POLICIES)
         self._reached: set[tuple[str, str]] = set()
         self.database.on_rollback += [self.reports.forget, self._reached.clear]
         self._session: tuple[int, str] | None = None
@@ -48,6 +51,19 @@ class Core:
                 self.database.write(lambda tx: sessions.close(tx, key, now))
         finally:
             self.database.close()
+
+    def use(self, *rules: Rule) -> None:
+        """From now on these rules, too, are asked of all that this process proposes.
+
+        They are asked last and can only narrow what the others let through. One of the same name
+        takes the place of one that was in use before.
+
+        Raises:
+            InvalidInput: one is no rule, of another phase than USER, or named like a built-in one.
+        """
+        policies = {kind: with_user_rules(each, rules) for kind, each in self.policies.items()}
+        SAYS.update((rule.name, rule.says) for rule in rules)
+        self.policies = policies
 
     @property
     def is_closed(self) -> bool:

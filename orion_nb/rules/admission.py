@@ -26,8 +26,11 @@ def take_a_place_within_limits(t: Transition) -> Verdict | None:
     """A run starts only if every limit it is subject to has a slot for it, in order of arrival.
 
     A slot is in use while a run that is subject to the limit is executing: there is nothing to
-    release. Who has to wait is AwaitingSlot, and keeps its place in the queue.
+    release. Who has to wait is AwaitingSlot, and keeps its place in the queue. A run of a
+    deployment takes its slot when it is handed over, as Submitting.
     """
+    if t.current.name == "Submitting":
+        return None  # it has a slot
     if t.proposed.type is PENDING and t.proposed.name != "Submitting":
         return None
     full = next((place for place in t.places if place.is_full), None)

@@ -13,7 +13,6 @@ from orion_nb.rules.retries import (
 )
 from orion_nb.schemas.reports import Abort, Reject, Verdict, Wait
 from orion_nb.schemas.states import (
-    ACTIVE,
     CANCELLED,
     CANCELLING,
     COMPLETED,
@@ -27,6 +26,9 @@ from orion_nb.schemas.states import (
     StateType,
     TimedOut,
 )
+
+#: What a finished run may be rerun into.
+OPENING = frozenset({SCHEDULED, PENDING, RUNNING})
 
 
 @rule(Phase.IDENTITY)
@@ -70,10 +72,17 @@ def leave_live_runs_to_their_owner(t: Transition) -> Verdict | None:
 
 @rule(Phase.FINALITY, leaving=TERMINAL)
 def keep_finished_runs_finished(t: Transition) -> Verdict | None:
-    """A finished run stays as it is, unless it is rerun or its state is set by force."""
-    if t.rerun and t.proposed.type not in TERMINAL and t.proposed.type is not CANCELLING:
+    """A finished run stays as it is, unless it is rerun or its state is set by force.
+
+    Rerun, it runs once more, waits for that, or is found in the cache; if another rule has it end
+    otherwise, it stays as it was.
+    """
+    told = f"the run has finished: {t.current.name}"
+    if not t.rerun:
+        return Reject(None, told)
+    if t.proposed.type in OPENING or (t.instead_of and t.proposed.name == "Cached"):
         return None
-    return Reject(None, f"the run has finished: {t.current.name}")
+    return Reject(None, f"{told}; it can't be rerun into {t.proposed}")
 
 
 @rule(Phase.FINALITY, leaving=[CANCELLING], entering=set(StateType) - {CANCELLED})
@@ -98,16 +107,19 @@ def run_one_attempt_at_a_time(t: Transition) -> Verdict | None:
     return Abort(f"attempt {t.run.attempt} is running", facts={"attempt": t.run.attempt})
 
 
-@rule(Phase.LINEAGE, leaving=ACTIVE, entering=[PENDING, RUNNING])
+@rule(Phase.LINEAGE, entering=[PENDING, RUNNING])
 def start_nothing_in_a_stopped_parent(t: Transition) -> Verdict | None:
     """A run does not start inside one that has finished or is to stop: it is Cancelled instead.
 
-    Inside one that is paused it waits.
+    Inside one that is paused it waits. One that has finished can be rerun though its parent has
+    finished, too.
     """
     if t.parent is None:
         return None
     if t.parent.type is PAUSED:
         return Wait("its parent is paused", after=1.0)
+    if t.parent.type in TERMINAL and t.current.is_terminal:
+        return None
     if t.parent.type is CANCELLING or t.parent.type is CANCELLED:
         return Reject(Cancelled("its parent was cancelled"), f"the parent is {t.parent.name}")
     if t.parent.type in TERMINAL:
@@ -142,6 +154,12 @@ def pause_only_what_runs(t: Transition) -> Verdict | None:
     return Reject(None, f"only a running run can be paused: this one is {t.current.name}")
 
 
+@rule(Phase.FINALITY, leaving=[PAUSED], entering=[PENDING])
+def hand_over_nothing_that_is_paused(t: Transition) -> Verdict | None:
+    """A paused run is not handed over: it is resumed, or scheduled anew."""
+    return Reject(None, "the run is paused: resume it, or schedule it anew")
+
+
 @rule(Phase.TIME, leaving=[PAUSED], entering=[RUNNING])
 def end_pauses_at_their_time(t: Transition) -> Verdict | None:
     """A run that stayed paused longer than its pause may last is TimedOut, not resumed."""
@@ -161,6 +179,7 @@ COMMON = (
     run_one_attempt_at_a_time,
     complete_only_what_ran,
     pause_only_what_runs,
+    hand_over_nothing_that_is_paused,
     start_nothing_in_a_stopped_parent,
     wait_for_the_scheduled_time,
     end_pauses_at_their_time,

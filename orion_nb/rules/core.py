@@ -76,7 +76,8 @@ class Transition:
     what a trigger that is a function said, None when nobody asked it. `cached` is the newest run
     that completed with the proposed state's cache key, and `filling` one that is just computing
     it. `places` are the limits the run is subject to, `siblings` the other runs of its deployment
-    that are handed over or running.
+    that are handed over or running. `instead_of` is what was proposed, when a rule has put
+    `proposed` in its place.
     """
 
     run: Run
@@ -94,6 +95,7 @@ class Transition:
     filling: Other | None = None
     places: tuple[Place, ...] = ()
     siblings: tuple[Other, ...] = ()
+    instead_of: State | None = None
 
     @property
     def current(self) -> State:
@@ -149,7 +151,8 @@ def evaluate(policy: Policy, transition: Transition) -> Report:
     """Every rule that governs the transition is asked, in order of phase, until one objects.
 
     A first `Wait` or `Abort` stops. A `Reject` with another state goes on with that state from the
-    phase of finality; the report keeps a line for every rule asked, in order.
+    phase of finality; the report keeps a line for every rule asked, in order. Marks are those of
+    the state that is entered.
     """
     lines: list[Line] = []
     marks: list[str] = []
@@ -164,7 +167,8 @@ def evaluate(policy: Policy, transition: Transition) -> Report:
                 return _refused(transition, Status.REJECT, verdict.reason, lines)
             case Reject(state=State() as other):
                 rewritten = verdict
-                asked = evolve(asked, proposed=other)
+                marks.clear()
+                asked = evolve(asked, proposed=other, instead_of=transition.proposed)
             case Wait():
                 return _waits(transition, verdict, lines)
             case Abort():
@@ -247,11 +251,12 @@ def _waits(transition: Transition, verdict: Wait, lines: list[Line]) -> Report:
     until = verdict.until
     if until is None:
         until = transition.now + round((verdict.after or 0.0) * SECOND)
+    until = max(until, transition.now)
     return Report(
         status=Status.WAIT,
         state=transition.current,
         reason=verdict.reason,
-        retry_after=max(0.0, (until - transition.now) / SECOND),
+        retry_after=(until - transition.now) / SECOND,
         until=until,
         rules=tuple(lines),
         proposed=transition.proposed.name,

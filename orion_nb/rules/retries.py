@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from orion_nb.clock import SECOND
+from orion_nb.clock import LAST_MOMENT, SECOND
 from orion_nb.rules.core import Phase, Transition, rule
 from orion_nb.schemas.reports import Note, Reject, Verdict
 from orion_nb.schemas.states import (
@@ -12,7 +12,6 @@ from orion_nb.schemas.states import (
     CRASHED,
     FAILED,
     PAUSED,
-    PENDING,
     RUNNING,
     AwaitingRetry,
     TimedOut,
@@ -53,24 +52,27 @@ def rerun_the_upstream(t: Transition) -> Verdict | None:
     return Reject(AwaitingRetry(t.now, message=t.proposed.message), reason, facts)
 
 
-@rule(Phase.REWRITE, leaving=[RUNNING], entering=[FAILED])
+@rule(Phase.REWRITE, leaving=[RUNNING, PAUSED], entering=[FAILED])
 def retry_failures(t: Transition) -> Verdict | None:
     """A run that fails is tried again until its retries are used up.
 
     A crash of the machine it ran on (CRASHED) is no failure of the code: this rule never sees it.
+    Nor is it one that nobody resumed the run in time.
     """
-    if not t.retriable or t.run.run_count > t.run.policy.retries:
+    if not t.retriable or not 1 <= t.run.run_count <= t.run.policy.retries:
+        return None
+    if t.current.type is PAUSED and t.proposed.name == "TimedOut":
         return None
     return _again(t, t.run.policy.retries, "failed")
 
 
-@rule(Phase.REWRITE, leaving=[RUNNING, PAUSED, PENDING], entering=[CRASHED])
+@rule(Phase.REWRITE, leaving=[RUNNING, PAUSED], entering=[CRASHED])
 def retry_crashes_if_asked(t: Transition) -> Verdict | None:
     """A run whose machine failed is never tried again, unless its policy asks for it.
 
-    `retry_crashes` says how often.
+    `retry_crashes` says how often; every attempt counts, whatever ended it.
     """
-    if t.run.run_count == 0 or t.run.run_count > t.run.policy.retry_crashes:
+    if not t.retriable or not 1 <= t.run.run_count <= t.run.policy.retry_crashes:
         return None
     return _again(t, t.run.policy.retry_crashes, "crashed")
 
@@ -81,5 +83,6 @@ def _again(t: Transition, most: int, word: str) -> Reject:
     chance = crc32(f"{run.id}{run.attempt}".encode()) / 0xFFFFFFFF
     delay = run.policy.delay_before(run.run_count, chance)
     reason = f"attempt {run.run_count} of {most + 1} {word}; retry in {delay:.4g} s"
-    again = AwaitingRetry(t.now + round(delay * SECOND), message=t.proposed.message)
+    at = min(t.now + round(delay * SECOND), LAST_MOMENT)
+    again = AwaitingRetry(at, message=t.proposed.message)
     return Reject(again, reason, {"run_count": run.run_count, "retries": most, "delay": delay})

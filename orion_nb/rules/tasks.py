@@ -7,10 +7,21 @@ from orion_nb.rules.common import COMMON
 from orion_nb.rules.core import Phase, Policy, Transition, rule
 from orion_nb.rules.retries import rerun_the_upstream
 from orion_nb.schemas.reports import Reject, Verdict, Wait
-from orion_nb.schemas.states import COMPLETED, PENDING, RUNNING, SCHEDULED, Skipped, UpstreamFailed
+from orion_nb.schemas.states import (
+    COMPLETED,
+    PENDING,
+    RUNNING,
+    SCHEDULED,
+    TERMINAL,
+    Skipped,
+    UpstreamFailed,
+)
+
+#: It is asked of a run that is rerun, too.
+STARTING = [SCHEDULED, PENDING, *TERMINAL]
 
 
-@rule(Phase.LINEAGE, leaving=[SCHEDULED, PENDING], entering=[RUNNING])
+@rule(Phase.LINEAGE, leaving=STARTING, entering=[RUNNING])
 def wait_for_upstream_runs(t: Transition) -> Verdict | None:
     """A task run waits until the runs it depends on have finished."""
     waiting = [up for up in t.upstream if not up.state.is_terminal]
@@ -23,7 +34,7 @@ def wait_for_upstream_runs(t: Transition) -> Verdict | None:
     return Wait(reason, after=0.05, facts={"upstream": [up.id for up in waiting[:20]]})
 
 
-@rule(Phase.LINEAGE, leaving=[SCHEDULED, PENDING], entering=[RUNNING])
+@rule(Phase.LINEAGE, leaving=STARTING, entering=[RUNNING])
 def heed_the_trigger(t: Transition) -> Verdict | None:
     """A task run starts only if its finished upstream runs pull its trigger.
 
@@ -46,10 +57,10 @@ def heed_the_trigger(t: Transition) -> Verdict | None:
 
 
 TASK_POLICY: Policy = (
+    rerun_the_upstream,  # before it is retried: the same inputs would fail the same check
     *COMMON,
     wait_for_upstream_runs,
     heed_the_trigger,
     retrieve_from_cache,
     let_one_fill_the_cache,
-    rerun_the_upstream,
 )

@@ -22,8 +22,9 @@ class RunPolicy:
     """What the rules may grant a run.
 
     `retry_delay[i]` is the wait before retry i + 1; the last one repeats, each time
-    `retry_backoff` times as long, up to `retry_delay_max`; `retry_jitter` (0 to 1) is the part of
-    it by which it varies. `retry_crashes`: how often a run is tried again whose machine failed.
+    `retry_backoff` times as long; `retry_jitter` (0 to 1) is the part of it by which it varies. No
+    wait is longer than `retry_delay_max`. `retry_crashes`: how often a run is tried again whose
+    machine failed.
     `timeout` limits one attempt. With `trigger` "function" whoever runs it asks a function.
     A result in the cache is taken if it is not older than `cache_expires` (None: of any age) and
     `cache_refresh` is off. `concurrency` names limits, each with the slots it has if nobody has
@@ -63,7 +64,8 @@ class RunPolicy:
         if retry > given and self.retry_backoff != 1.0:
             delay *= self.retry_backoff ** min(retry - given, 64)
         if self.retry_delay_max is not None:
-            delay = min(delay, self.retry_delay_max)
+            # Those that reach the maximum vary, too: all at once is what jitter is to prevent.
+            delay = min(delay, self.retry_delay_max / (1.0 + self.retry_jitter))
         return max(0.0, delay * (1.0 + self.retry_jitter * (2.0 * chance - 1.0)))
 
     def as_json(self) -> dict[str, Any]:

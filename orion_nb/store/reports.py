@@ -7,7 +7,7 @@ import sqlite3
 from hashlib import blake2b
 from typing import Any
 
-from orion_nb.rules import SAYS
+from orion_nb.rules import BUILT_IN, SAYS
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.states import State
 from orion_nb.store.statements import INSERT_REPORT
@@ -47,7 +47,7 @@ def _plain_key(report: Report) -> tuple[Any, ...] | None:
 
 def dump(report: Report) -> str:
     """A report as compact JSON; the state it led to is stored beside it, not in it."""
-    rules = [[line.rule, line.verdict, line.reason, dict(line.facts)] for line in report.rules]
+    rules = [_row(line) for line in report.rules]
     body: dict[str, Any] = {"status": report.status, "proposed": report.proposed, "rules": rules}
     if report.reason:
         body["reason"] = report.reason
@@ -57,12 +57,21 @@ def dump(report: Report) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _row(line: Line) -> list[Any]:
+    row = [line.rule, line.verdict, line.reason, dict(line.facts)]
+    # Whoever reads this may not know a rule of the user's own.
+    return row if line.rule in BUILT_IN else [*row, line.says]
+
+
 def load(body: str, state: State) -> Report:
-    """The report of a stored body; each line says again what its rule's docstring says today."""
+    """The report of a stored body; each line says again what its rule's docstring says today.
+
+    A rule that is not known here says what it said when it was asked.
+    """
     told = json.loads(body)
     lines = tuple(
-        Line(name, SAYS.get(name, ""), verdict, reason, facts)
-        for name, verdict, reason, facts in told["rules"]
+        Line(name, SAYS.get(name) or (said[0] if said else name), verdict, reason, facts)
+        for name, verdict, reason, facts, *said in told["rules"]
     )
     return Report(
         status=Status(told["status"]),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from orion_nb.clock import SECOND
-from orion_nb.rules import FLOW_POLICY, POLICIES, TASK_POLICY, Transition, enters, evaluate
+from orion_nb.rules import FLOW_POLICY, TASK_POLICY, enters
 from orion_nb.rules import common as rules
-from orion_nb.schemas.policies import RunPolicy
-from orion_nb.schemas.reports import Abort, Status
-from orion_nb.schemas.runs import Run
+from orion_nb.schemas.reports import Abort, Reject, Status, Wait
 from orion_nb.schemas.states import (
+    ACTIVE,
     CANCELLED,
     CANCELLING,
+    COMPLETED,
     CRASHED,
     FAILED,
     PAUSED,
@@ -21,40 +21,21 @@ from orion_nb.schemas.states import (
     SCHEDULED,
     TERMINAL,
     AwaitingRetry,
+    Cached,
     Cancelled,
     Completed,
     Crashed,
     Failed,
+    Paused,
     Pending,
     Running,
     Scheduled,
     Skipped,
     State,
     StateType,
-    TimedOut,
     state,
 )
-
-NOW = 1_000 * SECOND
-ID = "0" * 32
-
-
-def transition(current, proposed, *, kind="flow", policy=None, attempt=0, run_count=0, **facts):
-    run = Run(
-        ID, kind, "f", current, root=ID, attempt=attempt, run_count=run_count,
-        policy=policy or RunPolicy(),
-    )  # fmt: skip
-    return Transition(run, proposed, NOW, **facts)
-
-
-def judged(*args, **facts):
-    return evaluate(FLOW_POLICY, transition(*args, **facts))
-
-
-def of(kind):
-    """A state of this type, due in the past if it is scheduled."""
-    return state(kind, scheduled_time=NOW - SECOND if kind is SCHEDULED else None)
-
+from tests.rules.asking import NOW, asked, judged, of, transition
 
 # What the policy says to a proposal from outside about a run that no session executes, that is in
 # no other run and has no retries. `+` accepted · `=` the run stays as it is · `!` stop · or the
@@ -64,7 +45,7 @@ ANSWERS = """
 SCHEDULED   +         +       +       =      Cancelled  =         +         +         +
 PENDING     +         +       +       =      Cancelled  =         +         +         +
 RUNNING     +         !       !       +      +          +         +         +         +
-PAUSED      +         +       +       =      Cancelled  +         +         +         +
+PAUSED      +         =       +       =      Cancelled  +         +         +         +
 CANCELLING  =         =       =       =      =          Cancelled Cancelled Cancelled +
 COMPLETED   =         =       =       =      =          =         =         =         =
 FAILED      =         =       =       =      =          =         =         =         =
@@ -83,20 +64,20 @@ def answers():
 @pytest.mark.parametrize("kind", ["flow", "task"])
 @pytest.mark.parametrize(("leaving", "entering", "answer"), list(answers()))
 def test_the_policies_answer_every_proposal(kind, leaving, entering, answer):
-    asked = transition(of(StateType(leaving)), of(StateType(entering)), kind=kind, run_count=1)
-    report = evaluate(POLICIES[kind], asked)
+    current, proposed = of(StateType(leaving)), of(StateType(entering))
+    report = judged(current, proposed, kind=kind, run_count=1, attempt=1)
     match answer:
         case "+":
-            assert (report.status, report.state) == (Status.ACCEPT, asked.proposed)
+            assert (report.status, report.state) == (Status.ACCEPT, proposed)
         case "=":
-            assert (report.status, report.state) == (Status.REJECT, asked.current)
+            assert (report.status, report.state) == (Status.REJECT, current)
         case "!":
-            assert (report.status, report.state) == (Status.ABORT, asked.current)
+            assert (report.status, report.state) == (Status.ABORT, current)
         case name:
             assert (report.status, report.state.name) == (Status.REJECT, name)
-            assert enters(report, asked.current)
+            assert enters(report, current)
     assert (report.reason is None) == (answer == "+")
-    assert report.proposed == asked.proposed.name
+    assert report.proposed == proposed.name
 
 
 @pytest.mark.parametrize(
@@ -111,15 +92,13 @@ def test_the_policies_answer_every_proposal(kind, leaving, entering, answer):
     ],
 )
 def test_an_attempt_that_is_over_is_fenced(attempt, claims, matches, fenced):
-    asked = transition(
-        Running(), Completed(), attempt=attempt, claims=claims, token_matches=matches
-    )
-    verdict = rules.fence_stale_attempts(asked)
+    told = {"attempt": attempt, "claims": claims, "token_matches": matches}
+    verdict = asked(rules.fence_stale_attempts, Running(), Completed(), **told)
     if fenced:
         assert isinstance(verdict, Abort)
         assert verdict.fenced
         assert verdict.facts == {"attempt": attempt, "claims": claims}
-        assert evaluate(FLOW_POLICY, asked).fenced
+        assert judged(Running(), Completed(), **told).fenced
     else:
         assert verdict is None
 
@@ -194,57 +173,6 @@ def test_a_run_can_be_stopped_before_its_time(entering):
     assert enters(judged(Scheduled(NOW + SECOND), of(entering)), Scheduled(NOW + SECOND))
 
 
-@pytest.mark.parametrize(
-    ("retries", "run_count", "delays", "delay"),
-    [
-        (0, 1, (0.0,), None),
-        (1, 1, (0.0,), 0),
-        (1, 2, (0.0,), None),
-        (3, 1, (0.5,), 0.5),
-        (3, 3, (0.5,), 0.5),
-        (3, 4, (0.5,), None),
-        (3, 1, (1, 10, 100), 1),
-        (3, 2, (1, 10, 100), 10),
-        (3, 3, (1, 10, 100), 100),
-        (5, 5, (1, 10), 10),
-        (1, 1, (), 0),
-    ],
-)
-def test_a_failure_is_tried_again_after_its_delay(retries, run_count, delays, delay):
-    policy = RunPolicy(retries, delays)
-    facts = {"policy": policy, "run_count": run_count, "attempt": run_count}
-    report = judged(Running(), Failed("oh"), **facts)
-    if delay is None:
-        assert (report.status, report.state.name) == (Status.ACCEPT, "Failed")
-        return
-    assert (report.status, report.state.name) == (Status.REJECT, "AwaitingRetry")
-    assert report.state.scheduled_time == NOW + delay * SECOND
-    assert report.state.message == "oh"
-    assert report.reason == f"attempt {run_count} of {retries + 1} failed; retry in {delay:g} s"
-
-
-@pytest.mark.parametrize(
-    ("current", "proposed", "facts"),
-    [
-        (Running(), Failed(), {"retriable": False}),
-        (Running(), Crashed(), {}),
-        (Running(), Cancelled(), {}),
-        (Running(), Completed(), {}),
-        (Pending(), Failed(), {}),
-        (Scheduled(NOW), TimedOut(), {}),
-    ],
-)
-def test_nothing_else_is_tried_again(current, proposed, facts):
-    policy = RunPolicy(retries=3)
-    report = judged(current, proposed, policy=policy, run_count=1, **facts)
-    assert "AwaitingRetry" not in report.state.name
-
-
-def test_a_timeout_is_a_failure_and_tried_again():
-    report = judged(Running(), TimedOut("slow"), policy=RunPolicy(1), run_count=1)
-    assert report.state.name == "AwaitingRetry"
-
-
 @pytest.mark.parametrize("current", [Scheduled(NOW), Pending(), state("PAUSED")])
 def test_what_never_ran_can_be_skipped_or_found_in_the_cache_but_not_complete(current):
     refused = judged(current, Completed())
@@ -254,18 +182,114 @@ def test_what_never_ran_can_be_skipped_or_found_in_the_cache_but_not_complete(cu
         assert judged(current, proposed).status is Status.ACCEPT
 
 
-def test_the_rules_are_asked_in_the_order_of_their_phases():
-    for policy in (FLOW_POLICY, TASK_POLICY):
-        asked = transition(Pending(), Running(), kind="task", claims=0)
-        names = [line.rule for line in evaluate(policy, asked).rules]
-        phases = {rule.name: rule.phase for rule in policy}
-        assert names == sorted(names, key=lambda name: phases[name])
-        assert len(names) == len(set(names))
+@pytest.mark.parametrize("name", ["Completed", "Cached", "Skipped"])
+@pytest.mark.parametrize(("run_count", "completes"), [(0, False), (1, True)])
+def test_code_that_was_paused_from_outside_can_complete(name, run_count, completes):
+    proposed = State(COMPLETED, name)
+    verdict = asked(rules.complete_only_what_ran, Paused(), proposed, run_count=run_count)
+    assert (verdict is None) == (completes or name != "Completed")
+
+
+@pytest.mark.parametrize("proposed", [SCHEDULED, PENDING, RUNNING])
+@pytest.mark.parametrize("current", sorted(TERMINAL))
+def test_a_finished_run_is_opened_again_by_a_rerun(current, proposed):
+    assert judged(of(current), of(proposed), rerun=True).status is Status.ACCEPT
+    refused = judged(of(current), of(proposed))
+    assert (refused.status, refused.state) == (Status.REJECT, of(current))
+    assert refused.reason == f"the run has finished: {state(current).name}"
+
+
+@pytest.mark.parametrize("proposed", [PAUSED, CANCELLING, *sorted(TERMINAL)])
+@pytest.mark.parametrize("current", sorted(TERMINAL))
+def test_a_rerun_opens_a_run_and_does_nothing_else(current, proposed):
+    report = judged(of(current), of(proposed), rerun=True)
+    assert (report.status, report.state) == (Status.REJECT, of(current))
+    assert "can't be rerun into" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("other", "enters_it"),
+    [
+        (Cached(None), True),
+        (state(SCHEDULED, "AwaitingSlot"), True),
+        (Skipped(), False),
+        (Failed("upstream"), False),
+        (Cancelled("its parent"), False),
+    ],
+)
+def test_a_rerun_ends_only_as_cached_without_running(other, enters_it):
+    told = {"rerun": True, "instead_of": Running()}
+    verdict = asked(rules.keep_finished_runs_finished, Failed("old"), other, **told)
+    if enters_it:
+        assert verdict is None
+    else:
+        assert verdict == Reject(
+            None, f"the run has finished: Failed; it can't be rerun into {other}"
+        )
+
+
+@pytest.mark.parametrize("current", sorted(ACTIVE))
+def test_a_rerun_of_a_run_that_has_not_finished_is_a_proposal_like_any(current):
+    for proposed in StateType:
+        plainly = judged(of(current), of(proposed), run_count=1, attempt=1)
+        assert judged(of(current), of(proposed), run_count=1, attempt=1, rerun=True) == plainly
+
+
+@pytest.mark.parametrize(
+    "parent", [Paused(), state(CANCELLING), Cancelled(), Completed(), Failed()]
+)
+def test_a_finished_run_can_be_rerun_though_its_parent_has_finished(parent):
+    report = judged(Failed(), Running(), parent=parent, rerun=True)
+    answers = {PAUSED: Status.WAIT, CANCELLING: Status.REJECT}
+    assert report.status is answers.get(parent.type, Status.ACCEPT)
+    assert enters(report, report.state) == (report.status is Status.ACCEPT)
+
+
+@pytest.mark.parametrize("current", [SCHEDULED, PENDING, PAUSED])
+def test_nothing_starts_in_a_paused_parent_until_it_goes_on(current):
+    verdict = asked(
+        rules.start_nothing_in_a_stopped_parent, of(current), Running(), parent=Paused()
+    )
+    assert verdict == Wait("its parent is paused", after=1.0)
+
+
+@pytest.mark.parametrize(
+    ("late", "name"), [(-SECOND, "Running"), (0, "Running"), (1, "TimedOut"), (None, "Running")]
+)
+def test_a_pause_ends_at_its_time(late, name):
+    current = Paused(None if late is None else NOW - late)
+    report = judged(current, Running(), attempt=1, run_count=1, retries=3)
+    assert report.state.name == name
+    assert late is None or late <= 0 or report.reason == "the pause was over 1e-06 s ago"
+
+
+@pytest.mark.parametrize(("current", "says"), [(Pending(), "Pending"), (Paused(), "Paused")])
+def test_only_what_runs_is_paused(current, says):
+    report = judged(current, Paused(), attempt=1, run_count=1)
+    assert (report.status, report.state) == (Status.REJECT, current)
+    assert report.reason == f"only a running run can be paused: this one is {says}"
+
+
+def test_a_paused_run_is_not_handed_over():
+    report = judged(Paused(), Pending(), attempt=1, run_count=1)
+    assert (report.status, report.state) == (Status.REJECT, Paused())
+    assert report.reason == "the run is paused: resume it, or schedule it anew"
+
+
+@pytest.mark.parametrize("proposed", [RUNNING, PENDING])
+def test_a_second_attempt_does_not_start_beside_the_first(proposed):
+    verdict = asked(rules.run_one_attempt_at_a_time, Running(), of(proposed), attempt=2)
+    assert verdict == Abort("attempt 2 is running", facts={"attempt": 2})
 
 
 def test_every_rule_is_documented_and_named_as_a_sentence():
-    for rule in TASK_POLICY:
-        assert rule.says.endswith((".", ":")), rule.name
+    for rule in {*TASK_POLICY, *FLOW_POLICY}:
+        assert rule.says.endswith("."), rule.name
         assert len(rule.says) <= 100
         assert rule.leaving
         assert rule.entering
+
+
+def test_no_two_rules_have_one_name():
+    for policy in (TASK_POLICY, FLOW_POLICY):
+        assert len({rule.name for rule in policy}) == len(policy)

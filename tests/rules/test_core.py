@@ -1,33 +1,15 @@
-"""How a policy judges: properties that hold for every transition, and the order of asking."""
+"""How a policy judges: the order of asking, and what a report says of it."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from orion_nb.clock import SECOND
-from orion_nb.rules import (
-    FLOW_POLICY,
-    POLICIES,
-    TASK_POLICY,
-    Other,
-    Phase,
-    Transition,
-    enters,
-    evaluate,
-    rule,
-)
-from orion_nb.rules.bookkeeping import bookkeep
+from orion_nb.rules import FLOW_POLICY, TASK_POLICY, Phase, Transition, enters, evaluate, rule
 from orion_nb.rules.common import COMMON
-from orion_nb.schemas.policies import RunPolicy
-from orion_nb.schemas.reports import Abort, Reject, Status, Wait
+from orion_nb.schemas.reports import Abort, Note, Reject, Status, Wait
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
-    CANCELLED,
-    CANCELLING,
     COMPLETED,
     FAILED,
-    NAMES,
     PENDING,
     RUNNING,
     Cancelled,
@@ -37,159 +19,11 @@ from orion_nb.schemas.states import (
     Running,
     Scheduled,
     Skipped,
-    State,
     StateType,
 )
-from orion_nb.schemas.values import evolve
 
 ID = "0" * 32
 NOW = 1_000 * SECOND
-
-moments = st.integers(0, 2_000 * SECOND)
-states = st.sampled_from(list(StateType)).flatmap(
-    lambda kind: st.builds(
-        State,
-        st.just(kind),
-        st.sampled_from(NAMES[kind]),
-        timestamp=moments,
-        message=st.none() | st.text(max_size=5),
-        scheduled_time=st.none() | moments,
-    )
-)
-policies = st.builds(
-    RunPolicy,
-    retries=st.integers(0, 3),
-    retry_delay=st.lists(st.floats(0, 100), max_size=3).map(tuple),
-    trigger=st.sampled_from(["all_completed", "all_finished", "any_failed"]),
-)
-transitions = st.builds(
-    lambda kind, current, policy, attempt, run_count, **facts: Transition(
-        Run(ID, kind, "r", current, ID, policy=policy, attempt=attempt, run_count=run_count),
-        **facts,
-    ),
-    kind=st.sampled_from(["flow", "task"]),
-    current=states,
-    policy=policies,
-    attempt=st.integers(0, 2),
-    run_count=st.integers(0, 4),
-    proposed=states,
-    now=moments,
-    claims=st.none() | st.integers(0, 2),
-    token_matches=st.booleans(),
-    held=st.booleans(),
-    retriable=st.booleans(),
-    parent=st.none() | states,
-    upstream=st.lists(
-        st.builds(Other, st.text(max_size=3), st.text(max_size=3), states), max_size=3
-    ).map(tuple),
-)
-
-
-def judged(t):
-    return evaluate(POLICIES[t.run.kind], t)
-
-
-@given(transitions)
-def test_every_transition_gets_an_answer_and_the_same_one_again(t):
-    report = judged(t)
-    assert report == judged(t)
-    assert report.proposed == t.proposed.name
-    assert (report.reason is None) == (report.status is Status.ACCEPT)
-
-
-@given(transitions)
-def test_no_proposal_leads_out_of_a_finished_state(t):
-    if t.current.is_terminal:
-        assert not enters(judged(t), t.current)
-
-
-@given(transitions)
-def test_a_run_that_is_being_cancelled_ends_as_cancelled_only(t):
-    report = judged(t)
-    if t.current.type is CANCELLING and enters(report, t.current):
-        assert report.state.type is CANCELLED
-
-
-@given(transitions)
-def test_an_answer_to_wait_says_how_long(t):
-    report = judged(t)
-    if report.status is Status.WAIT:
-        assert report.retry_after >= 0
-        assert report.until >= t.now
-        assert report.state is t.current
-    else:
-        assert report.retry_after is None
-        assert report.until is None
-
-
-@given(transitions)
-def test_a_stale_attempt_moves_nothing(t):
-    if t.claims is not None and (t.claims != t.run.attempt or not t.token_matches):
-        report = judged(t)
-        assert report.fenced
-        assert report.status is Status.ABORT
-
-
-@given(transitions)
-def test_a_live_run_is_ended_by_nobody_else(t):
-    if t.held and t.current.type in (RUNNING, CANCELLING):
-        report = judged(t)
-        assert not (enters(report, t.current) and report.state.is_terminal)
-
-
-@given(transitions)
-def test_the_report_has_a_line_for_each_rule_asked_in_order(t):
-    """First from identity on; after a rewrite once more, from finality on, with the new state."""
-    lines, after, proposed = [], -1, t.proposed
-    while True:
-        verdict = None
-        for one in sorted(POLICIES[t.run.kind], key=lambda one: one.phase):
-            if one.phase <= after or not one.governs(t.current.type, proposed.type):
-                continue
-            verdict = one(evolve(t, proposed=proposed))
-            lines.append((one.name, one.says, verdict and verdict.reason))
-            if verdict is not None:
-                break
-        if not isinstance(verdict, Reject) or verdict.state is None or after >= 0:
-            break
-        after, proposed = Phase.IDENTITY, verdict.state
-    assert [(line.rule, line.says, line.reason) for line in judged(t).rules] == lines
-
-
-@given(transitions)
-def test_without_the_rule_that_decided_the_answer_is_another(t):
-    report = judged(t)
-    decisive = [line.rule for line in report.rules if line.verdict != "pass"]
-    if not decisive:
-        return
-    policy = [rule for rule in POLICIES[t.run.kind] if rule.name != decisive[-1]]
-    without = evaluate(policy, t)
-    changed = (without.status, without.state, without.reason, without.until)
-    assert changed != (report.status, report.state, report.reason, report.until)
-
-
-@given(st.lists(states, max_size=12), policies, st.sampled_from(["flow", "task"]))
-def test_any_sequence_of_proposals_keeps_a_run_in_order(proposals, policy, kind):
-    """Through all that can be proposed: numbers without gaps, one end, nothing after it."""
-    run, ended = Run(ID, kind, "r", Pending(seq=1), ID, policy=policy), None
-    for now, proposed in enumerate(proposals, 1):
-        t = Transition(run, proposed, now * SECOND, claims=run.attempt)
-        report = evaluate(POLICIES[kind], t)
-        if not enters(report, run.state):
-            assert report.state is run.state
-            continue
-        after = bookkeep(run, report.state, t.now, "s")
-        assert after.state.seq == run.state.seq + 1
-        assert after.attempt - run.attempt == (after.state.type is RUNNING)
-        assert (after.end_time is not None) == after.state.is_terminal
-        assert ended is None
-        assert after.total_time >= run.total_time
-        run = after
-        if run.state.is_terminal:
-            ended = run
-
-
-# -- how rules are asked: small policies of our own ------------------------------------------------
 
 
 def policy_of(*judges, leaving=StateType, entering=StateType):
@@ -246,7 +80,8 @@ def test_a_moment_that_has_passed_is_waited_for_no_longer():
         """Passed."""
         return Wait("passed", until=t.now - SECOND)
 
-    assert ask(policy_of((Phase.TIME, passed))).retry_after == 0
+    report = ask(policy_of((Phase.TIME, passed)))
+    assert (report.retry_after, report.until) == (0, NOW)
 
 
 def test_after_a_rewrite_the_new_state_is_judged_once_more_from_finality():
@@ -279,6 +114,32 @@ def test_a_third_rewrite_is_not_made():
     assert report.reason == "not worth it (more than 2 rewrites are not made)"
     assert [line.verdict for line in report.rules] == ["rewrite"] * 3
     assert not enters(report, report.state)
+
+
+def test_marks_are_those_of_the_state_that_is_entered():
+    def note(t):
+        """Notes."""
+        return Note("late", mark=f"late_{t.proposed.name}")
+
+    def skip_once(t):
+        """Skips once."""
+        return Reject(Skipped(), "not worth it") if t.proposed.type is RUNNING else None
+
+    report = ask(policy_of((Phase.TIME, note), (Phase.CACHE, skip_once)))
+    assert report.marks == ("late_Skipped",)
+    assert [line.verdict for line in report.rules] == ["pass", "rewrite", "pass", "pass"]
+
+
+def test_a_rule_is_told_what_was_proposed_in_the_first_place():
+    seen = []
+
+    def note(t):
+        """Notes."""
+        seen.append((t.proposed.name, t.instead_of and t.instead_of.name))
+        return Reject(Skipped(), "once") if t.proposed.type is RUNNING else None
+
+    ask(policy_of((Phase.CACHE, note)))
+    assert seen == [("Running", None), ("Skipped", "Running")]
 
 
 def test_what_a_rewrite_led_to_can_be_refused():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orion_nb.rules import TASK_POLICY, Other, Transition, evaluate
-from orion_nb.schemas.policies import RunPolicy
+from orion_nb.rules import Other
 from orion_nb.schemas.reports import Status
-from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
     Cancelled,
     Completed,
@@ -20,17 +18,15 @@ from orion_nb.schemas.states import (
     State,
     StateType,
 )
+from tests.rules import asking
+from tests.rules.asking import NOW
 
-NOW = 1_000_000
-ID = "0" * 32
 CACHED = State(StateType.COMPLETED, "Cached")
 
 
-def judged(*states, trigger="all_completed", current=None):
+def judged(*states, current=None, **told):
     upstream = tuple(Other(f"{n:032x}", f"up{n}", each) for n, each in enumerate(states))
-    policy = RunPolicy(trigger=trigger)
-    run = Run(ID, "task", "t", current or Pending(), root=ID, policy=policy)
-    return evaluate(TASK_POLICY, Transition(run, Running(), NOW, upstream=upstream))
+    return asking.judged(current or Pending(), Running(), upstream=upstream, **told)
 
 
 @pytest.mark.parametrize("current", [Pending(), Scheduled(NOW)])
@@ -56,10 +52,37 @@ def test_a_task_waits_until_all_upstream_runs_have_finished(current, trigger):
         ("any_failed", [Cancelled()], "Running"),
         ("any_failed", [Completed(), Completed()], "Skipped"),
         ("any_failed", [], "Running"),
+        ("function", [Failed(), Completed()], "Running"),
+        ("function", [], "Running"),
     ],
 )
 def test_the_trigger_decides_once_they_have(trigger, states, entered):
     assert judged(*states, trigger=trigger).state.name == entered
+
+
+@pytest.mark.parametrize(
+    ("pulled", "entered"), [(None, "Running"), (True, "Running"), (False, "Skipped")]
+)
+@pytest.mark.parametrize("states", [[], [Completed()], [Failed()]])
+def test_a_trigger_that_is_a_function_was_asked_where_the_task_runs(states, pulled, entered):
+    report = judged(*states, trigger="function", pulled=pulled)
+    assert report.state.name == entered
+    assert report.reason == (None if entered == "Running" else "its trigger said no")
+
+
+def test_a_trigger_is_asked_of_what_has_finished():
+    report = judged(Running(), trigger="function", pulled=False)
+    assert report.status is Status.WAIT
+
+
+@pytest.mark.parametrize("current", [Failed(), Completed(), Cancelled(), Crashed()])
+def test_a_rerun_waits_and_heeds_its_trigger_too(current):
+    waits = judged(Running(), current=current, rerun=True)
+    assert (waits.status, waits.reason) == (Status.WAIT, "waits for up0 (Running)")
+    stays = judged(Failed(), current=current, rerun=True)
+    assert (stays.status, stays.state) == (Status.REJECT, current)
+    assert stays.reason.endswith("can't be rerun into UpstreamFailed: upstream up0 is Failed")
+    assert judged(Completed(), current=current, rerun=True).status is Status.ACCEPT
 
 
 def test_it_says_which_upstream_run_failed():
