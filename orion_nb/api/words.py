@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,7 @@ def kind_of(schema: Mapping[str, Any]) -> str:
         said = " or ".join(kind_of(each) for each in schema["anyOf"])
     else:
         said = schema.get("format") or schema.get("type") or "any"
-    return f"{said}, or else {schema['default']}" if "default" in schema else str(said)
+    return f"{said}, or else {json.dumps(schema['default'])}" if "default" in schema else str(said)
 
 
 def stopping(state: State, now: int) -> str:

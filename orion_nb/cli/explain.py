@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from orion_nb.cli import output
+from orion_nb.cli.actions import state_named
 from orion_nb.cli.command import command
 from orion_nb.cli.options import Json, RunRef
-from orion_nb.cli.runs import state_named
 
 EXAMPLES = (
     "orion-nb explain 4f2a9c01",
     "orion-nb explain daily --json",
-    "orion-nb explain 4f2a9c01 --to running",
+    "orion-nb explain 4f2a9c01 --propose running",
 )
 
 
@@ -27,14 +27,17 @@ def explain(
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="STATE", help="What if this state were proposed? Nothing is written."
+            "--propose",
+            "--to",
+            metavar="STATE",
+            help="What if this state were proposed? Nothing is written.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Explain what happened to a run: each state, and what each rule said about it.
 
-    With --to it is a dry run: what the rules would say to that state now.
+    With --propose it is a dry run: what the rules would say to that state now.
     """
     from orion_nb.cli.lookout import connect_and_look
     from orion_nb.cli.stories import full_story, verdict

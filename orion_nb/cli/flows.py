@@ -1,4 +1,4 @@
-"""`orion-nb run file.py:flow`: a flow of a Python file is imported and called in this process."""
+"""A flow of a Python file is imported and called in this process, or a run of it run once more."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orion_nb.cli import output
 from orion_nb.cli.options import suggestion, values_of
 from orion_nb.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from orion_nb.api.orion import Orion
+    from orion_nb.cli.follow import Follower
+    from orion_nb.schemas.runs import Run
 
 
 class FlowNotFound(NotFound):
@@ -28,25 +33,70 @@ def run_flow(
 ) -> int:
     """The flow is run and reported; gives the exit code."""
     from orion_nb.api.connect import connect
-    from orion_nb.cli.follow import Follower
     from orion_nb.cli.waiting import report
 
     with printing_to_stderr(as_json):
         flow = load_flow(target)
         values = values_of(param, params_file, _texts(flow.fn))
         orion = connect(label="run")
-        console = output.console(err=True)
-        # What the flow prints would tear a table; it scrolls by above one in a terminal only.
-        table = console.is_terminal and sys.stdout.isatty()
         began: list[str] = []
-        follower = Follower(orion, console, lambda root: root.id in began, after=orion.last_event())
-        with _noting(began), follower.looking(table=table):
+        follower = _follower(orion, lambda root: root.id in began)
+        with _noting(began), follower.looking(table=_has_table(follower)):
             _check(flow, values)
             ended = flow.run(**values)
             ending = asyncio.run(ended) if inspect.iscoroutine(ended) else ended
         if ending.error is not None:
             _show(ending.error)
     return report(orion, ending.run_id, None, as_json=as_json)
+
+
+def rerun_flow(
+    run: Run, target: str, param: list[str] | None, params_file: Path | None, *, as_json: bool
+) -> int:
+    """A run of the flow is run once more, in a new attempt, and reported; gives the exit code.
+
+    Raises:
+        OrionError: it can't be; nothing was done.
+    """
+    from orion_nb.api.connect import connect
+    from orion_nb.cli.waiting import report
+
+    with printing_to_stderr(as_json):
+        flow = load_flow(target)
+        values = values_of(param, params_file, _texts(flow.fn))
+        orion = connect(label="rerun")
+        follower = _follower(orion, lambda root: root.id in (run.id, run.root))
+        if values:
+            _check(flow, values)
+        with follower.looking(table=_has_table(follower)):
+            error = _rerun(flow, orion, run, values)
+        if error is not None:
+            _show(error)
+    return report(orion, run.id, None, as_json=as_json)
+
+
+def _rerun(flow: Any, orion: Orion, run: Run, values: dict[str, Any]) -> Exception | None:
+    """What the flow raised, when it was called once more."""
+    try:
+        ended = flow.rerun(run.id, **values)
+        if inspect.iscoroutine(ended):
+            asyncio.run(ended)
+    except Exception as error:
+        if orion.find(run.id).state.seq == run.state.seq:
+            raise  # it was not called at all
+        return error
+    return None
+
+
+def _follower(orion: Orion, choose: Callable[[Run], bool]) -> Follower:
+    from orion_nb.cli.follow import Follower
+
+    return Follower(orion, output.console(err=True), choose, after=orion.last_event())
+
+
+def _has_table(follower: Follower) -> bool:
+    # What the flow prints would tear a table; it scrolls by above one in a terminal only.
+    return follower.console.is_terminal and sys.stdout.isatty()
 
 
 def load_flow(target: str) -> Any:

@@ -1,4 +1,4 @@
-"""`orion-nb runs`: list, show, cancel, ask why, set a state by hand."""
+"""`orion-nb runs`: list them, look at one, ask why, keep one."""
 
 from __future__ import annotations
 
@@ -6,30 +6,23 @@ from typing import Annotated
 
 import typer
 
-from orion_nb.cli import output
-from orion_nb.cli.command import OK, RUN_FAILED, command, group
-from orion_nb.cli.options import Json, RunRef, flag, suggestion
-from orion_nb.errors import InvalidInput
-from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import CANCELLED, CANCELLING, NAMES, StateType
-
-StateWord = Annotated[
-    str, typer.Argument(metavar="STATE", help="A type or a name: completed, failed, Skipped ...")
-]
+from orion_nb.cli import actions, answers, cancel, output
+from orion_nb.cli.command import command, group
+from orion_nb.cli.options import Json, RunRef, flag
+from orion_nb.schemas.runs import short
 
 
 def register(app: typer.Typer) -> None:
-    runs = group(app, "runs", "List runs, look at one, cancel it, ask why.", panel="Runs")
+    runs = group(
+        app, "runs", "List runs, look at one, ask why; cancel, pause, rerun it.", panel="Runs"
+    )
     listing = ("orion-nb runs ls --state failed --state crashed", "orion-nb runs ls --all --json")
     command(runs, "ls", examples=listing)(ls)
     command(runs, "show", examples=("orion-nb runs show 4f2a9c01",))(show)
-    stop = ("orion-nb runs cancel 4f2a9c01 --why 'wrong day'",)
-    command(runs, "cancel", examples=stop)(cancel)
     asked = ("orion-nb runs why 4f2a9c01", "orion-nb runs why daily")
     command(runs, "why", examples=asked)(why)
-    by_hand = ("orion-nb runs set-state 4f2a9c01 completed --why 'data was loaded by hand'",)
-    command(runs, "set-state", examples=by_hand)(set_state)
+    for module in (cancel, answers, actions):
+        module.register(runs)
     command(runs, "pin", examples=("orion-nb runs pin 4f2a9c01 --why 'the figures of May'",))(pin)
     command(runs, "unpin", examples=("orion-nb runs unpin 4f2a9c01",))(unpin)
 
@@ -89,24 +82,6 @@ def show(run: RunRef, as_json: Json = False) -> None:
     return output.console().print(run_story(told))
 
 
-def cancel(
-    run: RunRef,
-    why: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the run.")] = None,
-    as_json: Json = False,
-) -> int:
-    """Ask a run to stop; one that executes nothing is Cancelled at once.
-
-    Exit code 1 if the run had finished before.
-    """
-    from orion_nb.api.connect import connect
-
-    orion = connect()
-    found = orion.find(run)
-    report = orion.cancel(found.id, why=why, by="cli")
-    _tell(found, report, as_json)
-    return OK if report.state.type in (CANCELLING, CANCELLED) else RUN_FAILED
-
-
 def why(run: RunRef, as_json: Json = False) -> None:
     """Say what happened to a run, a sentence for each state; `explain` shows the rules too."""
     from orion_nb.cli.lookout import connect_and_look
@@ -140,56 +115,3 @@ def unpin(run: RunRef, as_json: Json = False) -> None:
         return output.print_json(told)
     word = "is no longer pinned" if told["was_pinned"] else "was not pinned"
     return output.say(f"{short(told['run'])} {word}.")
-
-
-def set_state(
-    run: RunRef,
-    state: StateWord,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the run's report.")],
-    message: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The message of the new state.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Set a run's state by hand: no rule is asked, and the report says who did it and why."""
-    from orion_nb.api.connect import connect
-
-    kind, name = state_named(state)
-    orion = connect()
-    found = orion.find(run)
-    report = orion.propose(
-        found.id, kind, name=name, message=message, force=True, why=why, by="cli"
-    )
-    _tell(found, report, as_json)
-
-
-def state_named(word: str) -> tuple[StateType, str]:
-    """The type and name that a word stands for, in capitals or not.
-
-    Raises:
-        InvalidInput: it is no state; the closest one is named.
-    """
-    known: dict[str, tuple[StateType, str]] = {}
-    for kind, names in NAMES.items():
-        known |= {name.lower(): (kind, name) for name in names}
-        known[kind.value.lower()] = (kind, names[0])
-    try:
-        return known[word.lower()]
-    except KeyError:
-        hint = suggestion(word.lower(), list(known)) or f"; there are {', '.join(sorted(known))}"
-        raise InvalidInput(f"state: {word!r} is no state{hint}", field="state") from None
-
-
-def _tell(run: Run, report: Report, as_json: bool) -> None:
-    """What came of a proposal, without the token that RUNNING hands out."""
-    if as_json:
-        return output.print_json({"run_id": run.id, **report.as_json(), "token": None})
-    from rich.text import Text
-
-    from orion_nb.cli.looks import state_text
-
-    line = Text(f"{output.plain(run.name)} {short(run.id)}  ")
-    line.append_text(state_text(report.state.as_json()))
-    if report.reason:
-        line.append(f"  {output.first_line(report.reason)}", style="dim")
-    return output.console().print(line)
