@@ -15,6 +15,7 @@ from orion_nb.cli import (
     explain,
     limits,
     params,
+    rules,
     run,
     runs,
     schedule,
@@ -61,7 +62,7 @@ def root(
 app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 
-for module in (demo, run, deploy, deployments, runs, explain, limits, schedule, params):
+for module in (demo, run, deploy, deployments, runs, explain, rules, limits, schedule, params):
     module.register(app)
 for module in (server, worker, db, doctor):
     module.register(app)
