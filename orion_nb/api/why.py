@@ -18,6 +18,7 @@ from orion_nb.schemas.states import (
     CRASHED,
     FAILED,
     PAUSED,
+    SCHEDULED,
     State,
     is_late,
 )
@@ -110,7 +111,7 @@ def _held_up(known: Known, now: int) -> Iterator[str]:
     run, state = known.run, known.run.state
     if known.full:
         yield from (words.waits_for_slot(place, by) for place, by in known.full)
-    elif run.blocked is not None:
+    elif run.blocked is not None and not _waits_for_its_time(run.blocked):
         yield f"blocked: {words.refused(run.blocked)}"
     if state.name == "NotReady" and known.upstream:
         yield words.waits_for_runs(known.upstream)
@@ -122,6 +123,8 @@ def _held_up(known: Known, now: int) -> Iterator[str]:
         yield from words.tried_again(run, known.has_died, now)
     elif is_late(state.type, state.scheduled_time, now):
         yield words.late(state, now)
+    elif state.scheduled_time is not None and state.type is SCHEDULED:
+        yield words.due(state.scheduled_time, now)
 
 
 def _results(known: Known) -> Iterator[str]:
@@ -150,9 +153,14 @@ def _goes_on(known: Known) -> Iterator[str]:
     run, state = known.run, known.run.state
     is_left = state.name == "AwaitingRetry" and known.has_died and not run.deployment
     if run.kind == "flow" and run.parent is None and (state.type in (FAILED, CRASHED) or is_left):
-        yield from words.how_to_rerun(run)
+        yield from words.how_to_rerun(run, "pick it up" if is_left else "run it once more")
     elif is_left and run.parent is not None:
         yield f"it goes on when the flow around it does: `orion-nb why {short(run.root)}`"
+
+
+def _waits_for_its_time(refusal: Report) -> bool:
+    """By when it is due is told from the time it is now."""
+    return refusal.rules[-1:] != () and refusal.rules[-1].rule == "wait_for_the_scheduled_time"
 
 
 def _pause(connection: Connection, run: Run) -> Pause | None:

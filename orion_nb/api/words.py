@@ -122,6 +122,11 @@ def tried_again(run: Run, has_died: bool, now: int) -> Iterator[str]:
     )
 
 
+def due(at: int, now: int) -> str:
+    """When a scheduled run is to start."""
+    return f"due in {show((at - now) / SECOND)}" if at > now else "due now"
+
+
 def late(state: State, now: int) -> str:
     """By how much nobody has started a run, and what may be missing."""
     due = state.scheduled_time or now
@@ -140,16 +145,25 @@ def not_kept(what: str, reason: str, reference: str | None) -> str:
     return f"its result is unpersisted ({reason}): when its flow is rerun it is executed again"
 
 
-def how_to_rerun(run: Run) -> Iterator[str]:
-    """The command that runs a run once more; what completed in it is not executed again."""
+def how_to_rerun(run: Run, to: str) -> Iterator[str]:
+    """The command that runs a run once more; what completed in it is not executed again.
+
+    `to` says what that is good for: "run it once more".
+    """
     key = run.key or ""
     if run.deployment:
-        yield f"run it once more: `orion-nb runs rerun {short(run.id)}`"
+        yield f"{to}: `orion-nb runs rerun {short(run.id)}`"
     elif key.startswith("__main__."):
-        yield f"run it once more, where its code is: `{_flow(key)}.rerun('{short(run.id)}')`"
-    elif not key.startswith("notebook:") and "." in key:
-        file = f"{key.partition('.')[0]}.py:{_flow(key)}"
-        yield f"run it once more: `orion-nb runs rerun {short(run.id)} --code {file}`"
+        yield f"{to}, where its code is: `{_flow(key)}.rerun('{short(run.id)}')`"
+    elif not key.startswith("notebook:"):
+        yield f"{to}: `orion-nb runs rerun {short(run.id)} --code {code_of(run)}`"
+
+
+def code_of(run: Run) -> str:
+    """Where the code of a flow run is, as far as its key tells: `etl.py:nightly`."""
+    module, _, name = (run.key or run.name).rpartition(".")
+    is_file = module.isidentifier() and module != "__main__"
+    return f"{module if is_file else 'FILE'}.py:{name}"
 
 
 def named(run: Run) -> str:

@@ -190,6 +190,8 @@ def _rerun_deployed(orion: Orion, run: Run, why: str | None, *, wait: bool, as_j
 
 def _where_is_its_code(run: Run) -> str:
     """What to say to somebody who wants to rerun a run whose code is not known here."""
+    from orion_nb.api.words import code_of
+
     told = f"code: run {short(run.id)} is of no deployment; say where its code is"
     key = run.key or ""
     if run.kind == "task":
@@ -197,11 +199,7 @@ def _where_is_its_code(run: Run) -> str:
     if key.startswith("notebook:"):
         path = key.removeprefix("notebook:")
         return f"code: a notebook that no deployment knows is run anew: `orion-nb run {path}`"
-    if key.startswith("__main__."):
-        name = key.rpartition(".")[2]
-        return f"{told}, as in `--code FILE.py:{name}`, or call `{name}.rerun({short(run.id)!r})`"
-    module, _, name = key.partition(".")
-    return f"{told}, as in `--code {module or 'FILE'}.py:{name or 'FLOW'}`"
+    return f"{told}, as in `--code {code_of(run)}`"
 
 
 def _takes_none_of(given: dict[str, Any], why: str) -> None:

@@ -104,9 +104,10 @@ def _tell_cancelled(run: Run, report: Report, inside: list[dict[str, Any]]) -> N
         console.print(line.append_text(state_text(each["state"])))
     if len(inside) > MOST_TOLD:
         console.print(f"  in it, {len(inside) - MOST_TOLD} more, {_counted(inside[MOST_TOLD:])}")
-    if state.type is CANCELLING:
+    left = sum(each["state"]["type"] == CANCELLING for each in (run.as_json(), *inside))
+    if left:
         told = f"`orion-nb runs why {short(run.id)}` tells when it has"
-        output.say(f"Its code has not stopped yet; {told}.")
+        output.say(f"Code of {left} run{'s' * (left != 1)} has not stopped yet; {told}.")
 
 
 def _counted(runs: list[dict[str, Any]]) -> str:

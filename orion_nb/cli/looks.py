@@ -114,10 +114,10 @@ def name_text(run: RunJson) -> Text:
 
 
 def attempts(run: RunJson) -> str:
-    """`2 of 3`: which attempt it is and how many there may be; nothing for `1 of 1`."""
+    """`2 of 3`: which attempt it is and how many there may be; nothing for `1 of 1`, or before."""
     allowed = run["policy"]["retries"] + 1
     count = run["run_count"]
-    if allowed == 1 and count <= 1:
+    if count == 0 or (allowed == 1 and count == 1):
         return ""
     return f"{count} of {allowed}" if count <= allowed else str(count)
 
