@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from orion_nb.cli import (
+    cache,
     db,
     demo,
     deploy,
@@ -14,7 +15,9 @@ from orion_nb.cli import (
     doctor,
     explain,
     limits,
+    lineage,
     params,
+    results,
     rules,
     run,
     runs,
@@ -62,7 +65,9 @@ def root(
 app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 
-for module in (demo, run, deploy, deployments, runs, explain, rules, limits, schedule, params):
+for module in (demo, run, deploy, deployments, runs, explain, lineage, results, cache, rules):
+    module.register(app)
+for module in (limits, schedule, params):
     module.register(app)
 for module in (server, worker, db, doctor):
     module.register(app)
