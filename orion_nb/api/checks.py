@@ -8,14 +8,19 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas.policies import OVERLAPS, SLA_ACTIONS, TRIGGERS, RunPolicy
+from orion_nb.schemas.policies import CATCH_UPS, OVERLAPS, SLA_ACTIONS, TRIGGERS, RunPolicy
 from orion_nb.schemas.runs import is_id
 
 PARAMETERS_LIMIT = 512 * 1024
 TAGS_LIMIT = 50
 LIMITS_LIMIT = 20
 
-_WORDS = {"trigger": TRIGGERS, "overlap": OVERLAPS, "sla_action": SLA_ACTIONS}
+_WORDS = {
+    "trigger": TRIGGERS,
+    "overlap": OVERLAPS,
+    "catch_up": CATCH_UPS,
+    "sla_action": SLA_ACTIONS,
+}
 _RANGES = {"retry_backoff": (1.0, 100.0), "retry_jitter": (0.0, 1.0)}
 
 
@@ -29,7 +34,8 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
     known = list(RunPolicy().as_json())  # in their order: the common ones come first
     if unknown := set(told) - set(known):
         word = sorted(unknown)[0]
-        raise InvalidInput(f"policy.{word}: not known; there are {', '.join(known)}")
+        says = f"policy.{word}: not known; there are {', '.join(known)}"
+        raise InvalidInput(says, field="policy")
     for name, allowed in _WORDS.items():
         if name in told and told[name] not in allowed:
             says = f"policy.{name}: {told[name]!r} is none of {', '.join(allowed)}"

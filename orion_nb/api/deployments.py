@@ -49,7 +49,15 @@ class DeploymentRoutes(RunRoutes):
         cell_timeout: float | str | None = None,
         retries: int | None = None,
         retry_delay: float | str | None = None,
+        retry_crashes: int | None = None,
         tags: list[str] | None = None,
+        overlap: str | None = None,
+        catch_up: str | None = None,
+        catch_up_max: int | None = None,
+        concurrency: dict[str, Any] | list[str] | None = None,
+        sla: float | str | None = None,
+        sla_start: float | str | None = None,
+        sla_action: str | None = None,
         paused: bool | None = None,
         update: bool = False,
     ) -> dict[str, Any]:
@@ -62,7 +70,10 @@ class DeploymentRoutes(RunRoutes):
         given = {
             "path": path, "parameters": parameters, "schedules": schedules, "kernel": kernel,
             "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout, "retries": retries,
-            "retry_delay": retry_delay, "tags": tags, "paused": paused,
+            "retry_delay": retry_delay, "retry_crashes": retry_crashes, "tags": tags,
+            "overlap": overlap, "catch_up": catch_up, "catch_up_max": catch_up_max,
+            "concurrency": concurrency, "sla": sla, "sla_start": sla_start,
+            "sla_action": sla_action, "paused": paused,
         }  # fmt: skip
         told = {field: value for field, value in given.items() if value is not None}
         with self.database.read() as connection:
@@ -108,13 +119,24 @@ class DeploymentRoutes(RunRoutes):
         cell_timeout: float | str | None = None,
         retries: int | None = None,
         retry_delay: float | str | None = None,
+        retry_crashes: int | None = None,
         tags: list[str] | None = None,
+        overlap: str | None = None,
+        catch_up: str | None = None,
+        catch_up_max: int | None = None,
+        concurrency: dict[str, Any] | list[str] | None = None,
+        sla: float | str | None = None,
+        sla_start: float | str | None = None,
+        sla_action: str | None = None,
     ) -> dict[str, Any]:
         """The given fields of a deployment are changed; the others stay as they are."""
         given = {
             "path": path, "parameters": parameters, "schedules": schedules, "kernel": kernel,
             "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout, "retries": retries,
-            "retry_delay": retry_delay, "tags": tags,
+            "retry_delay": retry_delay, "retry_crashes": retry_crashes, "tags": tags,
+            "overlap": overlap, "catch_up": catch_up, "catch_up_max": catch_up_max,
+            "concurrency": concurrency, "sla": sla, "sla_start": sla_start,
+            "sla_action": sla_action,
         }  # fmt: skip
         changes = {field: value for field, value in given.items() if value is not None}
         return self._show(

@@ -28,38 +28,40 @@ class Scheduling(DeploymentRoutes):
         return min((at for at in (due, waiting) if at is not None), default=None)
 
     def schedule_due(self) -> list[Run]:
-        """A run is created for each deployment that is due; of missed instants, for the latest.
+        """A run is created for each deployment that is due; of missed instants, as `catch_up` says.
 
         Any number of schedulers may do this at once: one run per deployment and instant is made.
         """
         now = clock.now()
         with self.database.read() as connection:
             due = deployment_rows().read_due(connection, now)
-        return [run for known in due if (run := self._schedule(known, now)) is not None]
+        return [run for known in due for run in self._schedule(known, now)]
 
-    def _schedule(self, known: Deployment, now: int) -> Run | None:
-        slot = known.latest_due(now)
+    def _schedule(self, known: Deployment, now: int) -> list[Run]:
+        slots = known.to_make_up_for(now)
         following = known.due_after(now)
-        if slot is None:
-            return None
-        made = self.deployed_run(known, slot, known.parameters)
+        made = [(slot, self.deployed_run(known, slot, known.parameters)) for slot in slots]
 
-        def work(tx: Connection) -> Run | None:
+        def work(tx: Connection) -> list[Run]:
             current = deployment_rows().read(tx, known.id)
             if current is None or current.paused:
-                return None
+                return []
             if (current.revision, current.next_due) != (known.revision, known.next_due):
-                return None  # it was changed, or another scheduler was faster
+                return []  # it was changed, or another scheduler was faster
             deployment_rows().update(tx, current.model_copy(update={"next_due": following}))
-            if runs.read_slot(tx, known.id, slot) is not None:
-                return None
-            born = replace(made.state, seq=1, timestamp=now)
-            run = replace(made, state=born, created=now, scheduled_time=slot)
-            run = replace(run, state=runs.append(tx, run.id, born, None, None))
-            runs.insert(tx, run, slot)
-            return run
+            missing = (
+                (slot, run) for slot, run in made if runs.read_slot(tx, known.id, slot) is None
+            )
+            return [self._born(tx, run, slot, now) for slot, run in missing]
 
-        return self.database.write(work)
+        return self.database.write(work) if made else []
+
+    def _born(self, tx: Connection, run: Run, slot: int, now: int) -> Run:
+        born = replace(run.state, seq=1, timestamp=now)
+        runs.append(tx, run.id, born, None, None)
+        made = replace(run, state=born, created=now, scheduled_time=slot)
+        runs.insert(tx, made, slot)
+        return made
 
     def claim(self, limit: int) -> list[Run]:
         """Up to `limit` deployed runs whose time has come are handed to this process: Submitting.

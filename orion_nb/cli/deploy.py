@@ -70,6 +70,30 @@ def deploy(
     tag: Annotated[
         list[str] | None, typer.Option("--tags", metavar="TAG,TAG", help="Tags of its runs.")
     ] = None,
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="While a run of it is under way, another one: allow, queue, skip, cancel_running.",
+            show_default="allow",
+        ),
+    ] = None,
+    catch_up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Of times missed while nobody was there, make up for: latest, all, none.",
+            show_default="latest",
+        ),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", metavar="NAME", help="A concurrency limit that counts its runs."),
+    ] = None,
+    sla: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="From due to done; who is later is marked."),
+    ] = None,
     paused: Annotated[
         bool, flag("--paused", help="Create no runs by schedule until it is resumed.")
     ] = False,
@@ -95,6 +119,10 @@ def deploy(
         "retries": retries,
         "retry_delay": retry_delay,
         "tags": _words(tag) or None,
+        "overlap": overlap,
+        "catch_up": catch_up,
+        "concurrency": _words(limit) or None,
+        "sla": sla,
         "paused": paused or None,
         "update": update,
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from orion_nb.clock import SECOND
 from orion_nb.rules.core import Phase, Place, Transition, rule
 from orion_nb.schemas.reports import Reject, Verdict, Wait
 from orion_nb.schemas.states import (
+    LATE_AFTER,
     PENDING,
     RUNNING,
     SCHEDULED,
@@ -65,3 +67,21 @@ def heed_the_overlap(t: Transition) -> Verdict | None:
         return Reject(Skipped(message=told), told, facts)
     cancels = tuple(each.id for each in t.siblings) if overlap == "cancel_running" else ()
     return Wait(told, after=LOOK_AGAIN, facts=facts, cancels=cancels)
+
+
+@rule(Phase.ADMISSION, leaving=[SCHEDULED], entering=[PENDING, RUNNING])
+def skip_what_was_missed(t: Transition) -> Verdict | None:
+    """Where missed instants are not made up for, a run that comes too late is Skipped.
+
+    `catch_up` says so with "none"; with "latest" the last missed instant is made up for, with
+    "all" each of them: then no rule objects, and the scheduler has made the runs.
+    """
+    due = t.current.scheduled_time
+    is_first = t.current.name == "Scheduled" and t.run.attempt == 0
+    if t.run.policy.catch_up != "none" or t.run.deployment is None or due is None or not is_first:
+        return None
+    late = (t.now - due) / SECOND
+    if late <= LATE_AFTER:
+        return None
+    told = f"missed by {late:.0f} s, and missed instants are not made up for"
+    return Reject(Skipped(message=told), told, {"late": late})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orion_nb.rules.admission import heed_the_overlap
+from orion_nb.rules.admission import heed_the_overlap, skip_what_was_missed
 from orion_nb.rules.common import COMMON
 from orion_nb.rules.core import Policy
 
-FLOW_POLICY: Policy = (*COMMON, heed_the_overlap)
+FLOW_POLICY: Policy = (*COMMON, heed_the_overlap, skip_what_was_missed)

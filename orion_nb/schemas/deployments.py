@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from orion_nb.clock import SECOND, micros, utc
 from orion_nb.schemas import durations
-from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.policies import CatchUp, Overlap, RunPolicy, SlaAction
 from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
 
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
@@ -23,6 +23,13 @@ def _schedules(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return value
     return tuple(parse_schedule(each) for each in value)
+
+
+def _limits(value: Any) -> Any:
+    """`"db"` and `["db", "api"]` are understood as well as `{"db": 10}`."""
+    if isinstance(value, str):
+        return {value: None}
+    return dict.fromkeys(value) if isinstance(value, list | tuple) else value
 
 
 class DeploymentSpec(BaseModel):
@@ -39,12 +46,33 @@ class DeploymentSpec(BaseModel):
     cell_timeout: Limit | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     retry_delay: Seconds = 0.0
+    retry_crashes: Annotated[int, Field(ge=0, le=100)] = 0
     tags: tuple[str, ...] = ()
+    overlap: Overlap = "allow"
+    catch_up: CatchUp = "latest"
+    catch_up_max: Annotated[int, Field(ge=1, le=1000)] = 10
+    concurrency: Annotated[dict[str, int | None], BeforeValidator(_limits)] = Field(
+        default_factory=dict
+    )
+    sla: Limit | None = None
+    sla_start: Limit | None = None
+    sla_action: SlaAction = "mark"
 
     @property
     def policy(self) -> RunPolicy:
         """What the rules may grant a run of this deployment."""
-        return RunPolicy(self.retries, (self.retry_delay,), self.timeout)
+        return RunPolicy(
+            self.retries,
+            (self.retry_delay,),
+            self.timeout,
+            retry_crashes=self.retry_crashes,
+            concurrency=tuple(self.concurrency.items()),
+            sla=self.sla,
+            sla_start=self.sla_start,
+            sla_action=self.sla_action,
+            overlap=self.overlap,
+            catch_up=self.catch_up,
+        )
 
     @property
     def folder(self) -> Path:
@@ -98,6 +126,21 @@ class Deployment(DeploymentSpec):
         found = (_last(schedule, latest, until) for schedule in self.schedules)
         return max([latest, *(at for at in found if at is not None)])
 
+    def to_make_up_for(self, until: int) -> list[int]:
+        """The instants from `next_due` up to `until` that get a run, oldest first.
+
+        The last one; with catch-up "all" up to `catch_up_max` of them, the last ones.
+        """
+        latest = self.latest_due(until)
+        if latest is None or self.next_due is None:
+            return []
+        if self.catch_up != "all":
+            return [latest]
+        found: set[int] = {latest}
+        for schedule in self.schedules:
+            found.update(_lasts(schedule, self.next_due, until, self.catch_up_max))
+        return sorted(found)[-self.catch_up_max :]
+
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -112,12 +155,16 @@ class Deployment(DeploymentSpec):
 
 
 def _last(schedule: Schedule, after: int, until: int) -> int | None:
-    """The last instant of a schedule in a span; looked for from the end, in growing steps."""
+    """The last instant of a schedule in a span."""
+    return next(reversed(_lasts(schedule, after, until, 1)), None)
+
+
+def _lasts(schedule: Schedule, after: int, until: int, n: int) -> list[int]:
+    """The last `n` instants of a schedule in a span; looked for from the end, in growing steps."""
     step = SECOND
     while True:
         start = max(after, until - step)
-        if found := schedule.upcoming(utc(start), until=utc(until)):
-            return micros(found[-1])
-        if start == after:
-            return None
+        found = schedule.upcoming(utc(start), until=utc(until))
+        if len(found) >= n or start == after:
+            return [micros(at) for at in found[-n:]]
         step *= 4

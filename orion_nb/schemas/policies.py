@@ -9,10 +9,12 @@ from orion_nb.schemas.values import quick
 
 Trigger = Literal["all_completed", "all_finished", "any_failed", "function"]
 Overlap = Literal["allow", "queue", "skip", "cancel_running"]
+CatchUp = Literal["latest", "all", "none"]
 SlaAction = Literal["mark", "cancel"]
 
 TRIGGERS: tuple[str, ...] = get_args(Trigger)
 OVERLAPS: tuple[str, ...] = get_args(Overlap)
+CATCH_UPS: tuple[str, ...] = get_args(CatchUp)
 SLA_ACTIONS: tuple[str, ...] = get_args(SlaAction)
 
 
@@ -30,7 +32,8 @@ class RunPolicy:
     `cache_refresh` is off. `concurrency` names limits, each with the slots it has if nobody has
     set it. `sla` is the time from the scheduled time (or the creation) to the end, `sla_start` to
     the start; `sla_action` says what happens when it is over. `overlap` is for runs of a
-    deployment: what happens while another one is running. When a task fails whose policy says
+    deployment: what happens while another one is running; `catch_up`: which instants are made
+    up for that passed while nobody was there. When a task fails whose policy says
     `rerun_from`, its flow goes back to the task of that name, at most `rerun_max` times.
     """
 
@@ -49,6 +52,7 @@ class RunPolicy:
     sla_start: float | None = None
     sla_action: SlaAction = "mark"
     overlap: Overlap = "allow"
+    catch_up: CatchUp = "latest"
     rerun_from: str | None = None
     rerun_max: int = 1
 

@@ -193,3 +193,61 @@ def test_a_run_that_is_taken_belongs_to_who_took_it(
     (run,) = orion.claim(1)
     assert run == orion.find(run.id)
     assert (run.state.name, run.session) == ("Submitting", orion.session)
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "made", "skipped"), [("latest", 1, 0), ("all", 10, 0), ("none", 1, 1)]
+)
+def test_what_was_missed_is_made_up_for_as_its_deployment_says(
+    orion: Orion,
+    deploy: Callable[..., dict[str, Any]],
+    clock: Frozen,
+    catch_up: str,
+    made: int,
+    skipped: int,
+) -> None:
+    deploy("often", schedules=["5m"], catch_up=catch_up)
+    clock.advance(3 * 3600 + 20)  # nobody was there for three hours
+    runs = orion.schedule_due()
+    assert len(runs) == made
+    assert orion.schedule_due() == []
+    times = [run.scheduled_time for run in runs]
+    assert times == [clock.at - 20 * SECOND - 300 * SECOND * n for n in range(made)][::-1]
+    taken = orion.claim(20)
+    assert len(taken) == made - skipped
+    if skipped:
+        state = orion.find(runs[0].id).state
+        assert (state.name, state.message) == (
+            "Skipped", "missed by 20 s, and missed instants are not made up for",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("overlap", "first", "second"),
+    [
+        ("allow", "Running", "Submitting"),
+        ("queue", "Running", "Scheduled"),
+        ("skip", "Running", "Skipped"),
+        ("cancel_running", "Cancelling", "Scheduled"),
+    ],
+)
+def test_a_run_that_is_due_while_another_is_under_way_does_as_the_overlap_says(
+    orion: Orion,
+    deploy: Callable[..., dict[str, Any]],
+    clock: Frozen,
+    overlap: str,
+    first: str,
+    second: str,
+) -> None:
+    deploy("often", schedules=["5m"], overlap=overlap)
+    (one,) = orion.schedule_due() and orion.claim(5)
+    report = orion.propose(one.id, "RUNNING")
+    clock.advance(300)
+    (two,) = orion.schedule_due()
+    orion.claim(5)
+    assert [orion.find(run.id).state.name for run in (one, two)] == [first, second]
+    if second == "Scheduled":  # once the first has ended, its turn has come
+        ended = "CANCELLED" if overlap == "cancel_running" else "COMPLETED"
+        orion.propose(one.id, ended, attempt=report.attempt, token=report.token)
+        (taken,) = orion.claim(5)
+        assert taken.id == two.id
