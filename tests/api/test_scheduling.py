@@ -121,7 +121,7 @@ def test_a_scheduler_that_was_slow_does_not_set_another_back(
     clock.advance(2 * 3600)
     other.schedule_due()
     due = other.read_deployment("hourly")["next_due"]
-    assert orion._schedule(seen, then) is None
+    assert orion._schedule(seen, then) == []
     assert other.read_deployment("hourly")["next_due"] == due
 
 
@@ -134,7 +134,7 @@ def test_one_that_was_deleted_or_paused_meanwhile_is_left(
     other.delete_deployment("gone")
     other.pause_deployment("paused")
     other.update_deployment("changed", parameters={"x": 9})
-    assert [orion._schedule(each, clock.at) for each in seen.values()] == [None, None, None]
+    assert [orion._schedule(each, clock.at) for each in seen.values()] == [[], [], []]
     (run,) = orion.schedule_due()
     assert (run.name, run.parameters) == ("changed", {"x": 9})
 
