@@ -82,7 +82,8 @@ def _compare(command: str, shown: list[str]) -> None:
 def _same_for_all(text: str) -> str:
     """The text without what is never the same twice: ids, numbers, spaces."""
     text = re.sub(r"\b[0-9a-f]{8,}\b", "ID", text)
-    return re.sub(r"\s+", " ", re.sub(r"\d+(?:\.\d+)?", "N", text)).strip()
+    text = re.sub(r"\d+(?:\.\d+)?", "N", text)
+    return re.sub(r"\s+", " ", re.sub(r"\bN [mµn]s\b", "N s", text)).strip()
 
 
 if __name__ == "__main__":
