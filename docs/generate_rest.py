@@ -16,7 +16,13 @@ from orion_nb.api.openapi import document
 from orion_nb_server.app import ALL_ROUTES
 
 TARGET = Path(__file__).parent / "reference" / "rest.md"
-TITLES = {"runs": "Runs", "deployments": "Deployments", "schedules": "Schedules"}
+TITLES = {
+    "runs": "Runs",
+    "logs": "Logs",
+    "artifacts": "Artifacts",
+    "deployments": "Deployments",
+    "schedules": "Schedules",
+}
 
 OPENING = """\
 <!-- Written by docs/generate_rest.py; change the methods' docstrings instead. -->

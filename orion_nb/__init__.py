@@ -6,9 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from orion_nb.api.connect import connect
+from orion_nb.engine.artifacts import artifact
 from orion_nb.engine.context import get_run_context
 from orion_nb.engine.flows import flow
 from orion_nb.engine.futures import TaskFuture, allow_failure, as_completed, unmapped, wait
+from orion_nb.engine.logs import get_logger
 from orion_nb.engine.pausing import pause, pause_async, stop
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.slots import concurrency
@@ -26,10 +28,12 @@ __all__ = [
     "TaskFuture",
     "ThreadRunner",
     "allow_failure",
+    "artifact",
     "as_completed",
     "concurrency",
     "connect",
     "flow",
+    "get_logger",
     "get_run_context",
     "pause",
     "pause_async",

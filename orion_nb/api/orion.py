@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.artifacts import ArtifactRoutes
 from orion_nb.api.batches import BatchRoutes
 from orion_nb.api.caching import CacheRoutes
 from orion_nb.api.limits import LimitRoutes
 from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
+from orion_nb.api.logs import LogRoutes
 from orion_nb.api.pauses import PauseRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
@@ -33,6 +35,8 @@ class Orion(
     CacheRoutes,
     PauseRoutes,
     LimitRoutes,
+    LogRoutes,
+    ArtifactRoutes,
     Retention,
     Scheduling,
     Liveness,

@@ -35,6 +35,8 @@ class RemoteOrion(FromAfar):
     process; while the server is away they go on, and it is told about them later.
     """
 
+    artifact_room = 640 * 1024  # a request has 1 MiB, and base64 takes a third more
+
     def find(self, ref: str) -> Run:
         """The run of an id, of at least four last digits of one, or the newest of a name."""
         known = self.own_run(ref)
@@ -137,6 +139,23 @@ class RemoteOrion(FromAfar):
     def keep_cache_parts(self, key: str, task: str, parts: dict[str, str]) -> None:
         """What the key was made of is remembered."""
         self.tell(None, "/cache", {"key": key, "task": task, "parts": parts})
+
+    def write_logs(
+        self,
+        lines: list[dict[str, Any]],
+        *,
+        over: dict[str, int] | None = None,
+        lost: dict[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """The lines are added to the logs of their runs; later, if the server is away."""
+        told = {"lines": lines, "over": over, "lost": lost}
+        self.tell(None, "/logs", told)
+        return {"stored": len(lines), "over": {}}
+
+    def add_artifact(self, run_id: str, data: dict[str, Any], **told: Any) -> dict[str, Any]:
+        """One thing that a run shows is kept with the run; later, if the server is away."""
+        self.tell(run_id, f"/runs/{run_id}/artifacts", {"data": data, **told})
+        return {}
 
     def ask_pause(self, pause: Pause) -> None:
         """The run is about to pause, and this is what it asks for."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from orion_nb.cli import (
+    artifacts,
     cache,
     db,
     demo,
@@ -67,7 +68,7 @@ app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 for module in (demo, run, deploy, deployments, runs, explain, lineage, results, cache, rules):
     module.register(app)
-for module in (limits, schedule, params):
+for module in (artifacts, limits, schedule, params):
     module.register(app)
 for module in (server, worker, db, doctor):
     module.register(app)

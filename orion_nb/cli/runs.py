@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orion_nb.cli import actions, answers, cancel, output
+from orion_nb.cli import actions, answers, cancel, logs, output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import Json, RunRef, flag
 from orion_nb.schemas.runs import short
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     command(runs, "show", examples=("orion-nb runs show 4f2a9c01",))(show)
     asked = ("orion-nb runs why 4f2a9c01", "orion-nb runs why daily")
     command(runs, "why", examples=asked)(why)
-    for module in (cancel, answers, actions):
+    for module in (logs, cancel, answers, actions):
         module.register(runs)
     command(runs, "pin", examples=("orion-nb runs pin 4f2a9c01 --why 'the figures of May'",))(pin)
     command(runs, "unpin", examples=("orion-nb runs unpin 4f2a9c01",))(unpin)

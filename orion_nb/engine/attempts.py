@@ -17,6 +17,7 @@ from orion_nb.engine.deadline import within
 from orion_nb.engine.depth import deeper
 from orion_nb.engine.drive import Proposer
 from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
+from orion_nb.engine.logs import collecting
 from orion_nb.engine.options import Options
 from orion_nb.engine.recall import back_to, of_earlier_attempts
 from orion_nb.engine.runners import ThreadRunner
@@ -75,7 +76,8 @@ class Attempt:
 
         while True:
             try:
-                with entered(context), deeper(context.depth), cancelling.may_stop(self.orion, run):
+                stoppable = cancelling.may_stop(self.orion, run)
+                with entered(context), collecting(context), deeper(context.depth), stoppable:
                     if timeout is None:
                         value = attempt()
                     else:
@@ -99,7 +101,7 @@ class Attempt:
         while True:
             try:
                 stoppable = cancelling.may_stop_task(self.orion, run)
-                with entered(context), deeper(context.depth), stoppable:
+                with entered(context), collecting(context), deeper(context.depth), stoppable:
                     async with asyncio.timeout(timeout) as scope:
                         value = await body()
                         await join_all_async(context)

@@ -1,0 +1,54 @@
+"""`artifact`: what a run shows, kept with it in every format it has."""
+
+from __future__ import annotations
+
+import logging
+from typing import TypeVar
+
+from orion_nb.api.checks import check_text
+from orion_nb.engine.context import current
+from orion_nb.errors import OrionError
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+def artifact(obj: T, key: str | None = None, description: str | None = None) -> T:
+    """The object is kept with the run as a notebook would show it, and given back.
+
+    Tables are kept as HTML and text (their first rows), figures and images as PNG, texts as
+    Markdown, dicts and lists as JSON, files (a `Path`) with their contents up to 1 MiB; all else in
+    the formats it has for notebooks. What is too large, 4 MiB in all, or can't be shown is left
+    out, and the artifact says so: showing something never fails a run.
+
+    Args:
+        obj: what is shown.
+        key: a name under which later runs keep newer versions of the same thing.
+        description: what it is, in a sentence.
+
+    Raises:
+        RuntimeError: no flow or task is being executed here.
+        InvalidInput: the key is no text of 1 to 255 characters.
+
+    Example:
+        >>> @task
+        ... def report(sales):
+        ...     artifact(sales.groupby("shop").sum(), key="sales-by-shop")
+    """
+    context = current()
+    if context is None:
+        says = "artifact: no flow or task is being executed here; call it inside of one"
+        raise RuntimeError(says)
+    if key is not None:
+        check_text("key", key)
+    from orion_nb.engine.bundles import bundle_of
+
+    made = bundle_of(obj, context.orion.artifact_room)
+    try:
+        context.orion.add_artifact(
+            context.run.id, made.data, key=key, description=(description or "")[:10_000] or None,
+            binary=made.binary, metadata=made.metadata, notes=made.notes,
+        )  # fmt: skip
+    except OrionError as error:
+        _log.warning("artifact %s was not kept: %s", key or type(obj).__name__, error)
+    return obj
