@@ -281,7 +281,7 @@ def places_of(facts: Facts, run: str, name: str) -> Iterator[tuple[int, int]]:
     """From which to which state of all a run takes a slot of the limit, or computes for the key."""
     chain, subject = facts.chains[run], name in limits_of(facts.runs[run])
     for state, after in zip(chain, [*(state.n for state in chain[1:]), 2**62], strict=False):
-        takes = state.type in ("RUNNING", "CANCELLING") or state.name == "Submitting"
+        takes = state.type in ("RUNNING", "PAUSED", "CANCELLING") or state.name == "Submitting"
         if (subject and takes) or (state.cache_key == name and state.type == "RUNNING"):
             yield state.n, after
 

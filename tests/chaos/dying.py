@@ -11,12 +11,23 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from alembic import command
+
+from orion_nb.store import migrate
 from tests.chaos.kinds import KINDS
 from tests.chaos.recording import History
 from tests.chaos.workload import open_orion
+
+
+class CountingCursor(sqlite3.Cursor):
+    """A cursor whose statements are steps."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return _step(sql, lambda: super(CountingCursor, self).execute(sql, *values))
 
 
 class Counting(sqlite3.Connection):
@@ -25,6 +36,12 @@ class Counting(sqlite3.Connection):
     steps: list[str] | None = None
     fatal: tuple[int, str] | None = None
 
+    def commit(self) -> None:
+        _step("COMMIT", super().commit)
+
+    def cursor(self, *_: Any) -> sqlite3.Cursor:
+        return super().cursor(CountingCursor)
+
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         return _step(sql, lambda: super(Counting, self).execute(sql, *values))
 
@@ -32,7 +49,7 @@ class Counting(sqlite3.Connection):
         return _step(sql, lambda: super(Counting, self).executemany(sql, values))
 
 
-def _step(sql: str, do: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
+def _step(sql: str, do: Callable[[], Any]) -> Any:
     if Counting.steps is None:
         return do()
     Counting.steps.append(sql)
@@ -51,8 +68,7 @@ def act(home: str, history: str, kind: str, told: str, step: int = 0, side: str 
 
     `told` is a file for the id of the run, and then for the steps.
     """
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **more: connect(*args, factory=Counting, **more)
+    _count_all()
     if kind == "open a new file":
         _count(told, step, side, "", lambda: open_orion(home, History(Path(history))))
         return
@@ -62,6 +78,41 @@ def act(home: str, history: str, kind: str, told: str, step: int = 0, side: str 
     _ = orion.session
     run = chosen.prepare(orion)
     _count(told, step, side, run.id, lambda: chosen.act(orion, run))
+
+
+def upgrade(home: str, told: str, step: int = 0, side: str = "") -> None:
+    """The file of an older schema is brought to the newest; at the step the process dies."""
+    _count_all()
+    _count(told, step, side, "", lambda: migrate.upgrade(Path(home, "orion.db")))
+
+
+def make_older(home: str) -> None:
+    """The file has the schema of the first release, and what of its rows that can hold."""
+    new, old = Path(home, "orion.db"), Path(home, "older.db")
+    config = migrate._config(migrate.MIGRATIONS)
+    with migrate.engine_of(old).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("PRAGMA user_version=1")
+    with closing(sqlite3.connect(old)) as both:
+        both.execute("ATTACH ? AS new", (str(new),))
+        for (table,) in both.execute(
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name <> 'alembic_version'"
+        ).fetchall():
+            columns = [row[1] for row in both.execute(f"PRAGMA main.table_info({table})")]
+            listed = ", ".join(f'"{column}"' for column in columns)
+            both.execute(
+                f"INSERT OR IGNORE INTO main.{table} ({listed}) SELECT {listed} FROM new.{table}"
+            )
+        both.commit()
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{new}{ending}").unlink(missing_ok=True)
+    old.rename(new)
+
+
+def _count_all() -> None:
+    connect = sqlite3.connect
+    sqlite3.connect = lambda *args, **more: connect(*args, factory=Counting, **more)
 
 
 def _count(told: str, step: int, side: str, run: str, do: Callable[[], object]) -> None:

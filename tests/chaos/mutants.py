@@ -135,3 +135,12 @@ MUTANTS = {
         "rules.bookkeeping:bookkeep", "run_count = 0", "run_count = run.run_count", "attempt"
     ),
 }  # fmt: skip
+#: Mistakes of whoever looks after those that were killed.
+REAPERS = {
+    "nothing is ended": _mutant(
+        "api.liveness:_ends_with_it", "is not SCHEDULED", "is SCHEDULED", "left"
+    ),
+    "the dead are taken for alive": _mutant(
+        "api.liveness:Liveness._missing", "exists is False", "exists is ...", "left"
+    ),
+}

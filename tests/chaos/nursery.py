@@ -36,9 +36,7 @@ class Nursery:
         """A child calls `module:function`; answers its pid."""
         assert self._process.stdin is not None
         if self._child is not None:  # a test has failed, and left it
-            with suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
-            self.end()
+            self.kill()
         told = {name: _plain(value) for name, value in arguments.items()}
         self._process.stdin.write(json.dumps([function, told]) + "\n")
         self._process.stdin.flush()
@@ -50,6 +48,13 @@ class Nursery:
         status = self._answer()
         self._child = None
         return status
+
+    def kill(self) -> int:
+        """Kills the child, unless it has ended; answers how it did."""
+        assert self._child is not None
+        with suppress(ProcessLookupError):
+            os.kill(self._child, signal.SIGKILL)
+        return self.end()
 
     def run(self, function: str, **arguments: Any) -> int:
         """The same at once: a child calls the function, and how it ended is answered."""

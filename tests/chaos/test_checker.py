@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
 
 from tests.chaos.checker import check, operations, peak_of, read, read_history
-from tests.chaos.mutants import MUTANTS
+from tests.chaos.mutants import MUTANTS, REAPERS
 from tests.chaos.workload import CACHE, LIMITS, shared_ids
 
 ONE_AT_A_TIME = {**LIMITS, **{f"{CACHE}{n}": 1 for n in range(3)}}
@@ -240,3 +241,15 @@ def test_a_mistake_in_the_code_is_found(tmp_path, nursery, other_nursery, mutant
         if MUTANTS[mutant].noticed & found:
             return
     raise AssertionError(f"{mutant}: it was not noticed")
+
+
+@pytest.mark.parametrize("mutant", REAPERS)
+def test_a_mistake_of_a_reaper_is_found(tmp_path, nursery, mutant):
+    places = {"home": tmp_path / "home", "history": tmp_path / "history.jsonl"}
+    nursery.start("tests.chaos.workload:mixed", **places, seed=1, seconds=60, shared=shared_ids())
+    while not places["history"].exists() or places["history"].stat().st_size < 100_000:
+        time.sleep(0.01)
+    nursery.kill()
+    nursery.run("tests.chaos.workload:go_on", **places, mutant=mutant)
+    assert {each.what for each in found_in(tmp_path, settled=True)} == {"left"}
+    assert nursery.run("tests.chaos.workload:go_on", **places) == 0

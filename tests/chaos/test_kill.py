@@ -28,12 +28,9 @@ def test_50_kills_at_random_moments_lose_nothing(nursery, home, chance):
         if kill % EACH == 0:
             shared = shared_ids()
         seed = chance.randrange(10**9)
-        child = nursery.start(
-            "tests.chaos.workload:mixed", **places, seed=seed, seconds=60, shared=shared
-        )
+        nursery.start("tests.chaos.workload:mixed", **places, seed=seed, seconds=60, shared=shared)
         time.sleep(chance.uniform(0, 0.05 if kill % EACH == 0 else 0.4))
-        os.kill(child, signal.SIGKILL)
-        assert nursery.end() == -signal.SIGKILL
+        assert nursery.kill() == -signal.SIGKILL
         file = folder / "orion.db"
         if holds_tables(file):
             assert check(file, places["history"], limits=LIMITS) == [], kill
@@ -51,10 +48,9 @@ def test_a_process_that_is_killed_does_not_disturb_another(nursery, other_nurser
     function = "tests.chaos.workload:mixed"
     other_nursery.start(function, **places, seed=chance.randrange(10**9), seconds=4)
     for _ in range(EACH):
-        child = nursery.start(function, **places, seed=chance.randrange(10**9), seconds=60)
+        nursery.start(function, **places, seed=chance.randrange(10**9), seconds=60)
         time.sleep(chance.uniform(0.05, 0.4))
-        os.kill(child, signal.SIGKILL)
-        nursery.end()
+        nursery.kill()
     assert other_nursery.end() == 0
     del places["shared"]
     assert nursery.run("tests.chaos.workload:go_on", **places) == 0

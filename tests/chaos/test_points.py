@@ -7,12 +7,15 @@ alone. The next process, which is killed at the next step, ends what this one ha
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from tests.chaos.checker import check, read
 from tests.chaos.kinds import KINDS
+from tests.chaos.workload import shared_ids
 
 KILLED = -9
 
@@ -55,6 +58,55 @@ def test_a_kill_at_any_sql_step(nursery, home, tmp_path, kind, side):
             assert nursery.run("tests.chaos.workload:go_on", **places(at)) == 0, point
             assert checked(at, settled=True) == [], point
     print(f"{len(points)} points: {', '.join(step.partition(' ')[0] for step in steps)}")
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_of_an_upgrade(nursery, home, tmp_path, chance):
+    """The file has the old schema with all its rows, or the new one; the next upgrade ends it."""
+    places = {"home": home / "old", "history": home / "history.jsonl"}
+    home.mkdir()
+    working = {"seed": 1, "seconds": 0.5, "shared": shared_ids()}
+    assert nursery.run("tests.chaos.workload:mixed", **places, **working) == 0
+    assert nursery.run("tests.chaos.dying:make_older", home=home / "old") == 0
+    rows = rows_of(home / "old" / "orion.db")
+    assert rows["version"] == 1
+
+    def upgrade(at, **where):
+        shutil.copytree(home / "old", at, dirs_exist_ok=True)
+        told = tmp_path / "told.json"
+        status = nursery.run("tests.chaos.dying:upgrade", home=at, told=told, **where)
+        return status, json.loads(told.read_text()), rows_of(at / "orion.db")
+
+    status, done, after = upgrade(home / "whole")
+    assert status == 0
+    steps = done["steps"]
+    commit = max(at for at, step in enumerate(steps, 1) if step == "COMMIT")
+    points = [(step, "before") for step in chance.sample(range(1, commit), 20)]
+    for step, side in [*points, (commit, "before"), (commit, "after")]:
+        at = home / f"{step} {side}"
+        status, _, found = upgrade(at, step=step, side=side)
+        assert status == KILLED, (step, side)
+        assert found == (after if (step, side) == (commit, "after") else rows), steps[step - 1]
+        told = tmp_path / "told.json"
+        assert nursery.run("tests.chaos.dying:upgrade", home=at, told=told) == 0
+        assert rows_of(at / "orion.db") == after
+        assert check(at / "orion.db", places["history"]) == []
+        history = at / "history.jsonl"
+        assert nursery.run("tests.chaos.workload:go_on", home=at, history=history) == 0
+    print(f"{len(steps)} steps")
+
+
+def rows_of(file):
+    """How many rows each table has; and the number of the schema."""
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        sql = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        tables = [name for (name,) in connection.execute(sql)]
+        counts = {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in tables
+        }
+        return {**counts, "version": connection.execute("PRAGMA user_version").fetchone()[0]}
 
 
 def places(at):

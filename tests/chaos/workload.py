@@ -43,7 +43,7 @@ from orion_nb.schemas.states import (
 )
 from orion_nb.settings import Settings
 from orion_nb.store.listing import RunFilter
-from tests.chaos.mutants import MUTANTS
+from tests.chaos.mutants import MUTANTS, REAPERS
 from tests.chaos.recording import History, record
 
 REFUSED = (Conflict, Fenced)
@@ -79,7 +79,18 @@ def mixed(
     except Exception as error:
         written.failed(written.asked("open", ""), error)
         raise
-    lives = [plain_lives, doubled, contested, upstreams, slots, slots, caches, pauses, reruns]
+    lives = [
+        plain_lives,
+        doubled,
+        contested,
+        upstreams,
+        slots,
+        slots,
+        caches,
+        pauses,
+        reruns,
+        reaping,
+    ]
     if shared:
         lives += [arena, arena, counting]
     if flows:
@@ -213,7 +224,11 @@ def caches(orion: Orion, chance: random.Random, *_: Any) -> None:
 
 def pauses(orion: Orion, chance: random.Random, *_: Any) -> None:
     """A run is paused, by itself or from outside, and resumed, or not."""
-    run, _ = orion.begin(orion.new_run("task", "paused"), Running())
+    policy = RunPolicy(concurrency=tuple(LIMITS.items()))
+    run, _ = orion.begin(orion.new_run("task", "paused", policy=policy), Running())
+    while run.state.type == "SCHEDULED":
+        time.sleep(0.001)
+        run, _ = orion.advance(run, Running())
     if chance.random() < 0.5:
         run, _ = orion.advance(run, Paused())
     else:
@@ -232,6 +247,12 @@ def reruns(orion: Orion, chance: random.Random, *_: Any) -> None:
         run, _ = orion.advance(run, Failed("oh"))
         run, _ = orion.advance(run, Running())
         run, _ = orion.advance(run, Failed("oh"))
+
+
+def reaping(orion: Orion, *_: Any) -> None:
+    """What is left of those who were killed is ended."""
+    orion.reap()
+    time.sleep(0.02)
 
 
 def arena(
@@ -354,8 +375,10 @@ def reading(
     time.sleep(0.01)
 
 
-def go_on(home: str, history: str) -> None:
+def go_on(home: str, history: str, mutant: str | None = None) -> None:
     """The next process: it ends what was left, and its own work goes well."""
+    if mutant is not None:
+        REAPERS[mutant].change()
     orion = open_orion(home, History(Path(history)))
     orion.reap()
     run, _ = orion.begin(orion.new_run("task", "next"), Running())
