@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pprint import pformat
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from orion_nb.cli.command import OK, RUN_FAILED, command, group
 from orion_nb.cli.options import Json, RunRef, flag
 from orion_nb.errors import ResultUnavailable
 from orion_nb.schemas.runs import short
+
+if TYPE_CHECKING:
+    from orion_nb.api.orion import Orion
 
 #: Of a value that was loaded, so many characters are printed.
 LONGEST = 100_000
@@ -54,7 +57,7 @@ def show(
 
     orion = connect()
     found = orion.find(run)
-    told = orion.read_result(found.id)
+    told = _as_it_is_now(orion, orion.read_result(found.id))
     if load:
         if found.state.result is None:
             raise ResultUnavailable(_nothing(told["result"], found.state.name, found.id))
@@ -131,6 +134,16 @@ def flush(
         left = f", {told['left']} left: `orion-nb results problems` says why"
         output.say(f"{told['stored']} stored{left if told['left'] else ''}.")
     return RUN_FAILED if told["left"] else OK
+
+
+def _as_it_is_now(orion: Orion, told: dict[str, Any]) -> dict[str, Any]:
+    """A reference says how it was when it was written: since then the value may have arrived."""
+    result = told["result"]
+    if result is None or result["status"] != "spooled":
+        return told
+    if any(each["what"] == "result" for each in orion.why(told["run"])["problems"]):
+        return told
+    return {**told, "result": {**result, "status": "stored", "problem": None}}
 
 
 def _waits(problem: Mapping[str, Any]) -> bool:
