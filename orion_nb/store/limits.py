@@ -65,10 +65,10 @@ def holders(connection: sqlite3.Connection, name: str) -> list[Other]:
         "JOIN runs ON runs.id = uses.run WHERE uses.limit_name = ? ORDER BY runs.state_n"
     )
     found, alive = [], dict[bytes, bool]()
-    for key, run_name, *state, session in connection.execute(sql, (name,)).fetchall():
-        user = _User(key, *state, 0, session)
+    for key, run_name, kind, state, session in connection.execute(sql, (name,)).fetchall():
+        user = _User(key, kind, state, 0, session)
         if user.takes_a_slot and _lives(connection, user, alive):
-            found.append(Other(key.hex(), run_name, State(StateType(state[0]), state[1])))
+            found.append(Other(key.hex(), run_name, State(StateType(kind), state)))
     return found
 
 
