@@ -95,6 +95,8 @@ def operation(method: str, path: str, told: dict[str, Any]) -> Iterator[str]:
 
 def parameters(told: dict[str, Any]) -> Iterator[str]:
     for each in told.get("parameters", []):
+        if each["in"] == "header":
+            continue  # the same for all; the opening tells of it
         yield row(each["name"], each["in"], each["schema"], each["required"])
     content = told.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})

@@ -139,7 +139,7 @@ class Seat(Liveness):
         assert run is not None
         placed = evolve(run, root=self._root(run.parent)) if run.parent else run
         owned = told.owned and self._session is not None
-        with self._as_of(told.at or 0):
+        with self._as_of(earliest=0):
             return self.begin(placed, told.state, told.upstream, owned=owned, pulled=told.pulled)
 
     def _advance(self) -> tuple[Run, Report | None]:

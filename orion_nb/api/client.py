@@ -16,6 +16,8 @@ from orion_nb.api.codec import dump
 from orion_nb.errors import AccessDenied, InvalidInput, OrionError, ServerUnreachable
 
 API = "/orion/api/v1"
+#: The field of errors that are the address's fault.
+ADDRESS = "ORION_NB_API_URL"
 #: Seconds that a server has to take a connection, and to answer.
 CONNECT = 2.0
 ANSWER = 10.0
@@ -176,7 +178,7 @@ class Client:
         said = told.get("message") if isinstance(told, dict) else None
         if status in (404, 405) or status < 300:
             says = f"{self.url} answers, but there is no Orion ({said or status})"
-            return InvalidInput(f"ORION_NB_API_URL: {says}", field="ORION_NB_API_URL")
+            return InvalidInput(f"ORION_NB_API_URL: {says}", field=ADDRESS)
         return OrionError(f"{self.url} answered {status}: {said or 'its log says why'}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.client import ANSWER, Client
-from orion_nb.errors import NotFound, OrionError, ServerUnreachable, StoreUnavailable
+from orion_nb.errors import NotFound, OrionError, ServerUnreachable, StoreUnavailable, TooLarge
 from orion_nb.store.outbox import Box, Letter, outboxes
 from orion_nb.store.sessions import BEAT
 
@@ -68,8 +68,7 @@ def deliver(client: Client, box: Box, patience: float = ANSWER) -> int:
             answers = [_ask(client, letters[0].told, patience)]
         else:
             letters = _fitting(letters)
-            told = {"proposals": [each.told for each in letters], "session": box.session}
-            answers = client.ask("POST", "/batch", told, patience=patience, anyway=True)["answers"]
+            answers = _propose(client, letters, box.session, patience)
         delivered += _settle(box, letters, answers)
     return delivered
 
@@ -100,6 +99,20 @@ def refusal(told: Told, answer: Told) -> str | None:
     if report["status"] == "REJECT" and answer["run"]["state"]["name"] == entered["name"]:
         return None  # the rules had put it in place of what was proposed, there as here
     return str(report.get("reason") or report["status"])
+
+
+def _propose(
+    client: Client, letters: Sequence[Letter], session: Told, patience: float
+) -> list[Told]:
+    told = {"proposals": [each.told for each in letters], "session": session}
+    try:
+        answered = client.ask("POST", "/batch", told, patience=patience, anyway=True)
+    except TooLarge as error:
+        if len(letters) > 1:
+            raise
+        return [{**error.as_json(), "status": error.status}]
+    answers: list[Told] = answered["answers"]
+    return answers
 
 
 def _ask(client: Client, told: Told, patience: float) -> Told:

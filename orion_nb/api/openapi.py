@@ -22,12 +22,16 @@ Runs of flows and tasks, the states they enter under rules, and deployments of n
 Every request shows a token of the Jupyter server (`Authorization: token TOKEN`), or the cookie of
 somebody who signed in; with the cookie, what is not GET carries the `_xsrf` cookie's value in the
 header `X-XSRFToken`. Bodies are one JSON object, sent with `Content-Type: application/json`.
-Times are microseconds since 1970, UTC; in requests also ISO 8601 with an offset."""
+Times are microseconds since 1970, UTC; in requests also ISO 8601 with an offset.
+
+A request that changes something may carry the header `Idempotency-Key`, with up to 255 characters
+that the client makes up. The same request with the same key gets its first answer again, for seven
+days, and does nothing; another request with that key is refused (422, `IdempotencyKeyReuse`)."""
 
 #: What the values that answer routes keep to themselves: their `as_json` leaves it out.
 ANSWERS: dict[type, frozenset[str]] = {
     Run: frozenset({"token", "session"}),
-    Report: frozenset({"fenced", "marks", "cancels"}),
+    Report: frozenset({"fenced", "marks", "cancels", "limits"}),
 }
 
 ERRORS = {
@@ -39,6 +43,15 @@ ERRORS = {
     "415": "The body's Content-Type is not application/json.",
     "422": "A value can't be accepted; `field` names it.",
     "503": "The database can't be reached.",
+}
+
+#: What any request that changes something may carry.
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request with the same key is done once; see above.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
 ERROR_SCHEMA = {
@@ -105,7 +118,7 @@ def _operation(route: Route) -> dict[str, Any]:
     taken = arguments(route)
     if parameters := [
         _parameter(each, place) for place in ("path", "query") for each in taken[place].values()
-    ]:
+    ] + ([KEY] if route.action != "read" else []):
         told["parameters"] = parameters
     if taken["body"]:
         told["requestBody"] = _request(list(taken["body"].values()))

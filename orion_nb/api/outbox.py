@@ -13,13 +13,15 @@ from pathlib import Path
 from orion_nb import clock
 from orion_nb.api import codec
 from orion_nb.api.client import Client
-from orion_nb.api.delivery import MOST, Later, Told, beat_at, deliver, deliver_left
+from orion_nb.api.delivery import Later, Told, beat_at, deliver, deliver_left
 from orion_nb.errors import OrionError, ServerUnreachable, StoreUnavailable
 from orion_nb.store.outbox import Box
 from orion_nb.store.sessions import BEAT
 
 #: A server that is away is looked for after so many seconds, and then ever less often up to this.
-SOON, SELDOM = 0.2, 5.0
+SOON, SELDOM = 0.2, 2.0
+#: What comes while others go is delivered in so many rounds; the last round holds it up.
+ROUNDS = 5
 #: Seconds that the end of the process waits for what has not been delivered.
 GRACE = 5.0
 
@@ -157,13 +159,15 @@ class Outbox:
         """All has been delivered when this returns, and the outbox is closed."""
         if not self._is_open:
             return
-        while sum(box.count() for box in list(self._boxes)) > MOST:
+        self.client.ask("GET", "/health", patience=patience, anyway=True)
+        for _ in range(ROUNDS):
             for box in list(self._boxes):
                 deliver(self.client, box, patience)
+            if not sum(box.count() for box in list(self._boxes)):
+                break
         with self._lock:  # the last of it: nothing comes on top meanwhile
             for box in self._boxes:
                 deliver(self.client, box, patience)
-            self.client.ask("GET", "/health", patience=patience, anyway=True)
             for box in self._boxes:
                 box.close()
             self._boxes, self._is_open = [], False

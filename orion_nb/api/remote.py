@@ -39,7 +39,7 @@ class RemoteOrion(FromAfar):
 
     def find(self, ref: str) -> Run:
         """The run of an id, of at least four last digits of one, or the newest of a name."""
-        known = self.own_run(ref)
+        known = self.own.get(ref)
         if known is not None and (self.outbox.is_about(ref) or self.client.is_away()):
             return known
         try:

@@ -14,11 +14,12 @@ R = TypeVar("R")
 
 
 class _Wish(Generic[T, R]):
-    __slots__ = ("answer", "done", "error", "item")
+    __slots__ = ("answer", "done", "error", "item", "woken")
 
     def __init__(self, item: T) -> None:
         self.item = item
         self.done = False
+        self.woken = threading.Event()
         self.answer: R | None = None
         self.error: Exception | None = None
 
@@ -30,6 +31,9 @@ class Together(Generic[T, R]):
     `work` answers a value for each item, or raises, and then all of them fail so. `most` are done
     at a time.
     """
+
+    # Those who wait do so on something of their own: whoever is done goes on at once, and does
+    # not stand in line for hands that are busy with the next ones.
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], most: int) -> None:
         self._work = work
@@ -46,13 +50,20 @@ class Together(Generic[T, R]):
         wish: _Wish[T, R] = _Wish(item)
         self._waiting.append(wish)
         try:
-            with self._owner:
-                while not wish.done:
-                    self._do_waiting()
-        except BaseException:
+            while not wish.done:
+                if self._owner.acquire(blocking=False):
+                    try:
+                        if not wish.done:
+                            self._do_waiting()
+                    finally:
+                        self._owner.release()
+                else:
+                    wish.woken.wait()
+                    wish.woken.clear()
+        finally:
             with suppress(ValueError):
                 self._waiting.remove(wish)
-            raise
+            self._pass_on()
         if wish.error is not None:
             raise wish.error
         return wish.answer  # type: ignore[return-value] # it is done, and did not fail
@@ -76,3 +87,9 @@ class Together(Generic[T, R]):
         for wish in wishes:
             with suppress(ValueError):
                 self._waiting.remove(wish)
+            wish.woken.set()
+
+    def _pass_on(self) -> None:
+        """Whoever has waited longest finds the hands free, unless somebody else already has."""
+        with suppress(IndexError):
+            self._waiting[0].woken.set()

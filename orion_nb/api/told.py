@@ -112,7 +112,8 @@ def check_fields(within: str, told: Any, kinds: Mapping[str, type]) -> None:
         InvalidInput: naming the field.
     """
     if not isinstance(told, dict):
-        raise InvalidInput(f"{within or 'proposals'}: expected objects, got {told!r:.100}")
+        place = within or "proposals"
+        raise InvalidInput(f"{place}: expected an object, got {told!r:.100}", field=place)
     for name, value in told.items():
         place = f"{within}.{name}" if within else name
         if name not in kinds:

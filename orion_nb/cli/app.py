@@ -17,6 +17,7 @@ from orion_nb.cli import (
     explain,
     limits,
     lineage,
+    outbox,
     params,
     results,
     rules,
@@ -70,5 +71,5 @@ for module in (demo, run, deploy, deployments, runs, explain, lineage, results, 
     module.register(app)
 for module in (artifacts, limits, schedule, params):
     module.register(app)
-for module in (server, worker, db, doctor):
+for module in (server, worker, db, outbox, doctor):
     module.register(app)

@@ -38,7 +38,11 @@ def test_every_route_says_what_it_does_and_takes(told, route):
     said = operation(told, route.name)
     assert re.fullmatch(r"[A-Z].*[.;:]", said["summary"]), said["summary"]
     assert "Raises" not in said["description"]
-    named = {each["name"] for each in said.get("parameters", [])}
+    listed = said.get("parameters", [])
+    assert [each["name"] for each in listed if each["in"] == "header"] == (
+        ["Idempotency-Key"] if route.action != "read" else []
+    )
+    named = {each["name"] for each in listed if each["in"] != "header"}
     body = said.get("requestBody", {}).get("content", {}).get("application/json", {})
     named |= set(body.get("schema", {}).get("properties", {}))
     assert named == {name for place in arguments(route).values() for name in place}

@@ -1,0 +1,92 @@
+"""What a request did and the answer to it are committed at once: both are there, or neither."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orion_nb.api.once import answer_once, digest, seen_inside
+from orion_nb.errors import Conflict, IdempotencyKeyReuse, InvalidInput
+from orion_nb.schemas.states import COMPLETED, RUNNING, Completed, Running
+
+
+def create(orion):
+    run = orion.create_run("flow", "f")
+    return 201, json.dumps({"id": run.id}).encode()
+
+
+def test_the_answer_is_kept_with_what_was_done(orion):
+    first = answer_once(orion, "k", "POST /runs", "d", create)
+    again = answer_once(orion, "k", "POST /runs", "d", create)
+    assert first[:2] == again[:2]
+    assert (first[2], again[2]) == (False, True)
+    assert len(orion.filter_runs()["runs"]) == 1
+
+
+def test_what_fails_midway_leaves_nothing(orion):
+    def half(inner):
+        inner.create_run("flow", "f")
+        raise Conflict("midway")
+
+    for _ in range(2):
+        with pytest.raises(Conflict, match="midway"):
+            answer_once(orion, "k", "POST /runs", "d", half)
+    assert orion.filter_runs()["runs"] == []
+    assert answer_once(orion, "k", "POST /runs", "d", create)[2] is False
+
+
+def test_a_process_that_dies_midway_leaves_nothing(orion, script):
+    process = script(
+        """
+        import os
+        from orion_nb.api.connect import connect
+        from orion_nb.api.once import answer_once
+
+        def die(inner):
+            inner.create_run("flow", "f")
+            os.kill(os.getpid(), 9)
+
+        answer_once(connect(), "k", "POST /runs", "d", die)
+        """
+    )
+    assert process.wait(30) == -9
+    assert orion.filter_runs()["runs"] == []
+    assert answer_once(orion, "k", "POST /runs", "d", create)[2] is False
+
+
+def test_a_key_is_for_one_request(orion):
+    answer_once(orion, "k", "POST /runs", digest(b"a"), create)
+    with pytest.raises(IdempotencyKeyReuse, match="POST /runs"):
+        answer_once(orion, "k", "POST /runs", digest(b"b"), create)
+    with pytest.raises(InvalidInput, match="visible ASCII"):
+        answer_once(orion, "a b", "POST /runs", "d", create)
+
+
+def test_the_api_reads_inside_what_it_wrote(orion, other):
+    def work(tx):
+        inner = seen_inside(orion, tx)
+        run, _ = inner.begin(inner.new_run("task", "t"), Running())
+        assert inner.find(run.id).state.type is RUNNING
+        assert inner.why(run.id)["run"]["id"] == run.id  # it reads in a transaction of its own
+        told = {"attempt": run.attempt, "token": run.token}
+        assert inner.propose(run.id, COMPLETED, explain=True, **told).state.type is COMPLETED
+        inner.advance(run, Completed())
+        assert other.filter_runs()["runs"] == []
+        return run.id
+
+    run_id = orion.database.write(work)
+    assert other.find(run_id).state.type is COMPLETED
+
+
+def test_a_savepoint_undoes_its_own_only(orion):
+    def work(tx):
+        inner = seen_inside(orion, tx)
+        kept = inner.create_run("flow", "kept")
+        with pytest.raises(Conflict), inner.database.savepoint():
+            inner.begin(kept)  # a state is written before it is seen that the run is there
+        return kept.id
+
+    kept = orion.database.write(work)
+    assert [run["id"] for run in orion.filter_runs()["runs"]] == [kept]
+    assert len(orion.events_after(0)) == 1

@@ -1,0 +1,118 @@
+"""A request with an Idempotency-Key is done once, however often it is sent, and by how many."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from orion_nb import clock
+from orion_nb.schemas.runs import new_id
+from orion_nb.store import requests
+from orion_nb.store.requests import KEPT, Answered
+
+FLOW = {"kind": "flow", "name": "once"}
+
+
+@pytest.fixture
+def keyed(server):
+    """Sends a request with a key: by default one that creates a run."""
+
+    def send(key, path="/runs", told=None, method="POST"):
+        headers = {"Idempotency-Key": key}
+        return server.call(method, path, FLOW if told is None else told, headers=headers)
+
+    return send
+
+
+def test_the_same_request_gets_the_first_answer_again(keyed):
+    key = new_id()
+    first, again = keyed(key), keyed(key)
+    assert (first.status, again.status) == (201, 201)
+    assert first.body == again.body
+    assert first.headers["Idempotency-Replayed"] is None
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_other_keys_are_other_requests(keyed):
+    assert keyed(new_id()).json["id"] != keyed(new_id()).json["id"]
+
+
+def test_many_at_once_make_one(server, keyed):
+    key, name = new_id(), f"once-{new_id()}"
+    told = {"kind": "flow", "name": name}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: keyed(key, told=told), range(16)))
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.body for answer in answers}) == 1
+    assert sum(answer.headers["Idempotency-Replayed"] is None for answer in answers) == 1
+    with closing(server.orion()) as orion:
+        assert len(orion.filter_runs(name=name)["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/runs", {"kind": "flow", "name": "other"}), ("/results/flush", {})],
+)
+def test_another_request_with_the_same_key_is_refused(keyed, path, told):
+    key = new_id()
+    assert keyed(key).status == 201
+    refused = keyed(key, path, told)
+    assert refused.status == 422
+    assert refused.json["error"] == "IdempotencyKeyReuse"
+    assert refused.json["field"] == "Idempotency-Key"
+    assert "POST /runs" in refused.json["message"]
+
+
+def test_an_attempt_begins_once(keyed):
+    run = keyed(new_id(), told={"kind": "task", "name": "t"}).json
+    key, path = new_id(), f"/runs/{run['id']}/state"
+    first = keyed(key, path, {"type": "RUNNING"})
+    again = keyed(key, path, {"type": "RUNNING"})
+    assert (first.status, first.json["attempt"]) == (200, 1)
+    assert again.json["token"] == first.json["token"]
+
+
+def test_what_was_refused_may_be_sent_again(keyed):
+    """Nothing was done: once the reason is gone, the same request is done."""
+    key, name = new_id(), f"later-{new_id()}"
+    told = {"kind": "task", "name": "t", "parent": name}
+    assert keyed(key, told=told).status == 404
+    keyed(new_id(), told={"kind": "flow", "name": name})
+    assert keyed(key, told=told).status == 201
+
+
+def test_a_late_message_is_noted_though_it_is_refused(server, keyed):
+    run = keyed(new_id(), told={"kind": "task", "name": "t"}).json
+    path = f"/runs/{run['id']}/state"
+    keyed(new_id(), path, {"type": "RUNNING"})
+    late = keyed(new_id(), path, {"type": "COMPLETED", "attempt": 7, "token": "x"})
+    assert (late.status, late.json["error"]) == (409, "Fenced")
+    why = server.call("GET", f"/runs/{run['id']}/why").json
+    assert "too late" in str(why)
+
+
+@pytest.mark.parametrize("key", ["", "two words", "k" * 256, "ключ".encode().decode("latin-1")])
+def test_a_key_that_is_none_is_refused(keyed, key):
+    refused = keyed(key)
+    assert refused.status == 422
+    assert refused.json["field"] == "Idempotency-Key"
+
+
+def test_reading_needs_no_key(server):
+    for _ in range(2):
+        told = server.call("POST", "/runs/filter", {}, headers={"Idempotency-Key": "read"})
+        assert told.status == 200
+        assert told.headers["Idempotency-Replayed"] is None
+
+
+def test_answers_are_forgotten_after_a_week(orion):
+    now = clock.now()
+    old = now - (KEPT + 1) * clock.SECOND
+    answered = Answered("POST /runs", "digest", 201, "{}")
+    orion.database.write(lambda tx: requests.keep(tx, "old", answered, old))
+    orion.database.write(lambda tx: requests.keep(tx, "new", answered, now))
+    with orion.database.read() as connection:
+        assert requests.recall(connection, "old") is None
+        assert requests.recall(connection, "new") == answered
