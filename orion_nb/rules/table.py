@@ -40,6 +40,7 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ("✖", "nothing is entered, stop"),
 )
 
+Change = Callable[[Transition], Transition]
 Reports = Mapping[StateType, Mapping[StateType, Report]]
 
 
@@ -49,7 +50,7 @@ class Context:
 
     name: str
     says: str
-    change: Callable[[Transition], Transition]
+    change: Change
     kinds: tuple[Kind, ...] = KINDS
 
 
@@ -125,33 +126,32 @@ def _of(kind: StateType) -> State:
     return state(kind, timestamp=at, scheduled_time=at if kind is SCHEDULED else None)
 
 
-def _with(**facts: Any) -> Callable[[Transition], Transition]:
+def _with(**facts: Any) -> Change:
     """These facts are told with the proposal."""
     return lambda t: evolve(t, **facts)
 
 
-def _run(**changes: Any) -> Callable[[Transition], Transition]:
+def _run(**changes: Any) -> Change:
     """The run is another in this."""
     return lambda t: evolve(t, run=evolve(t.run, **changes))
 
 
-def _under(**granted: Any) -> Callable[[Transition], Transition]:
+def _under(**granted: Any) -> Change:
     """The run's policy grants this."""
     return _run(policy=RunPolicy(**granted))
 
 
-def _current(kind: StateType, **changes: Any) -> Callable[[Transition], Transition]:
+def _current(kind: StateType, **changes: Any) -> Change:
     """A run that is in a state of this type is so in another way."""
-
-    def change(t: Transition) -> Transition:
-        if t.current.type is not kind:
-            return t
-        return evolve(t, run=evolve(t.run, state=evolve(t.current, **changes)))
-
-    return change
+    return _while(kind, lambda t: _run(state=evolve(t.current, **changes))(t))
 
 
-def _proposed(kind: StateType, **changes: Any) -> Callable[[Transition], Transition]:
+def _while(kind: StateType, change: Change) -> Change:
+    """The change is made if the run is in a state of this type."""
+    return lambda t: change(t) if t.current.type is kind else t
+
+
+def _proposed(kind: StateType, **changes: Any) -> Change:
     """A state of this type is proposed in another way."""
 
     def change(t: Transition) -> Transition:
@@ -160,7 +160,7 @@ def _proposed(kind: StateType, **changes: Any) -> Callable[[Transition], Transit
     return change
 
 
-def _all(*changes: Callable[[Transition], Transition]) -> Callable[[Transition], Transition]:
+def _all(*changes: Change) -> Change:
     def change(t: Transition) -> Transition:
         for each in changes:
             t = each(t)
@@ -242,6 +242,17 @@ CONTEXTS: tuple[Context, ...] = (
         "overlap: skip",
         "Another run of its deployment is running.",
         _all(_under(overlap="skip"), _with(siblings=(_other(RUNNING),))),
+        ("flow",),
+    ),
+    Context(
+        "missed slot",
+        "It is of a deployment that makes up for nothing; if it is scheduled, it is an hour late.",
+        _all(
+            _under(catch_up="none"),
+            _run(deployment="0" * 31 + "4"),
+            _while(SCHEDULED, _run(attempt=0, run_count=0)),
+            _current(SCHEDULED, scheduled_time=NOW - 3600 * SECOND),
+        ),
         ("flow",),
     ),
     Context(

@@ -16,6 +16,7 @@ from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Abort, Status
 from orion_nb.schemas.states import (
     COMPLETED,
+    CRASHED,
     FAILED,
     PAUSED,
     RUNNING,
@@ -127,7 +128,9 @@ def check(orion, run_id, proposed, speaks, rerun):
         # The same refusal once more is not written again: it keeps its first moment.
         assert (stored.blocked is None) == (after.blocked is None)
         assert stored.blocked is None or stored.blocked.reason == after.blocked.reason
-    assert explained.fenced == (after is before and speaks == "stale" and bool(before.attempt))
+    is_news = before.state.type is CRASHED and proposed.is_terminal
+    claims = told.get("claims")
+    assert explained.fenced == (claims is not None and (speaks == "stale" or is_news))
     if explained.fenced:
         assert orion.find(run_id) == before
 

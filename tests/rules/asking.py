@@ -82,6 +82,7 @@ policies = st.builds(
     sla=seconds,
     sla_start=seconds,
     overlap=st.sampled_from(["allow", "queue", "skip", "cancel_running"]),
+    catch_up=st.sampled_from(["latest", "all", "none"]),
     rerun_from=st.none() | st.just("load"),
     rerun_max=st.integers(1, 2),
 )
@@ -103,6 +104,7 @@ runs = st.builds(
     states,
     st.just(ID),
     parent=st.none() | st.just(PARENT),
+    deployment=st.none() | st.just("5"),
     policy=policies,
     attempt=st.integers(0, 2),
     run_count=st.integers(0, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orion_nb.clock import SECOND
 from orion_nb.rules import Other, Place
 from orion_nb.rules import admission as rules
 from orion_nb.schemas.reports import Status, Wait
@@ -151,3 +152,39 @@ def test_nobody_is_cancelled_for_a_run_whose_time_is_to_come():
     told = {"kind": "flow", "overlap": "cancel_running", "siblings": OTHERS}
     report = judged(Scheduled(NOW + 1), Running(), **told)
     assert (report.status, report.cancels) == (Status.WAIT, ())
+
+
+# -- missed slots ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proposed", [SUBMITTING, Running()])
+@pytest.mark.parametrize(
+    ("late", "facts", "skipped"),
+    [
+        (3600, {}, True),
+        (15.001, {}, True),
+        (15, {}, False),  # everybody is a little late
+        (3600, {"catch_up": "latest"}, False),
+        (3600, {"catch_up": "all"}, False),
+        (3600, {"deployment": None}, False),
+        (3600, {"attempt": 1}, False),
+    ],
+)
+def test_a_slot_that_was_missed_is_skipped_if_nothing_is_made_up_for(
+    proposed, late, facts, skipped
+):
+    told = {"kind": "flow", "catch_up": "none", "deployment": "5", **facts}
+    report = judged(Scheduled(NOW - round(late * SECOND)), proposed, **told)
+    assert report.state.name == ("Skipped" if skipped else proposed.name)
+
+
+def test_a_retry_and_one_that_waited_for_a_slot_were_not_missed():
+    told = {"kind": "flow", "catch_up": "none", "deployment": "5"}
+    for current in (AwaitingRetry(NOW - 3600 * SECOND), AwaitingSlot()):
+        assert judged(current, Running(), **told).status is Status.ACCEPT
+
+
+def test_it_says_by_how_much_it_was_missed():
+    told = {"kind": "flow", "catch_up": "none", "deployment": "5"}
+    report = judged(Scheduled(NOW - 60 * SECOND), Running(), **told)
+    assert report.reason == "missed by 60 s, and missed instants are not made up for"

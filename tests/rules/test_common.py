@@ -103,6 +103,24 @@ def test_an_attempt_that_is_over_is_fenced(attempt, claims, matches, fenced):
         assert verdict is None
 
 
+@pytest.mark.parametrize(
+    ("current", "proposed", "claims", "fenced"),
+    [
+        (Crashed(), Completed(), 1, True),
+        (Crashed(), Failed(), 1, True),
+        (Crashed(), Completed(), None, False),
+        (Failed(), Completed(), 1, False),
+        (Completed(), Crashed(), 1, False),
+        (Crashed(), Running(), 1, False),
+    ],
+)
+def test_news_of_an_attempt_that_was_found_dead_come_too_late(current, proposed, claims, fenced):
+    report = judged(current, proposed, attempt=1, run_count=1, claims=claims)
+    assert report.fenced == fenced
+    assert not enters(report, current)
+    assert not fenced or report.reason == "attempt 1 is over: the run was taken for Crashed"
+
+
 @pytest.mark.parametrize("proposed", sorted(TERMINAL))
 @pytest.mark.parametrize("current", [RUNNING, PAUSED, CANCELLING])
 def test_nobody_but_its_owner_ends_a_live_run(current, proposed):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from orion_nb.rules import FLOW_POLICY, TASK_POLICY, Other
-from orion_nb.rules.admission import heed_the_overlap
+from orion_nb.rules.admission import heed_the_overlap, skip_what_was_missed
 from orion_nb.rules.common import COMMON
 from orion_nb.schemas.reports import Status
 from orion_nb.schemas.states import Completed, Failed, Pending, Running
 from tests.rules.asking import NOW, judged
 
 
-def test_a_flow_has_the_common_rules_and_heeds_the_overlap():
-    assert set(FLOW_POLICY) == {*COMMON, heed_the_overlap}
+def test_a_flow_has_the_common_rules_and_those_for_deployments():
+    assert set(FLOW_POLICY) == {*COMMON, heed_the_overlap, skip_what_was_missed}
     assert set(COMMON) == set(FLOW_POLICY) & set(TASK_POLICY)
 
 

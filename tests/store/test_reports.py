@@ -52,9 +52,23 @@ def test_the_state_is_that_beside_which_it_is_kept():
     assert reports.load(body, Failed("x")).state == Failed("x")
 
 
-def test_a_rule_that_is_no_more_says_nothing():
-    body = reports.dump(Report(Status.ACCEPT, Running(), rules=(Line("gone", "Was.", "pass"),)))
-    assert reports.load(body, Running()).rules == (Line("gone", "", "pass"),)
+def test_a_rule_that_is_not_known_here_says_what_it_said_when_it_was_asked():
+    line = Line("of_somebody", "Was.", "pass", "so", {"n": 1})
+    body = reports.dump(Report(Status.ACCEPT, Running(), rules=(line,)))
+    assert reports.load(body, Running()).rules == (line,)
+
+
+def test_a_rule_that_is_no_more_says_its_name():
+    body = reports.dump(Report(Status.ACCEPT, Running(), rules=(Line("gone", "", "pass"),)))
+    body = body.replace(',""]', "]")
+    assert reports.load(body, Running()).rules == (Line("gone", "gone", "pass"),)
+
+
+def test_a_rule_there_is_says_what_its_docstring_says_today():
+    line = Line("retry_failures", "What it said last year.", "pass")
+    body = reports.dump(Report(Status.ACCEPT, Running(), rules=(line,)))
+    assert "last year" not in body
+    assert reports.load(body, Running()).rules[0].says == SAYS["retry_failures"]
 
 
 def test_what_json_does_not_know_is_kept_as_text():
