@@ -7,22 +7,19 @@ import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from orion_nb.api.orion import Orion
 from orion_nb.engine import handover
 from orion_nb.engine.futures import Inputs, Joint
 from orion_nb.engine.lead import Call, Fetch, Finish, Life, Outcome, Propose, Sleep
+from orion_nb.engine.waiting import pieces
 from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import COMPLETED, Cancelled, State
 from orion_nb.schemas.values import evolve
-
-#: A long wait is cut into pieces of this length (seconds), so that a cancelled run is noticed.
-PIECE = 0.5
-#: Who waits for other runs looks so often whether anything was committed (seconds).
-LOOK = 0.02
 
 
 class Proposer:
@@ -87,6 +84,11 @@ class Proposer:
             self.run = self.orion.find(self.run.id)
             return Report(Status.ABORT, self.run.state, str(fenced), proposed=told.state.name)
         return report
+
+    def waiting(self, step: Sleep) -> Iterator[float]:
+        """Pieces of time (seconds) to wait for, until it is worth proposing again."""
+        may_go_on = partial(self.may_go_on, step.again)
+        return pieces(self.orion, step.report, self.run.state.n, may_go_on)
 
     def _end_and_begin(self, told: Propose, joint: Joint) -> Report:
         """The run ends, and another one, which comes next on this thread, begins."""
@@ -179,7 +181,7 @@ def fetch(orion: Orion, state: State) -> Outcome:
 
 def _sleep(step: Sleep, proposer: Proposer) -> BaseException | None:
     try:
-        for piece in _waiting(step, proposer):
+        for piece in proposer.waiting(step):
             time.sleep(piece)
     except BaseException as interrupt:
         return interrupt
@@ -188,30 +190,8 @@ def _sleep(step: Sleep, proposer: Proposer) -> BaseException | None:
 
 async def _sleep_async(step: Sleep, proposer: Proposer) -> BaseException | None:
     try:
-        for piece in _waiting(step, proposer):
+        for piece in proposer.waiting(step):
             await asyncio.sleep(piece)
     except BaseException as interrupt:
         return interrupt
     return None
-
-
-def _waiting(step: Sleep, proposer: Proposer) -> Iterator[float]:
-    """Pieces of time (seconds) to wait for, until it is worth proposing again.
-
-    Who waits for a time looks up now and then whether the run was moved meanwhile; who waits for
-    other runs looks whenever anything was committed, here or elsewhere.
-    """
-    until = time.monotonic() + (step.report.retry_after or 0.0)
-    waits_for_time = step.report.rules[-1].rule in _TIMED if step.report.rules else True
-    seen = None
-    while (left := until - time.monotonic()) > 0:
-        yield min(left, PIECE if waits_for_time else LOOK)
-        now = proposer.orion.version_seen()
-        if now is not None and now == seen:
-            continue
-        seen = now
-        if (left > PIECE or not waits_for_time) and proposer.may_go_on(step.again):
-            return
-
-
-_TIMED = frozenset({"wait_for_the_scheduled_time"})
