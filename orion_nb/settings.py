@@ -10,6 +10,8 @@
 | `ORION_NB_API_TOKEN` | a token of that server | none |
 | `ORION_NB_KEEP` | finished runs are forgotten after this time, `90d` say, by a server | for ever |
 | `ORION_NB_RULES` | rules of your own, each `package.module:rule`, by commas | none |
+| `ORION_NB_LOG_LEVEL` | the least level that runs keep: `debug`, `warning` ... or `off` | `info` |
+| `ORION_NB_LOG_PRINTS` | `0`: what runs print is not kept | on |
 | `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
 """
 

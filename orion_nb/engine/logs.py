@@ -4,11 +4,6 @@ Records of `logging` are taken where they go to handlers, and no handler is adde
 logger would turn `logging.basicConfig` into nothing and silence the warnings that Python shows when
 there is none. `print` is taken where it is called, so that it does not matter what `sys.stdout` is
 or becomes. Both cost what is outside of runs a look at a context variable.
-
-| variable | meaning | default |
-| --- | --- | --- |
-| `ORION_NB_LOG_LEVEL` | the least level that is kept: `debug`, `info`, ... or `off` | `info` |
-| `ORION_NB_LOG_PRINTS` | `0`: what is printed is not kept | on |
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@ from __future__ import annotations
 import signal
 import sqlite3
 import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -84,6 +86,49 @@ def test_a_database_that_cant_be_written_stops_no_run_and_what_is_lost_is_counte
     assert [text.partition(":")[0] for text in messages("whole")] == [
         "back", "2 lines are missing",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def other_holds_it(home):
+    """Within the block, somebody else has the database locked for writing."""
+
+    @contextmanager
+    def hold():
+        connection = sqlite3.connect(home / "orion.db", isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+            connection.close()
+
+    return hold
+
+
+def test_code_that_logs_does_not_wait_for_a_database_that_others_hold(other_holds_it):
+    @flow
+    def whole():
+        with other_holds_it():
+            began = time.monotonic()
+            for n in range(1000):
+                print(n)
+            return time.monotonic() - began
+
+    assert whole() < 1
+    assert len(messages("whole")) == 1000
+
+
+def test_a_run_that_ends_waits_for_its_lines_that_are_being_written(other_holds_it, until):
+    @flow
+    def whole():
+        run = current().run.id
+        with other_holds_it():
+            print("on its way")
+            until(lambda: lines.waiting._underway, "nobody writes the line")
+            return lines.waiting.holds(run)
+
+    assert whole()
+    assert messages("whole") == ["on its way"]
 
 
 def test_a_run_that_was_deleted_takes_no_line_of_others_with_it():
