@@ -136,13 +136,18 @@ class Liveness(Proposals):
         self.database.write(lambda tx: sessions.close(tx, session.id, now))
 
     def _reap(self, session: Session, end: State) -> list[Run]:
+        ended = [self._end(run, end) for run in self._left_of(session)]
+        inside = [each for run in ended if run.state.type is CRASHED for each in self._inside(run)]
+        if not self._left_of(session):  # one that was moved while we looked is left for next time
+            now = clock.now()
+            self.database.write(lambda tx: sessions.settle(tx, session.id, now))
+        return [*ended, *inside]
+
+    def _left_of(self, session: Session) -> list[Run]:
+        """The runs of a session that end with it, and have not yet."""
         with self.database.read() as connection:
             left = listing.unfinished(connection, bytes.fromhex(session.id))
-        ended = [self._end(run, end) for run in left if _ends_with_it(run)]
-        inside = [each for run in ended if run.state.type is CRASHED for each in self._inside(run)]
-        now = clock.now()
-        self.database.write(lambda tx: sessions.settle(tx, session.id, now))
-        return [*ended, *inside]
+        return [run for run in left if _ends_with_it(run)]
 
     def _inside(self, run: Run) -> list[Run]:
         """What nobody is executing in a run that has crashed ends with it."""

@@ -12,6 +12,7 @@ from orion_nb.api.liveness import Watch
 from orion_nb.api.orion import Orion
 from orion_nb.errors import Fenced
 from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
     CANCELLED,
     COMPLETED,
@@ -451,3 +452,23 @@ def test_a_computer_that_sleeps_loses_its_run_and_is_told_so_when_it_wakes(
     told, trouble = process.communicate("\n", timeout=20)
     assert told.startswith("Fenced: attempt 1 is over: the run was taken for Lost"), trouble
     assert len(orion.why(run_id)["notes"]) == 1
+
+
+def test_a_run_that_is_moved_while_the_reaper_looks_is_ended_the_next_time(
+    orion: Orion, other: Orion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = other.begin(other.new_run("flow", "f"), Running())
+    monkeypatch.setattr(sessions.Session, "exists", property(lambda self: self.id != other.session))
+    find = type(orion)._left_of
+
+    def and_then_it_is_cancelled(self: Orion, session: sessions.Session) -> list[Run]:
+        left = find(self, session)
+        monkeypatch.setattr(type(orion), "_left_of", find)
+        other.judge(run.id, state("CANCELLING"))
+        return left
+
+    monkeypatch.setattr(type(orion), "_left_of", and_then_it_is_cancelled)
+    orion.reap()
+    assert orion.find(run.id).state.name == "Cancelling"
+    orion.reap()
+    assert orion.find(run.id).state.name == "Cancelled"
