@@ -85,6 +85,21 @@ def test_a_rerun_waits_and_heeds_its_trigger_too(current):
     assert judged(Completed(), current=current, rerun=True).status is Status.ACCEPT
 
 
+@pytest.mark.parametrize(
+    ("trigger", "may_fail", "entered"),
+    [
+        ("all_completed", False, "UpstreamFailed"),
+        ("all_completed", True, "Running"),
+        ("any_failed", False, "Running"),
+        ("any_failed", True, "Skipped"),
+    ],
+)
+def test_an_upstream_run_that_may_fail_counts_as_completed(trigger, may_fail, entered):
+    upstream = (Other("1", "up", Failed(), may_fail),)
+    report = asking.judged(Pending(), Running(), upstream=upstream, trigger=trigger)
+    assert report.state.name == entered
+
+
 def test_it_says_which_upstream_run_failed():
     report = judged(Completed(), Crashed())
     assert report.state.message == "upstream up1 is Crashed"
