@@ -1,4 +1,4 @@
-"""`orion-nb runs pause`, `rerun` and `set-state`: what is done with a run by hand."""
+"""`orion-nb runs rerun` and `set-state`: a run is opened again, or put into a state by hand."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from orion_nb.cli import output
 from orion_nb.cli.command import OK, RUN_FAILED, command
 from orion_nb.cli.options import Json, Parameters, ParametersFile, RunRef, flag, suggestion
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas.reports import Report, Status
+from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import NAMES, PAUSED, RUNNING, StateType
+from orion_nb.schemas.states import NAMES, RUNNING, StateType
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -25,7 +25,6 @@ StateWord = Annotated[
 
 
 def register(runs: typer.Typer) -> None:
-    command(runs, "pause", examples=("orion-nb runs pause 4f2a9c01 --why 'disk is full'",))(pause)
     again = (
         "orion-nb runs rerun 4f2a9c01",
         "orion-nb runs rerun 4f2a9c01 --code etl.py:nightly",
@@ -36,23 +35,6 @@ def register(runs: typer.Typer) -> None:
         "orion-nb runs set-state 4f2a9c01 completed --name Skipped --why 'no data today' --yes",
     )
     command(runs, "set-state", examples=by_hand)(set_state)
-
-
-def pause(run: RunRef, why: Why = None, as_json: Json = False) -> int:
-    """Pause a running run: what executes in it goes on, nothing new starts until it is resumed.
-
-    Exit code 1 if it can't be paused.
-    """
-    from orion_nb.api.connect import connect
-
-    orion = connect()
-    found = orion.find(run)
-    report = orion.pause(found.id, why=why, by="cli")
-    tell(found, report, as_json)
-    if report.status is not Status.ACCEPT or report.state.type is not PAUSED:
-        return RUN_FAILED
-    output.say(f"It goes on with `orion-nb runs resume {short(found.id)}`.")
-    return OK
 
 
 def rerun(

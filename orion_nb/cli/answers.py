@@ -1,4 +1,4 @@
-"""`orion-nb runs resume`: a paused run is given what it asks for, and goes on."""
+"""`orion-nb runs pause` and `resume`: a paused run is given what it asks for, and goes on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orion_nb.cli import output
-from orion_nb.cli.actions import tell
+from orion_nb.cli.actions import Why, tell
 from orion_nb.cli.command import OK, RUN_FAILED, command
 from orion_nb.cli.options import Json, RunRef
 from orion_nb.errors import Conflict, InvalidInput
+from orion_nb.schemas.reports import Status
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import PAUSED, RUNNING
 
@@ -29,7 +30,25 @@ EXAMPLES = (
 
 
 def register(runs: typer.Typer) -> None:
+    command(runs, "pause", examples=("orion-nb runs pause 4f2a9c01 --why 'disk is full'",))(pause)
     command(runs, "resume", examples=EXAMPLES)(resume)
+
+
+def pause(run: RunRef, why: Why = None, as_json: Json = False) -> int:
+    """Pause a running run: what executes in it goes on, nothing new starts until it is resumed.
+
+    Exit code 1 if it can't be paused.
+    """
+    from orion_nb.api.connect import connect
+
+    orion = connect()
+    found = orion.find(run)
+    report = orion.pause(found.id, why=why, by="cli")
+    tell(found, report, as_json)
+    if report.status is not Status.ACCEPT or report.state.type is not PAUSED:
+        return RUN_FAILED
+    output.say(f"It goes on with `orion-nb runs resume {short(found.id)}`.")
+    return OK
 
 
 def resume(
