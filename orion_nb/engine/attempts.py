@@ -75,8 +75,8 @@ class Attempt:
             return value
 
         while True:
+            stoppable = cancelling.may_stop(self.orion, run)
             try:
-                stoppable = cancelling.may_stop(self.orion, run)
                 with entered(context), collecting(context), deeper(context.depth), stoppable:
                     if timeout is None:
                         value = attempt()
@@ -90,7 +90,7 @@ class Attempt:
                     return self._raised(context, back)
             except BaseException as error:
                 if drop_all(context) and _waits_after(error):
-                    join_all(context)
+                    join_all(context, stoppable.patience)
                 return self._raised(context, error)
 
     async def call_async(self, body: Callable[[], Awaitable[Any]], run: Run) -> Outcome:
@@ -99,8 +99,8 @@ class Attempt:
         timeout = self.work.options.policy.timeout
         self._before(context, run)
         while True:
+            stoppable = cancelling.may_stop_task(self.orion, run)
             try:
-                stoppable = cancelling.may_stop_task(self.orion, run)
                 with entered(context), collecting(context), deeper(context.depth), stoppable:
                     async with asyncio.timeout(timeout) as scope:
                         value = await body()
@@ -116,8 +116,10 @@ class Attempt:
                 if isinstance(error, TimeoutError) and scope.expired():
                     error = TaskTimeout(f"{self.work.name!r} exceeded {timeout:g} s")
                 if drop_all(context) and _waits_after(error):
-                    await join_all_async(context)
+                    await join_all_async(context, stoppable.patience)
                 return self._raised(context, error)
+            finally:
+                await stoppable.settled()
 
     def _before(self, context: RunContext, run: Run) -> None:
         """Whatever has to be known before the code is called, which may change its arguments."""
@@ -149,7 +151,7 @@ class Attempt:
         if isinstance(error, Stopped):
             error.goes_on = self.work.kind == "task" and current() is not None
         if isinstance(error, Cancellation) and error.run_id == context.run.id:
-            return Outcome(error=RunStopped("Cancelled: it was asked to stop"))
+            return Outcome(error=RunStopped(cancelling.STOPPED))
         return Outcome(error=without_our_frames(error))
 
     def _goes_back(self, context: RunContext, run: Run, back: SliceRerun) -> bool:

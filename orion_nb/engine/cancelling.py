@@ -1,8 +1,9 @@
 """Code that runs here is interrupted when its run was asked to stop, by anybody, anywhere.
 
 A thread looks now and then, while runs are executing, whether one of them is CANCELLING. Code on
-the main thread gets a KeyboardInterrupt, as from Jupyter's stop button; on another thread an
-exception is raised between two bytecodes; an asyncio task is cancelled.
+the main thread is interrupted as by Ctrl-C, also while it sleeps; on another thread an exception is
+raised between two bytecodes; an asyncio task is cancelled. When a flow and what it calls are to
+stop, one interrupt ends them all, up to the outermost.
 """
 
 from __future__ import annotations
@@ -14,148 +15,354 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
 
-from orion_nb.engine.deadline import raise_in
-from orion_nb.errors import Interruption, OrionError
+from orion_nb.engine.deadline import clear_in, raise_in
+from orion_nb.errors import Interruption, OrionError, RunStopped
 from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import CANCELLING
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
 
 #: How often it is looked whether a run was asked to stop (seconds).
 LOOK = 0.1
-#: An interrupt that was sent arrives within this time (seconds).
+#: A signal that came at the wrong moment is sent again after this time (seconds).
+AGAIN = 0.001
+#: Within this time two signals may come as one, or one after the other (seconds).
+AT_ONCE = 0.02
+#: A signal that was sent arrives within this time (seconds).
 ARRIVES = 1.0
+#: For so long a run that was asked to stop waits for what it has submitted to stop (seconds).
+PATIENCE = 0.5
+#: So many runs are remembered that were asked to stop before their code began.
+MOST_ASKED = 1_000
+STOPPED = "Cancelled: it was asked to stop"
 
 
 class Cancellation(Interruption):
-    """The run with the id `run_id` was asked to stop."""
+    """The run with the id `run_id` was asked to stop; what it calls is interrupted as well."""
 
-    run_id: str = ""
+    entry: Stoppable | None = None
 
-    def __init__(self, run_id: str = "") -> None:
-        super().__init__(run_id)
-        self.run_id = run_id or self.run_id
+    def __init__(self, entry: Stoppable | None = None) -> None:
+        super().__init__()
+        sent = entry or self.entry
+        if sent is not None:
+            self.entry = _arrived(sent)
+
+    @property
+    def run_id(self) -> str:
+        return self.entry.run_id if self.entry is not None else ""
 
     def __str__(self) -> str:
         return "it was asked to stop"
 
 
+class Interrupt(Cancellation, KeyboardInterrupt):
+    """The same on the main thread: an event loop lets it through, as it does Ctrl-C."""
+
+
 class Stoppable:
-    """The code of one run, on this thread; `is_set` when it was interrupted."""
+    """Within the block the code of a run may be interrupted; it then raises RunStopped.
 
-    __slots__ = ("doing", "is_over", "is_set", "lock", "loop", "run_id", "thread")
+    The `place` is what can be interrupted at once: a thread, or an asyncio task. Blocks at one
+    place lie within each other.
+    """
 
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-        self.thread = threading.get_ident()
-        self.is_set = self.is_over = False
-        self.lock = threading.Lock()
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.doing: asyncio.Task[object] | None = None
+    __slots__ = ("has_arrived", "is_asked", "is_over", "orion", "outer", "place", "run_id")
+
+    def __init__(self, orion: Orion, run: Run) -> None:
+        self.orion, self.run_id = orion, run.id
+        self.place: Any = threading.get_ident()
+        self.is_asked = self.has_arrived = self.is_over = False
+        self.outer: Stoppable | None = None
+        _watch(orion, run)
+
+    def __enter__(self) -> Stoppable:
+        self.outer = _innermost.get(self.place)
+        _innermost[self.place] = _running[self.run_id] = self
+        if self.outer is None and self.place == _MAIN:
+            _install()
+        if self.run_id in _asked and _is_to_stop(self.orion, self.run_id):
+            self._leave()
+            raise RunStopped(STOPPED)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._leave()
+        if isinstance(error, KeyboardInterrupt) and self.outer is None:
+            _cut(trace)
+        if isinstance(error, Cancellation) and error.entry is self:
+            raise RunStopped(STOPPED).with_traceback(trace) from None
+
+    def _leave(self) -> None:
+        self.is_over = True
+        _running.pop(self.run_id, None)
+        _asked.pop(self.run_id, None)
+        if self.outer is not None:
+            _innermost[self.place] = self.outer
+        else:
+            _innermost.pop(self.place, None)
+        if self.place == _MAIN:
+            if self.outer is None:
+                _uninstall()
+        elif self.is_asked and not self.has_arrived:
+            clear_in(self.place)
+            if (due := _due(self.place)) is not None:
+                due.send()
+
+    @property
+    def patience(self) -> float | None:
+        """How long a run waits at its end for what it has submitted (seconds); None: for ever."""
+        return PATIENCE if self.is_asked else None
 
     def interrupt(self) -> None:
         """The code is interrupted, once, unless it has ended."""
-        with self.lock:
-            if self.is_over or self.is_set:
+        with _lock:
+            if self.is_over or self.is_asked:
                 return
-            self.is_set = True
-            if self.loop is not None and self.doing is not None:
-                with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended
-                    self.loop.call_soon_threadsafe(self.doing.cancel)
-            elif self.thread == threading.main_thread().ident and _takes_interrupts():
-                signal.pthread_kill(self.thread, signal.SIGINT)
-            else:
-                raise_in(
-                    self.thread, type("Cancellation", (Cancellation,), {"run_id": self.run_id})
-                )
+            is_under_way = _due(self.place) is not None
+            self.is_asked = True
+            if self._is_inside_one_that_stops():
+                self.has_arrived = True  # it ends with that one
+            elif not is_under_way:
+                self.send()
 
-    def over(self) -> None:
-        """The code has ended: an interrupt that is still under way is awaited and swallowed."""
-        with self.lock:
-            self.is_over = True
-        if self.is_set and self.loop is None:
-            until = time.monotonic() + ARRIVES
-            with contextlib.suppress(KeyboardInterrupt, Cancellation):
-                while time.monotonic() < until:
-                    time.sleep(0.001)
+    def _is_inside_one_that_stops(self) -> bool:
+        around = self.outer
+        while around is not None and not around.has_arrived:
+            around = around.outer
+        return around is not None
 
+    def remind(self) -> None:
+        """The interrupt is sent once more, if it has not arrived."""
+        with _lock:
+            if not self.is_over and not self.has_arrived:
+                self.send()
 
-@contextmanager
-def may_stop(orion: Orion, run: Run) -> Iterator[Stoppable]:
-    """The block is interrupted when the run is asked to stop: it raises `Cancellation`."""
-    entry = _watch(orion, run)
-    try:
-        yield entry
-    except (KeyboardInterrupt, Cancellation) as error:
-        told, entry.is_set = entry.is_set, False
-        if told and getattr(error, "run_id", run.id) == run.id:
-            raise Cancellation(run.id).with_traceback(error.__traceback__) from None
-        entry.is_set = told
-        raise
-    finally:
-        _running.pop(run.id, None)
-        entry.over()
+    def send(self) -> None:
+        """The place is interrupted for this run, or one around it."""
+        if self.place == _MAIN and _signal.is_installed:
+            _signal.send()
+        else:
+            raise_in(self.place, type("Cancellation", (Cancellation,), {"entry": self}))
 
 
-@contextmanager
-def may_stop_task(orion: Orion, run: Run) -> Iterator[Stoppable]:
+class StoppableTask(Stoppable):
     """The same for the asyncio task that is running: it is cancelled."""
-    entry = _watch(orion, run)
-    entry.loop, entry.doing = asyncio.get_running_loop(), asyncio.current_task()
-    try:
-        yield entry
-    except asyncio.CancelledError:
-        if not entry.is_set or entry.doing is None:
-            raise
-        entry.doing.uncancel()
-        raise Cancellation(run.id) from None
-    finally:
-        _running.pop(run.id, None)
-        entry.over()
+
+    __slots__ = ("before", "is_cancelled", "loop")
+
+    def __init__(self, orion: Orion, run: Run) -> None:
+        super().__init__(orion, run)
+        self.place = asyncio.current_task()
+        self.loop = asyncio.get_running_loop()
+        self.before = self.place.cancelling()
+        self.is_cancelled = False
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
+        due = _due(self.place) if isinstance(error, asyncio.CancelledError) else None
+        if due is not None and self._revoke():
+            error = Cancellation(due)
+        super().__exit__(kind, error, trace)
+        if isinstance(error, Cancellation) and kind is asyncio.CancelledError:
+            raise error.with_traceback(trace) from None
+
+    async def settled(self) -> None:
+        """A cancellation that was sent for this run, and came to nothing, is taken back."""
+        if not self.is_cancelled:
+            return
+        if self._revoke():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        if (due := _due(self.place)) is not None:
+            due.send()
+
+    def _revoke(self) -> bool:
+        """The task is not cancelled any more by us; True if nobody else has cancelled it."""
+        entry: Any = self
+        while entry is not None:
+            if entry.is_cancelled:
+                entry.is_cancelled = False
+                return bool(self.place.uncancel() <= self.before)
+            entry = entry.outer
+        return False
+
+    def _leave(self) -> None:
+        self.has_arrived = True  # nothing is raised in a task: it is cancelled, or not
+        super()._leave()
+
+    def send(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended
+            self.loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if not self.is_over and not self.place.done():
+            self.is_cancelled = True
+            self.place.cancel()
 
 
+may_stop = Stoppable
+may_stop_task = StoppableTask
+
+
+def _due(place: Any) -> Stoppable | None:
+    """The outermost block at this place that was asked to stop, and does not know it yet."""
+    entry, found = _innermost.get(place), None
+    while entry is not None:
+        if entry.is_asked and not entry.has_arrived and not entry.is_over:
+            found = entry
+        entry = entry.outer
+    return found
+
+
+def _arrived(entry: Stoppable) -> Stoppable:
+    """The block whose interrupt has come, where `entry`'s was sent: the outermost that is due."""
+    found = _due(entry.place) or entry
+    inside: Stoppable | None = _innermost.get(entry.place)
+    while inside is not None:
+        inside.has_arrived = inside.has_arrived or inside.is_asked
+        inside = inside.outer
+    entry.has_arrived = True
+    return found
+
+
+def _cut(trace: TracebackType | None) -> None:
+    """The traceback ends before our own handler of the signal: Ctrl-C looks as it always does."""
+    while trace is not None and trace.tb_next is not None:
+        if trace.tb_next.tb_frame.f_code is _on_signal.__code__:
+            trace.tb_next = None
+        trace = trace.tb_next
+
+
+class _Signal:
+    """Whether SIGINT is ours at the moment, whose it was, and whether one of ours is under way."""
+
+    def __init__(self) -> None:
+        self.is_installed = self.is_under_way = False
+        self.before: Any = None
+        self.sent = 0.0
+
+    @property
+    def is_ours(self) -> bool:
+        """The signal that has come is one that was sent here; two of them may come as one."""
+        return self.is_under_way or self.is_fresh
+
+    def send(self) -> None:
+        self.is_under_way, self.sent = True, time.monotonic()
+        signal.pthread_kill(_MAIN, signal.SIGINT)
+
+    def remind(self) -> None:
+        """One that came just before the main thread began to sleep has not woken it."""
+        with _lock:
+            if self.is_installed and self.is_under_way and not self.is_fresh:
+                self.send()
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.sent < AT_ONCE
+
+
+def _install() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or not hasattr(signal, "pthread_kill"):
+        return  # it was set from C: nobody could put it back
+    with contextlib.suppress(ValueError):  # not the main interpreter
+        signal.signal(signal.SIGINT, _on_signal)
+        _signal.before, _signal.is_installed = before, True
+
+
+def _uninstall() -> None:
+    """The signal is again whose it was; one that is still under way is awaited and dropped."""
+    if not _signal.is_installed:
+        return
+    with _lock:
+        _signal.is_installed = False
+    until = time.monotonic() + ARRIVES
+    while _signal.is_under_way and time.monotonic() < until:
+        time.sleep(0.001)
+    if _signal.is_fresh:
+        time.sleep(0.001)  # the last one has come by now, and is dropped
+    _signal.is_under_way = False
+    if signal.getsignal(signal.SIGINT) is _on_signal:
+        signal.signal(signal.SIGINT, _signal.before)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    """Ours interrupts the code that is due; another one goes on to whoever had the signal."""
+    if _signal.is_ours:
+        _signal.is_under_way = False
+        is_here = frame is not None and frame.f_globals.get("__name__") == __name__
+        due = _due(_MAIN)
+        if due is not None:
+            if not is_here:
+                raise Interrupt(due)
+            # A block is just being entered or left: it has to be so first.
+            threading.Timer(AGAIN, due.remind).start()
+    elif callable(_signal.before):
+        _signal.before(number, frame)
+    elif _signal.before == signal.SIG_DFL:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+_MAIN = threading.main_thread().ident or 0
+_lock = threading.Lock()
+_signal = _Signal()
 _running: dict[str, Stoppable] = {}
+_innermost: dict[Any, Stoppable] = {}
+_asked: OrderedDict[str, None] = OrderedDict()
 _watched: weakref.WeakSet[Orion] = weakref.WeakSet()
 
 
-def _watch(orion: Orion, run: Run) -> Stoppable:
-    entry = _running[run.id] = Stoppable(run.id)
-    if orion not in _watched:
-        _watched.add(orion)
-        looking = threading.Thread(
-            target=_look, args=(weakref.ref(orion), run.state.n), name="orion-cancel", daemon=True
-        )
-        looking.start()
-    return entry
+def _watch(orion: Orion, run: Run) -> None:
+    if orion in _watched:
+        return
+    _watched.add(orion)
+    # What was asked of runs that began at the same time, on other threads, is not overlooked.
+    told = (weakref.ref(orion), max(0, (run.state.n or 0) - MOST_ASKED))
+    threading.Thread(target=_look, args=told, name="orion-cancel", daemon=True).start()
 
 
 def _look(known: weakref.ref[Orion], after: int) -> None:
-    """Until nobody uses the Orion any more: who is asked to stop, after this event, is."""
+    """Until nobody uses the Orion any more: who is asked to stop is interrupted."""
     seen: object = None
     while (orion := known()) is not None and not orion.is_closed:
         with contextlib.suppress(OrionError):
             version = orion.version_seen()
             if _running and (version is None or version != seen):
-                seen = version
                 stopping, after = orion.stopping(after)
+                seen = version
                 for run_id in stopping:
-                    if (entry := _running.get(run_id)) is not None:
-                        entry.interrupt()
+                    _ask(orion, run_id)
+        _signal.remind()
         del orion
         time.sleep(LOOK)
 
 
-def _takes_interrupts() -> bool:
-    """SIGINT raises in the main thread, as it does unless somebody has changed that."""
-    return hasattr(signal, "pthread_kill") and callable(signal.getsignal(signal.SIGINT))
+def _ask(orion: Orion, run_id: str) -> None:
+    """The run is interrupted, now or, if its code is just about to begin, when it does."""
+    if run_id not in _running:
+        _asked[run_id] = None
+        while len(_asked) > MOST_ASKED:
+            _asked.popitem(last=False)
+    if (entry := _running.get(run_id)) is not None and _is_to_stop(orion, run_id):
+        entry.interrupt()
+
+
+def _is_to_stop(orion: Orion, run_id: str) -> bool:
+    """It still is: it has not ended meanwhile, and begun once more."""
+    return orion.find(run_id).state.type is CANCELLING
 
 
 def _after_fork() -> None:
-    _running.clear()
+    global _lock, _MAIN
+    _lock, _MAIN = threading.Lock(), threading.main_thread().ident or 0
+    for known in (_running, _innermost, _asked):
+        known.clear()
     _watched.clear()
 
 

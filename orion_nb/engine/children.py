@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import contextlib
 from typing import Any
 
 from orion_nb.engine.context import RunContext
@@ -20,18 +23,25 @@ def keep(context: RunContext, future: TaskFuture[Any]) -> None:
     future.add_done_callback(forget)
 
 
-def join_all(context: RunContext) -> None:
-    """All of them have finished when this returns."""
+def join_all(context: RunContext, patience: float | None = None) -> None:
+    """All of them have finished when this returns, or `patience` seconds have passed."""
+    if patience is not None:
+        concurrent.futures.wait(_unfinished(context), patience)
+        return
     while left := _unfinished(context):
         for future in left:
             future.join()
 
 
-async def join_all_async(context: RunContext) -> None:
+async def join_all_async(context: RunContext, patience: float | None = None) -> None:
     """The same; the loop goes on meanwhile."""
     while left := _unfinished(context):
-        for future in left:
-            await future.finished()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                for future in left:
+                    await future.finished()
+        if patience is not None:
+            return
 
 
 def raise_unseen(context: RunContext) -> None:

@@ -159,3 +159,8 @@ def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
 def raise_in(thread: int, error: type[BaseException]) -> None:
     """The exception is raised on that thread, between two of its bytecodes."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def clear_in(thread: int) -> None:
+    """What was to be raised on that thread, and was not yet, is not raised any more."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)

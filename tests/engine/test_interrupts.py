@@ -48,6 +48,7 @@ def interrupt_when(until: Any) -> Any:
     def start(is_true: Any) -> None:
         def watch() -> None:
             until(is_true)
+            time.sleep(0.05)  # just before the main thread begins to wait Python would miss it
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
         threads.append(threading.Thread(target=watch))
@@ -167,8 +168,10 @@ def test_cancelling_a_flow_cancels_what_runs_in_it(told: Any, outside: Orion) ->
 
 
 def test_a_flow_that_was_asked_to_stop_and_returned_is_cancelled_all_the_same(
-    told: Any, outside: Orion
+    told: Any, outside: Orion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cancelling, "LOOK", 3.0)  # seconds: before that nobody interrupts it
+
     @flow
     def outer() -> int:
         outside.cancel(get_run_context().run.id)
