@@ -45,6 +45,10 @@ class collecting:  # noqa: N801 - reads as a word after `with`
     def __exit__(self, *_: object) -> None:
         flush(self.run)
 
+    def write(self) -> None:
+        """The same for code that is called piece by piece, in no one block."""
+        flush(self.run)
+
 
 def flush(run_id: str) -> None:
     """Whatever this process still holds of the run's log is written; cheap when it holds none."""

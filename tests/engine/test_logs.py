@@ -111,6 +111,29 @@ def test_async_tasks_keep_their_own_lines():
     ]
 
 
+def test_a_generators_lines_are_its_own_and_there_when_it_ends():
+    @task
+    def items():
+        for n in range(2):
+            print("makes", n)
+            yield n
+
+    @task
+    async def items_async():
+        for n in range(2):
+            print("makes", n)
+            yield n
+
+    async def take():
+        return [item async for item in items_async()]
+
+    for item in items():
+        print("takes", item)
+    assert messages("items") == ["makes 0", "makes 1"]
+    assert asyncio.run(take()) == [0, 1]
+    assert messages("items_async") == ["makes 0", "makes 1"]
+
+
 def test_each_attempt_adds_to_the_log(log):
     @task(retries=2)
     def flaky():
