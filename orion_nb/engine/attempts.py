@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +26,12 @@ from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import OrionError, RunStopped, TaskTimeout
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import TimedOut
+
+#: Code that goes on for longer than this after its deadline (seconds) could not be stopped.
+LATE = 0.5
+
+#: What is said here is shown with the run, as a note.
+notes = logging.getLogger("orion_nb.notes")
 
 
 class Called(Protocol):
@@ -78,10 +86,7 @@ class Attempt:
             stoppable = cancelling.may_stop(self.orion, run)
             try:
                 with entered(context), collecting(context), deeper(context.depth), stoppable:
-                    if timeout is None:
-                        value = attempt()
-                    else:
-                        value = within(timeout, self.work.name, attempt, self._time_up(run))
+                    value = attempt() if timeout is None else self._in_time(timeout, attempt, run)
                     return self._returned(value)
             except SliceRerun as back:
                 if drop_all(context):
@@ -166,16 +171,23 @@ class Attempt:
         context.origins.clear()
         return True
 
-    def _time_up(self, run: Run) -> Callable[[], None]:
-        """Called at the deadline, on another thread: the state does not wait for the code."""
+    def _in_time(self, timeout: float, body: Callable[[], Any], run: Run) -> Any:
+        """What the code returns within its timeout; its state does not wait for it longer."""
+        told = f"{self.work.name!r} exceeded {timeout:g} s"
         self.proposer.watched()
-        limit = self.work.options.policy.timeout
-        told = f"{self.work.name!r} exceeded {limit:g} s"
+        was_up: list[float] = []
 
         def time_up() -> None:
+            was_up.append(time.monotonic())
             self.proposer.end_early(TimedOut(told), run.attempt)
 
-        return time_up
+        try:
+            return within(timeout, self.work.name, body, time_up)
+        finally:
+            late = time.monotonic() - was_up[0] if was_up else 0.0
+            if late > LATE:
+                said = "%s: its code could not be stopped and went on for %.3g s"
+                notes.warning(said, told, late)
 
 
 def _depth() -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orion_nb import ThreadRunner, flow, task
+from orion_nb import ThreadRunner, connect, flow, task
 from orion_nb.errors import TaskTimeout
 
 LONG = 30  # seconds; no test waits for it
@@ -216,11 +216,35 @@ def test_somebody_elses_alarm_still_rings(told: Any, alarm: list[str], until: An
 
 
 def test_no_alarm_is_left_behind(told: Any, alarm: list[str]) -> None:
-    @task(timeout=0.05)
+    @task(timeout=0.5)
     def quick() -> str:
         return "done"
 
     assert quick() == "done"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-    spin(0.1)
+    spin(0.6)
     assert alarm == []
+
+
+def test_code_that_cant_be_stopped_is_timed_out_at_its_deadline_and_the_run_says_so(
+    told: Any, until: Any
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    @task(timeout=0.2)
+    def stubborn() -> None:
+        begun.set()
+        # One call into C that no exception interrupts, unlike a loop of short ones.
+        may_end.wait(30)
+
+    future = stubborn.submit()
+    assert begun.wait(10)
+    until(lambda: told.run("stubborn").state.name == "TimedOut", "its code kept the state waiting")
+    assert not future.done()
+    time.sleep(0.6)
+    may_end.set()
+    with pytest.raises(TaskTimeout):
+        future.result()
+    assert told.names("stubborn") == ["Pending", "Running", "TimedOut"]
+    summary = connect().why(told.run("stubborn").id)["summary"]
+    assert any("its code could not be stopped and went on for" in line for line in summary)
