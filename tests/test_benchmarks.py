@@ -15,6 +15,7 @@ FEW = {
     "import_cost": ("--rounds=1", "import orion_nb, CPU"),
     "footprint": ("--tasks=200", "submitted: disk"),
     "http_transitions": ("--requests=20", "set-state, 8 clients"),
+    "remote": ("--transitions=80", "batches of 200"),
     "wake": ("--times=3", "upstream, in process"),
 }
 

@@ -6,14 +6,15 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from orion_nb import clock
 from orion_nb.api import codec
 from orion_nb.api.client import Client
-from orion_nb.api.delivery import Later, Told, beat_at, deliver, deliver_left
+from orion_nb.api.delivery import MOST, Later, Told, beat_at, deliver, deliver_left
+from orion_nb.api.together import Together
 from orion_nb.errors import OrionError, ServerUnreachable, StoreUnavailable
 from orion_nb.store.outbox import Box
 from orion_nb.store.sessions import BEAT
@@ -44,6 +45,8 @@ class Outbox:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        self._together: Together[tuple[str | None, str, int], bool]
+        self._together = Together(self._put_all, MOST)
         self._boxes: list[Box] = []
         self._runs: set[str] = set()
         self._is_open = False
@@ -67,19 +70,20 @@ class Outbox:
 
     def put(self, run: str | None, told: Told) -> bool:
         """It is kept, on the disk; False, and it is not, if the server is back."""
-        text, now = codec.dump(told).decode(), clock.now()
+        return self._together.do((run, codec.dump(told).decode(), clock.now()))
+
+    def _put_all(self, letters: Sequence[tuple[str | None, str, int]]) -> list[bool]:
         with self._lock:
             if not self._is_open:
-                return False
-            if run is not None:
-                self._runs.add(run)
+                return [False] * len(letters)
+            self._runs.update(run for run, _, _ in letters if run is not None)
             try:
-                self._box().put(run, text, now)
+                self._box().put_all(letters)
             except StoreUnavailable as error:
                 self._warn("disk", f"{error}; it is kept in memory, until this process ends")
                 self._boxes.append(Box.in_memory(self.client.url, self._sender()))
-                self._boxes[-1].put(run, text, now)
-        return True
+                self._boxes[-1].put_all(letters)
+        return [True] * len(letters)
 
     def is_about(self, run: str) -> bool:
         """The server does not know all yet that has happened to the run."""

@@ -17,6 +17,7 @@ from orion_nb.errors import InvalidInput, ServerUnreachable
 from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import PAUSED
 from orion_nb.store.events import Event
 from orion_nb.store.listing import RunFilter
 
@@ -173,6 +174,8 @@ class RemoteOrion(FromAfar):
 
     def waiting_pause(self, run: Run) -> Pause | None:
         """The pause that the run asked for and that nobody has answered; None if there is none."""
+        if run.state.type is not PAUSED:
+            return None
         listed = [Pause(**each) for each in self.read_pauses(run.id)["pauses"]]
         return next((each for each in reversed(listed) if each.resumed is None), None)
 
