@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import signal
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orion_nb import connect, flow, task
+from orion_nb import artifact, connect, flow, task
 from orion_nb.api.orion import Orion
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.schedules import Cron
@@ -237,3 +238,29 @@ def _process_id(_):
 
     time.sleep(0.05)
     return os.getpid()
+
+
+def test_rendering_artifacts_produced_by_tasks(seen):
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+    class Plot:
+        def _repr_png_(self):
+            return png
+
+        def _repr_html_(self):
+            return "<b>a plot</b>"
+
+    @task
+    def draw():
+        print("drawing")
+        return artifact(Plot(), key="plot", description="of today") is not None
+
+    assert draw()
+    run = seen.run("draw")
+    (told,) = connect().read_artifacts(run["id"])["artifacts"]
+    assert (told["key"], told["description"]) == ("plot", "of today")
+    data = connect().read_artifact(told["id"])["data"]
+    assert base64.b64decode(data["image/png"]) == png
+    assert data["text/html"] == "<b>a plot</b>"
+    (line,) = connect().read_logs(run["id"])["logs"]
+    assert (line["message"], line["logger"]) == ("drawing", "print")
