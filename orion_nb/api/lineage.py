@@ -47,6 +47,11 @@ class LineageRoutes(Proposals):
             where = "WHERE runs.root = ? AND runs.parent = ? ORDER BY runs.id"
             return runs.read_many(connection, where, (bytes.fromhex(root), bytes.fromhex(run_id)))
 
+    def inputs_within(self, run_id: str, root: str) -> dict[str, frozenset[str]]:
+        """The runs that each run that a run has called takes inputs from, by its id."""
+        with self.database.read() as connection:
+            return edges.within(connection, run_id, root)
+
     def downstream(self, run_id: str) -> set[str]:
         """The ids of all runs that took inputs from a run, or from one that did."""
         with self.database.read() as connection:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import quote, urlencode
 
@@ -71,6 +72,14 @@ class RemoteOrion(FromAfar):
             if page["cursor"] is None:
                 break
         return found
+
+    def inputs_within(self, run_id: str, root: str) -> dict[str, frozenset[str]]:
+        """The runs that each run of a tree takes inputs from, by its id; none if it is away."""
+        found: dict[str, set[str]] = {}
+        with suppress(ServerUnreachable):
+            for edge in self.graph(root)["edges"]:
+                found.setdefault(edge["run"], set()).add(edge["upstream"])
+        return {run: frozenset(upstream) for run, upstream in found.items()}
 
     def downstream(self, run_id: str) -> set[str]:
         """The ids of all runs that took inputs from a run, or from one that did."""

@@ -229,18 +229,22 @@ _CONTAINERS = (list, tuple, set, frozenset, dict)
 _SEARCHED = frozenset({TaskFuture, allow_failure, *_CONTAINERS})
 
 
-def futures_in(value: Any) -> Iterator[TaskFuture[Any]]:
-    """All futures in an argument, through lists, tuples, sets and dicts."""
+def futures_in(value: Any, inside: frozenset[int] = frozenset()) -> Iterator[TaskFuture[Any]]:
+    """All futures in an argument, through lists, tuples, sets and dicts.
+
+    `inside` are the ids of the containers around it: one may contain itself.
+    """
     if isinstance(value, TaskFuture):
         yield value
     elif isinstance(value, allow_failure):
         value.future.look()  # whoever allows it to fail has taken note of it
         yield value.future
-    elif type(value) in _CONTAINERS:
+    elif type(value) in _CONTAINERS and id(value) not in inside:
         items = value.values() if type(value) is dict else value
         if not _SEARCHED.isdisjoint(map(type, items)):  # a long list of numbers is passed by fast
+            around = inside | {id(value)}
             for each in items:
-                yield from futures_in(each)
+                yield from futures_in(each, around)
 
 
 def resolved(value: Any, *, raising: bool = False) -> Any:

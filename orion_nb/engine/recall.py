@@ -1,14 +1,17 @@
 """What a run called before, when it is run once more: what has completed is not executed again.
 
-Calls are matched by what is called and by their order: the third call of `load` is the third call
-of `load`. One that completed, and whose result was kept, answers with it; any other is the same run
-once more, in a new attempt. What an earlier attempt is still executing is left to it.
+Calls are matched by what is called, by the runs that their arguments come from, and by their order:
+of those that take the same inputs, the third call of `load` is the third call of `load`. One that
+completed, and whose result was kept, answers with it; any other is the same run once more, in a new
+attempt. What an earlier attempt is still executing is left to it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from orion_nb.api.orion import Orion
 from orion_nb.engine.lead import Finish, Outcome
@@ -17,8 +20,13 @@ from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, COMPLETED, PAUSED, RUNNING
 
+if TYPE_CHECKING:
+    from orion_nb.engine.context import RunContext
+
 #: The ids of the runs that all arguments of a call come from; None if that is not known of one.
 Sources = Callable[[], frozenset[str] | None]
+#: The runs that each run takes inputs from, by id.
+Taken = Mapping[str, frozenset[str]]
 
 
 class Recall:
@@ -29,18 +37,40 @@ class Recall:
     """
 
     def __init__(
-        self, children: Iterable[Run], again: Iterable[str] = (), since: str | None = None
+        self,
+        children: Iterable[Run],
+        taken: Taken = MappingProxyType({}),
+        again: Iterable[str] = (),
+        since: str | None = None,
     ) -> None:
         self._left: dict[tuple[str, str], deque[Run]] = defaultdict(deque)
-        self._again, self._since = set(again), since
+        self._taken, self._again, self._since = taken, set(again), since
+        #: Why runs that have completed are executed again, by id.
+        self.why: dict[str, str] = {}
         for child in children:
             if child.state.type not in (RUNNING, PAUSED, CANCELLING):
                 self._left[child.kind, child.key or child.name].append(child)
 
-    def take(self, kind: str, key: str) -> Run | None:
-        """The run of the next call of this kind and key; None if the earlier attempt made none."""
+    def take(self, kind: str, key: str, inputs: frozenset[str] = frozenset()) -> Run | None:
+        """The run of the next such call; None if the earlier attempt made none.
+
+        `inputs` are the ids of the runs that its arguments come from, as far as that is known.
+        """
         waiting = self._left.get((kind, key))
-        return waiting.popleft() if waiting else None
+        if not waiting:
+            return None
+        found = self._first(waiting, inputs)
+        if found is None and inputs:  # where it came from was not known, or is not known now
+            found = self._first(waiting, frozenset())
+        elif found is None:
+            found = waiting[0]
+        if found is not None:
+            waiting.remove(found)
+        return found
+
+    def _first(self, waiting: Iterable[Run], inputs: frozenset[str]) -> Run | None:
+        alike = (run for run in waiting if self._taken.get(run.id, frozenset()) == inputs)
+        return next(alike, None)
 
     def is_again(self, run_id: str) -> bool:
         """The run is executed again, with all that it calls."""
@@ -55,8 +85,9 @@ class Recall:
         if run.state.type is not COMPLETED or run.id in self._again:
             return None
         try:
-            value = orion.load(run.state.result)
-        except OrionError:
+            value = None if _is_set_by_hand(run) else orion.load(run.state.result)
+        except OrionError as error:
+            self.why[run.id] = f"executed again: {error}"
             return None
         line = Line("keep_finished_runs_finished", "", "pass", "it completed before")
         report = Report(Status.ACCEPT, run.state, rules=(line,))
@@ -70,10 +101,10 @@ def of_earlier_attempts(orion: Orion, run: Run, around: Recall | None = None) ->
     """
     if run.attempt <= 1:
         return None
-    children = orion.children(run.id, run.root)
+    children, taken = _called(orion, run)
     if around is not None and around.is_again(run.id):
-        return Recall(children, [child.id for child in children])
-    return Recall(children)
+        return Recall(children, taken, [child.id for child in children])
+    return Recall(children, taken)
 
 
 def recall_of(orion: Orion, run: Run | None) -> Recall | None:
@@ -95,14 +126,32 @@ def back_to(orion: Orion, run: Run, name: str, failed: str) -> Recall | None:
 
     None if no task of this name was called before the one that failed.
     """
-    children = orion.children(run.id, run.root)
+    children, taken = _called(orion, run)
     first = _last_of(children, name, failed)
-    return Recall(children, {first.id, failed}, first.id) if first is not None else None
+    return Recall(children, taken, {first.id, failed}, first.id) if first is not None else None
 
 
 def was_called(orion: Orion, run: Run, name: str) -> bool:
     """The run has called a task of this name."""
     return _last_of(orion.children(run.id, run.root), name, "") is not None
+
+
+def why_again(run: Run, around: RunContext | None) -> str | None:
+    """Why a run that has completed is executed again, if its result is missed."""
+    if around is None or around.recall is None:
+        return None
+    return around.recall.why.get(run.id)
+
+
+def _called(orion: Orion, run: Run) -> tuple[list[Run], Taken]:
+    """What a run has called, in order, and the inputs of each."""
+    children = orion.children(run.id, run.root)
+    return children, orion.inputs_within(run.id, run.root) if children else {}
+
+
+def _is_set_by_hand(run: Run) -> bool:
+    """Somebody has declared it Completed, without a result: then it is None."""
+    return run.state.result is None and run.state.by is not None
 
 
 def _last_of(children: Iterable[Run], name: str, but: str) -> Run | None:

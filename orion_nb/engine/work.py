@@ -31,12 +31,13 @@ from orion_nb.engine.lead import (
 )
 from orion_nb.engine.lineage import Origins, inputs_of, sources_of
 from orion_nb.engine.options import OnChange, Options, revise
-from orion_nb.engine.recall import recall_of
+from orion_nb.engine.recall import recall_of, why_again
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import Interruption, InvalidInput, OrionError
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, new_id
 from orion_nb.schemas.states import Pending, Running, State
+from orion_nb.schemas.values import evolve
 from orion_nb.settings import is_disabled
 
 if TYPE_CHECKING:
@@ -188,9 +189,10 @@ class Work(Generic[P, R]):
         """
         recall = context.recall if context is not None else recall_of(orion, parent)
         if recall is not None:
-            known = recall.take(self.kind, self.options.key or self.name)
+            origins = context.origins if context else Origins()
+            inputs = frozenset(run for run, _ in inputs_of(self._names, args, kwargs, origins))
+            known = recall.take(self.kind, self.options.key or self.name, inputs)
             if known is not None:
-                origins = context.origins if context else Origins()
                 sources = partial(sources_of, self._names, args, kwargs, origins)
                 return known, recall.finished(orion, known, sources)
         return self.new_run(parent, parameters), None
@@ -208,6 +210,8 @@ class Work(Generic[P, R]):
         state, parts = Running(), None
         if self.options.cache:
             state, parts = self._cache_key(run, args, kwargs)
+        if rerun and (why := why_again(run, current())) is not None:
+            state = evolve(state, message=f"{why}; {state.message}" if state.message else why)
         start = Propose(state, rerun=rerun, pulled=pulled)
         return Plan(self.options.retriable, start, parts)
 

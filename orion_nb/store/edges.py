@@ -49,6 +49,18 @@ def of_tree(connection: sqlite3.Connection, root: str) -> list[Edge]:
     return _edges(connection, "upstream", joined, root)
 
 
+def within(connection: sqlite3.Connection, parent: str, root: str) -> dict[str, frozenset[str]]:
+    """The ids of the runs upstream of each run that `parent` has called, by its id."""
+    sql = (
+        "SELECT edges.run, edges.upstream FROM runs JOIN edges ON edges.run = runs.id "
+        "WHERE runs.root = ? AND runs.parent = ?"
+    )
+    found: dict[str, set[str]] = {}
+    for run, upstream in connection.execute(sql, (bytes.fromhex(root), bytes.fromhex(parent))):
+        found.setdefault(run.hex(), set()).add(upstream.hex())
+    return {run: frozenset(upstream) for run, upstream in found.items()}
+
+
 def reached_from(connection: sqlite3.Connection, run_id: str) -> set[str]:
     """All runs that are downstream of a run, through others too."""
     sql = (
