@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import Conflict, InvalidInput
 from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import Run
+from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import PAUSED, Paused, Running
 from orion_nb.store import pauses
 from orion_nb.store.database import Connection
@@ -38,13 +40,16 @@ class PauseRoutes(Proposals):
             InvalidInput: the input is not what the run asked for; the message names the field.
         """
         run = self.find(run_id)
+        if run.state.type is not PAUSED:
+            raise Conflict(f"run {short(run.id)} is not paused: it is {run.state.name}")
         waiting = self.waiting_pause(run)
         resumed = Running(message="resumed", by=by)
         if waiting is None:
             if input is not None:
                 raise InvalidInput("input: the run waits for none", field="input")
-            return self.judge(run.id, resumed)[1]
-        _check(input, waiting.schema)
+            return self.judge(run.id, resumed, expected_seq=run.state.seq)[1]
+        if waiting.schema is not None and (told := problem(input or {}, waiting.schema)):
+            raise InvalidInput(told, field="input")
         key, now = waiting.key, clock.now()
 
         def answer(tx: Connection) -> None:
@@ -80,27 +85,17 @@ class PauseRoutes(Proposals):
         self.database.write(lambda tx: pauses.ask(tx, pause))
 
 
-_KINDS: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
-    "array": (list,), "object": (dict,), "null": (type(None),),
-}  # fmt: skip
-
-
-def _check(given: dict[str, Any] | None, schema: dict[str, Any] | None) -> None:
-    """The input has the fields of the schema, each of its kind; the run itself checks the rest."""
-    if schema is None:
-        return
-    fields, needed = schema.get("properties", {}), schema.get("required", [])
-    given = given or {}
-    for name in needed:
-        if name not in given:
-            raise InvalidInput(f"input.{name}: is missing", field="input")
-    for name, value in given.items():
-        if name not in fields:
-            listed = ", ".join(sorted(fields))
-            raise InvalidInput(f"input.{name}: not asked for; there are {listed}", field="input")
-        kinds = _KINDS.get(fields[name].get("type", ""))
-        wrong_bool = isinstance(value, bool) and kinds is not None and bool not in kinds
-        if kinds is not None and (wrong_bool or not isinstance(value, kinds)):
-            says = f"input.{name}: expected {fields[name]['type']}, got {value!r}"
-            raise InvalidInput(says, field="input")
+def problem(values: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
+    """What is wrong with the input of a pause, naming the field; None if nothing is."""
+    jsonschema: Any = import_module("jsonschema")
+    fields = schema.get("properties", {})
+    for name in values:
+        if fields and name not in fields:
+            return f"input.{name}: not asked for; there are {', '.join(fields)}"
+    for name in schema.get("required", []):
+        if name not in values:
+            return f"input.{name}: is missing"
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
+        place = ".".join(("input", *map(str, error.absolute_path)))
+        return f"{place}: {error.message}"
+    return None

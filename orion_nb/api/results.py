@@ -105,13 +105,18 @@ class ResultRoutes(Proposals):
         run = self.find(run_id)
         if run.state.result is None:
             return {"run": run.id, "result": None}
-        return {"run": run.id, "result": _reference(run.state.result).as_json()}
+        try:
+            told = _reference(run.state.result).as_json()
+        except InvalidInput:  # whoever proposed it over HTTP keeps results in their own way
+            told = {"status": "foreign", "preview": run.state.result[:1000]}
+        return {"run": run.id, "result": told}
 
     @route("GET", "/results/problems", action="read")
     def result_problems(self, limit: int = 100) -> dict[str, Any]:
         """The results and inputs that were not kept, or wait to be taken to where they belong."""
         if not 1 <= limit <= 1000:
             raise InvalidInput(f"limit: {limit} is not between 1 and 1000", field="limit")
+        self._forget_delivered()
         with self.database.read() as connection:
             listed = kept.problems(connection, limit)
         return {"problems": [each.as_json() for each in listed]}
@@ -120,14 +125,18 @@ class ResultRoutes(Proposals):
     def flush_results(self, timeout: float = 60.0) -> dict[str, Any]:
         """What waits in the spool is taken to where it belongs, now; says what is left."""
         done = self.keeper.flush(timeout)
-        left = {problem.key for problem in self.keeper.problems()}
+        self._forget_delivered()
+        return {"stored": done.stored, "left": done.left}
+
+    def _forget_delivered(self) -> None:
+        """What has been taken to its place meanwhile is no problem any more."""
         with self.database.read() as connection:
             listed = kept.problems(connection, 100_000)
+        left = {problem.key for problem in self.keeper.problems()} if listed else set()
         for each in listed:
             reference = _reference(each.reference) if each.reference else None
             if reference is not None and reference.key and reference.key not in left:
                 self._forget(each)
-        return {"stored": done.stored, "left": done.left}
 
     def _forget(self, each: kept.Trouble) -> None:
         self.database.write(lambda tx: kept.forget_problem(tx, each.run, each.what))

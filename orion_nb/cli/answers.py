@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orion_nb.api.pauses import problem
 from orion_nb.cli import output
 from orion_nb.cli.actions import Why, tell
 from orion_nb.cli.command import OK, RUN_FAILED, command
@@ -175,19 +175,6 @@ def field_of(schema: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
     if place.startswith("#/$defs/"):
         return {**(schema or {}).get("$defs", {}).get(place.removeprefix("#/$defs/"), {}), **field}
     return field
-
-
-def problem(values: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
-    """What is wrong with the values, naming the field; None if nothing is."""
-    jsonschema: Any = import_module("jsonschema")  # it comes with nbformat
-    fields = schema.get("properties", {})
-    for name in values:
-        if fields and name not in fields:
-            return f"input.{name}: not asked for; there are {', '.join(fields)}"
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
-        place = ".".join(("input", *map(str, error.absolute_path)))
-        return f"{place}: {error.message}"
-    return None
 
 
 def _read(text: str, field: Mapping[str, Any]) -> Any:

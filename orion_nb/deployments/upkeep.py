@@ -35,6 +35,7 @@ class Upkeep:
     def start(self) -> None:
         """From now on it looks every second, until `stop`."""
         self._stopped.clear()
+        self.orion.keeper.resume()  # results that processes left in the spool when they died
         self._thread = threading.Thread(target=self._loop, name="orion-upkeep", daemon=True)
         self._thread.start()
 

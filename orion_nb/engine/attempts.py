@@ -143,8 +143,8 @@ class Attempt:
             self._snapshot = None
 
     def _returned(self, value: Any) -> Outcome:
-        persist = self.work.options.persist
-        if persist is False:
+        persist = self.work.options.persist or self.work.options.cache or None
+        if self.work.options.persist is False:
             return Outcome(value)
         if persist is None:
             return Outcome(value, result=self.orion.keep(value))

@@ -166,6 +166,7 @@ def _crashed(orion: Orion, run: Run, broken: BrokenExecutor) -> Finish | None:
     try:
         known = orion.find(run.id)
     except OrionError:  # it had not begun
+        told += "; a script needs `if __name__ == '__main__':` around what it runs"
         known, _ = orion.begin(run, None)
     report = Report(Status.ACCEPT, known.state)
     if not known.state.is_terminal and known.state.type is not SCHEDULED:

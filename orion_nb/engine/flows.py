@@ -124,6 +124,10 @@ class Flow(Work[P, R]):
         )
         return orion, run, finish, context
 
+    def defaults(self) -> dict[str, Any]:
+        """The parameters of a call without arguments, as a run shows them."""
+        return preview(self.fn, (), {})
+
     def _given(self, args: Any, kwargs: Any) -> Given | None:
         if not args and not kwargs:
             return None

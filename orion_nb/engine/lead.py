@@ -14,6 +14,7 @@ from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import (
     COMPLETED,
+    PENDING,
     RUNNING,
     SCHEDULED,
     Cancelled,
@@ -180,6 +181,9 @@ def lead(plan: Plan) -> Life:
                 report = yield Propose(state_of(outcome), retriable=False)
                 return report, outcome
         elif report.status is Status.ABORT:
+            if not report.fenced and report.state.type in (PENDING, SCHEDULED):
+                # It will never start: whoever looks at it later is to see that, and why.
+                report = yield Propose(Cancelled(report.reason), retriable=False)
             return report, outcome
         elif report.state.type is RUNNING and report.attempt is not None:
             outcome = yield CALL

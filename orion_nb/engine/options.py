@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from orion_nb.api.checks import check_tags, check_text, read_concurrency, read_policy
@@ -99,7 +101,7 @@ def options_of(fn: Callable[..., Any], **told: Any) -> Options:
         _check_retry_on(option, told.get(option, Exception))
     policy, trigger = _policy(told)
     cache, cache_key = _cache(told)
-    key = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', name)}"
+    key = f"{_module_of(plain)}.{getattr(plain, '__qualname__', name)}"
     return Options(
         name, policy, told.get("retry_on", Exception), tags, run_name, key, trigger, cache,
         cache_key, _persist(told), told.get("rerun_on", Exception), _on_change(told),
@@ -121,6 +123,18 @@ def revise(options: Options, changes: dict[str, Any]) -> Options:
     if "cache" in changes and not changes["cache"]:
         told["cache_key"] = None
     return replace(options_of(revise, **{**told, **changes}), key=options.key)
+
+
+def _module_of(function: Any) -> str:
+    """The module as others import it: a script that is run has the name of its file."""
+    module: str = getattr(function, "__module__", None) or ""
+    if module != "__main__":
+        return module
+    main = sys.modules["__main__"]
+    if (spec := getattr(main, "__spec__", None)) is not None:
+        return str(spec.name)
+    path = getattr(main, "__file__", None)  # a notebook has none
+    return Path(path).stem if path else module
 
 
 def _policy(told: dict[str, Any]) -> tuple[RunPolicy, TriggerFunction | None]:

@@ -20,6 +20,8 @@ class Lives(Protocol):
     @property
     def name(self) -> str: ...
 
+    def defaults(self) -> dict[str, Any]: ...
+
     def live(
         self,
         orion: Orion,
@@ -54,7 +56,7 @@ class Rerun:
             raise InvalidInput(says, field="run")
         if not run.state.is_terminal and run.attempt and run.state.type != "SCHEDULED":
             raise Conflict(f"run {ref} is {run.state.name}: cancel it, or wait for its end")
-        if not args and not kwargs and run.parameters:
+        if not args and not kwargs and run.parameters and run.parameters != work.defaults():
             args, kwargs = orion.inputs_of(run.id)
         self._work, self._orion, self._run = work, orion, run
         self._args, self._kwargs = args, kwargs

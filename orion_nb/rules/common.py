@@ -90,8 +90,12 @@ def funnel_cancelling_into_cancelled(t: Transition) -> Verdict | None:
     """A run that was asked to stop can only end as Cancelled."""
     if t.proposed.type not in TERMINAL:
         return Reject(None, "the run is being cancelled")
-    detail = f" ({t.proposed.message})" if t.proposed.message else ""
-    told = f"stopped as asked; would have been {t.proposed.name}{detail}"
+    told = "stopped as asked"
+    if not (t.proposed.message or "").startswith("RunStopped:"):
+        detail = f" ({t.proposed.message})" if t.proposed.message else ""
+        told += f"; would have been {t.proposed.name}{detail}"
+    if t.current.message:
+        told = f"{t.current.message}; {told}"
     return Reject(Cancelled(told, attempt=t.proposed.attempt), "the run was asked to stop")
 
 

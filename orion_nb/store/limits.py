@@ -14,7 +14,7 @@ from typing import Any
 from orion_nb.rules import Other, Place
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State, StateType
-from orion_nb.store import sessions
+from orion_nb.store import runs, sessions
 from orion_nb.store.statements import INSERT_USE
 
 AWAITING = "AwaitingSlot"
@@ -41,7 +41,13 @@ def known(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def put(tx: sqlite3.Connection, name: str, slots: int, now: int) -> None:
+    """The limit has so many slots; it counts what executes already, too."""
+    known_before = tx.execute("SELECT 1 FROM limits WHERE name = ?", (name,)).fetchone()
     tx.execute("INSERT OR REPLACE INTO limits VALUES (?, ?, ?)", (name, slots, now))
+    if known_before is None:
+        for run in runs.read_many(tx, "WHERE runs.end_time IS NULL", ()):
+            if run.attempt and name in of(run, {name: slots}):
+                use(tx, run.id, (name,))
 
 
 def remove(tx: sqlite3.Connection, name: str) -> bool:

@@ -106,7 +106,12 @@ def word(step: object) -> str:
             Outcome(7),
             id="it waits as often as it is told to",
         ),
-        pytest.param([ABORTED], ["Running"], Outcome(), id="aborted: the code is not called"),
+        pytest.param(
+            [ABORTED, CANCELLED],
+            ["Running", "Cancelled, finally"],
+            Outcome(),
+            id="aborted: the code is not called, and the run does not stay open",
+        ),
         pytest.param([CANCELLED], ["Running"], Outcome(), id="cancelled before it began"),
         pytest.param(
             [RUNNING, Outcome(7), CANCELLED],

@@ -262,5 +262,5 @@ def test_rendering_artifacts_produced_by_tasks(seen):
     data = connect().read_artifact(told["id"])["data"]
     assert base64.b64decode(data["image/png"]) == png
     assert data["text/html"] == "<b>a plot</b>"
-    (line,) = connect().read_logs(run["id"])["logs"]
+    (line,) = connect().read_logs(run["id"])["lines"]
     assert (line["message"], line["logger"]) == ("drawing", "print")
