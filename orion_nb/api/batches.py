@@ -18,10 +18,10 @@ from orion_nb.api.routes import route
 from orion_nb.api.sessions import SessionRoutes, heard, read_session
 from orion_nb.api.told import Told, read_told
 from orion_nb.errors import Conflict, Fenced, InvalidInput, OrionError, RunNotFound
-from orion_nb.rules import Phase, Policy, Rule
-from orion_nb.schemas.reports import Report, Status
+from orion_nb.rules import SAYS, Phase, Policy, Rule
+from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Kind, Run
-from orion_nb.schemas.states import RUNNING, State
+from orion_nb.schemas.states import CRASHED, RUNNING, SCHEDULED, Running, State
 from orion_nb.schemas.values import evolve
 from orion_nb.store import runs
 from orion_nb.store.database import Connection
@@ -58,23 +58,26 @@ class BatchRoutes(SessionRoutes, ElsewhereRoutes):
         A state has at least a `type` and a `name`. With a `transition_id` a proposal that is sent
         again gets its first answer. `secret` is the token that an attempt gets which begins with
         it (else one is made). `at` (microseconds, UTC) is for what the owner of a run tells late:
-        it was entered then, after the rules were asked there; `report` is what they said.
+        it was entered then, after the rules were asked there; `report` is what they said. Told so
+        without a state, the run goes on as it did: one that was Lost meanwhile is Running again.
 
         Answers are `{"run": what the transition changed, "report": ...}`, or an error; one that is
-        refused does not keep those after it from being judged.
+        refused does not keep those after it from being judged. `missed` is true if the session had
+        been taken for dead: it then tells of its other runs that they go on.
         """
         if len(proposals) > MOST:
             says = f"proposals: at most {MOST} at once, got {len(proposals)}"
             raise InvalidInput(says, field="proposals")
         sender = read_session(session) if session is not None else None
 
-        def work(tx: Connection) -> list[dict[str, Any]]:
-            if sender is not None and not heard(tx, sender):
+        def work(tx: Connection) -> dict[str, Any]:
+            missed = sender is not None and not heard(tx, sender)
+            if missed:
                 self._reached.clear()
-            seat = Seat.within(self, tx, sender.id if sender else None)
-            return [seat.answer(told) for told in proposals]
+            seat = Seat.within(self, tx, sender.id if sender else None, missed)
+            return {"answers": [seat.answer(told) for told in proposals], "missed": missed}
 
-        return {"answers": self.database.write(work)}
+        return self.database.write(work)
 
 
 class Seat(Liveness):
@@ -85,15 +88,17 @@ class Seat(Liveness):
     told: Told
     _usual: dict[Kind, Policy]
     _roots: dict[str, str]
+    _missed: bool
     _failed: bool = False
+    _reviving: bool = False
 
     @classmethod
-    def within(cls, orion: Proposals, tx: Connection, session: str | None) -> Seat:
+    def within(cls, orion: Proposals, tx: Connection, session: str | None, missed: bool) -> Seat:
         """What is done from this seat is done by the session, and is part of the write."""
         seat = object.__new__(cls)
         seat.__dict__.update(vars(seen_inside(orion, tx)))
         seat._session = (os.getpid(), session) if session else None
-        seat._usual, seat._roots = orion.policies, {}
+        seat._usual, seat._roots, seat._missed = orion.policies, {}, missed
         return seat
 
     def answer(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -145,16 +150,40 @@ class Seat(Liveness):
     def _advance(self) -> tuple[Run, Report | None]:
         """The state is proposed; without one the run is as it is."""
         told = self.told
-        if told.state is None:
-            return self._known(told.run_id), None
+        earliest = 0
+        if told.at is not None or told.state is None or self._missed:
+            known = self._known(told.run_id)
+            if told.claims == known.attempt and told.token and told.token == known.token:
+                known = self._revived(known)
+            if told.state is None:
+                return known, None
+            earliest = known.state.timestamp
         starts = told.state.type is RUNNING and self._session is not None and told.owned
-        earliest = 0 if told.at is None else self._known(told.run_id).state.timestamp
         with self._as_of(earliest):
             return self.judge(
                 told.run_id, told.state, claims=told.claims, token=told.token,
                 transition_id=told.transition_id, retriable=told.retriable, rerun=told.rerun,
                 session=self.session if starts else None, expected_seq=told.expected_seq,
             )  # fmt: skip
+
+    def _revived(self, run: Run) -> Run:
+        """The run, that goes on if it was only taken for lost: its owner has been heard of.
+
+        Nobody else has begun an attempt since. It is in the same attempt as before.
+        """
+        if run.state.by != "reaper" or run.state.type not in (CRASHED, SCHEDULED):
+            return run
+        why = "its process lives: it was taken for lost"
+        at = max(run.state.timestamp, min(self.told.at or clock.now(), clock.now()))
+        state = Running(seq=run.state.seq + 1, timestamp=at, attempt=run.attempt, reason=why)
+        line = Line("set_by_hand", SAYS["set_by_hand"], "pass", why)
+        report = Report(Status.ACCEPT, state, why, rules=(line,), proposed="Running")
+        after = evolve(run, state=state, end_time=None, blocked=None)
+        self._reviving = True
+        try:
+            return self.database.write(lambda tx: self._record(tx, run, after, report)) or run
+        finally:
+            self._reviving = False
 
     def _foresee(self) -> tuple[Run, Report]:
         told, known = self.told, self._known(self.told.run_id)
@@ -216,7 +245,7 @@ class Seat(Liveness):
         report: Report | None,
         transition_id: str | None = None,
     ) -> Run:
-        if before.id == self.told.run_id:
+        if before.id == self.told.run_id and not self._reviving:
             transition_id = self.told.transition_id
         return super()._append(tx, before, after, report, transition_id)
 
@@ -229,7 +258,11 @@ class Seat(Liveness):
 
     def _root(self, parent: str) -> str:
         if parent not in self._roots:
-            self._roots[parent] = self._known(parent).root
+            known = self._known(parent)
+            is_ours = self._session is not None and known.session == self.session
+            if is_ours and self._missed and self.told.at is None:
+                self._revived(known)  # else it would be told that nothing begins in it any more
+            self._roots[parent] = known.root
         return self._roots[parent]
 
 

@@ -171,7 +171,7 @@ def _to_line(told: Any) -> Line:
     if isinstance(told, str):
         return Line(told, SAYS.get(told, ""), "pass")
     name, verdict, reason, facts = told
-    return Line(name, SAYS.get(name, ""), verdict, reason, facts)
+    return Line(name, SAYS.get(name, name), verdict, reason, facts)
 
 
 _UNTOLD: dict[str, Any] = {

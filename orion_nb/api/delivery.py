@@ -28,12 +28,14 @@ class Later(OrionError):
     """What this is about is not known to the server yet; it is delivered after that."""
 
 
-def beat_at(client: Client, sender: Told) -> None:
-    """The server is told that the process lives."""
+def beat_at(client: Client, sender: Told) -> bool:
+    """The server is told that the process lives; True if it had taken it for dead."""
     try:
-        client.ask("POST", f"/sessions/{sender['id']}/beat", {}, patience=BEAT)
+        path = f"/sessions/{sender['id']}/beat"
+        return bool(client.ask("POST", path, {}, patience=BEAT).get("missed"))
     except NotFound:
         client.ask("POST", "/sessions", sender, patience=BEAT)
+        return False
 
 
 def deliver_left(client: Client, folder: Path) -> int:

@@ -46,7 +46,8 @@ class FromAfar(Orion):
         self.label = label
         self.policies = dict(POLICIES)
         self.client = Client(settings.api_url or "", settings.api_token)
-        self.outbox = Outbox(self.client, settings.home / "outbox", self._sender)
+        folder = settings.home / "outbox"
+        self.outbox = Outbox(self.client, folder, self._sender, self._going_on)
         self._watcher = Watcher(self.client)
         self._together: Together[list[Told], list[Told]] = Together(self._send, MOST)
         self._session_lock = threading.Lock()
@@ -289,14 +290,25 @@ class FromAfar(Orion):
         """The proposals of all who wait go with one request; each is given its own answers."""
         told = {"proposals": [each for one in asked for each in one], "session": self._sender()}
         try:
-            answers = iter(self.client.ask("POST", "/batch", told)["answers"])
+            answered = self.client.ask("POST", "/batch", told)
         except TooLarge:
             if len(asked) == 1:
                 raise
             half = len(asked) // 2
             return [*self._send(asked[:half]), *self._send(asked[half:])]
         self._was_heard = True
+        if answered.get("missed"):
+            self.outbox.say_alive()
+        answers = iter(answered["answers"])
         return [[next(answers) for _ in one] for one in asked]
+
+    def _going_on(self) -> list[Told]:
+        """What is told of the runs that are executed here after a silence: that they go on."""
+        now = clock.now()
+        return [
+            {"op": "advance", "run": run.id, "attempt": run.attempt, "token": run.token, "at": now}
+            for run in self.own.executing()
+        ]
 
     def _sender(self) -> Told:
         """What this process says of itself."""

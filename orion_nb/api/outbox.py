@@ -39,8 +39,15 @@ class Outbox:
     so what is told of a run arrives in the order in which it happened.
     """
 
-    def __init__(self, client: Client, folder: Path, sender: Callable[[], Told]) -> None:
-        self.client, self.folder, self._sender = client, folder, sender
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        sender: Callable[[], Told],
+        going_on: Callable[[], list[Told]],
+    ) -> None:
+        self.client, self.folder = client, folder
+        self._sender, self._going_on = sender, going_on
         self._begin()
 
     def _begin(self) -> None:
@@ -88,6 +95,13 @@ class Outbox:
     def is_about(self, run: str) -> bool:
         """The server does not know all yet that has happened to the run."""
         return self._is_open and run in self._runs
+
+    def say_alive(self, patience: float = LAST) -> None:
+        """After a silence: what is executed here goes on, whatever it was taken for."""
+        told = self._going_on()
+        for at in range(0, len(told), MOST):
+            proposals = {"proposals": told[at : at + MOST], "session": self._sender()}
+            self.client.ask("POST", "/batch", proposals, patience=patience, anyway=True)
 
     def work(self) -> None:
         """There is a thread that says that this process lives, and delivers what there is."""
@@ -157,7 +171,8 @@ class Outbox:
                 wait = SOON
 
     def _beat(self) -> None:
-        beat_at(self.client, self._sender())
+        if beat_at(self.client, self._sender()):
+            self.say_alive()
 
     def _deliver(self, patience: float = LAST) -> None:
         """All has been delivered when this returns, and the outbox is closed."""
@@ -172,6 +187,7 @@ class Outbox:
         with self._lock:  # the last of it: nothing comes on top meanwhile
             for box in self._boxes:
                 deliver(self.client, box, patience)
+            self.say_alive(patience)
             for box in self._boxes:
                 box.close()
             self._boxes, self._is_open = [], False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import State
+from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State
 
 
 class OwnRuns:
@@ -20,6 +20,11 @@ class OwnRuns:
         """The state of one of them; None if it is none of them."""
         known = self._runs.get(run_id or "")
         return known.state if known else None
+
+    def executing(self) -> list[Run]:
+        """Those whose code is being executed, or waits in this process."""
+        held = (RUNNING, PAUSED, CANCELLING)
+        return [run for run in list(self._runs.values()) if run.state.type in held]
 
     def token(self, run: Run) -> str | None:
         """The secret of the attempt that the run is in, if that belongs to this process."""

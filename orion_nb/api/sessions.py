@@ -42,18 +42,22 @@ class SessionRoutes(Proposals):
 
     @route("POST", "/sessions/{session_id}/beat", action="write")
     def beat(self, session_id: str) -> dict[str, Any]:
-        """The process lives."""
+        """The process lives. `missed`: it had been taken for dead, and its runs are Lost.
+
+        It then tells of each of them that it goes on (`POST /batch`).
+        """
         check_id("session_id", session_id)
         now = clock.now()
 
-        def work(tx: Connection) -> None:
+        def work(tx: Connection) -> bool:
             if sessions.read(tx, bytes.fromhex(session_id)) is None:
                 raise NotFound(f"no session {session_id!r}; open it first")
-            if not sessions.renew(tx, session_id, now):
-                self._reached.clear()  # whoever took it for dead forgot where its runs are
+            return sessions.renew(tx, session_id, now)
 
-        self.database.write(work)
-        return {"session": session_id, "lease": sessions.LEASE}
+        is_known = self.database.write(work)
+        if not is_known:
+            self._reached.clear()  # whoever took it for dead forgot where its runs are
+        return {"session": session_id, "lease": sessions.LEASE, "missed": not is_known}
 
     @route("POST", "/sessions/{session_id}/end", action="write")
     def end_session(self, session_id: str) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def heard(tx: Connection, session: Session) -> bool:
     known, now = sessions.read(tx, bytes.fromhex(session.id)), clock.now()
     if known is None:
         sessions.insert(tx, session)
-    elif known.ended is None and now - (known.beat or 0) > sessions.BEAT * clock.SECOND:
+    elif known.ended is None:
         return sessions.renew(tx, session.id, now)
     return True
 

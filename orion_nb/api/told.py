@@ -88,7 +88,7 @@ def read_told(told: Mapping[str, Any]) -> Told:
         raise InvalidInput(f"run: expected an id, got {run_id!r}", field="run")
     check_id("run", run_id)
     state = None if told.get("state") is None else read_state("state", told["state"])
-    if state is None and not begins:
+    if state is None and not begins and told.get("at") is None:
         raise InvalidInput("state: missing", field="state")
     read = Told(
         told["op"], run_id, state, run, _read_upstream(told.get("upstream") or []),

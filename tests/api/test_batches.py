@@ -9,7 +9,8 @@ import pytest
 from orion_nb import clock
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import new_id
-from orion_nb.schemas.states import COMPLETED, CRASHED, RUNNING
+from orion_nb.schemas.states import COMPLETED, CRASHED, FAILED, RUNNING, Failed, Lost
+from orion_nb.store import sessions
 
 
 def session():
@@ -196,3 +197,35 @@ def test_each_is_checked(orion, odd):
 def test_not_too_many_at_once(orion):
     with pytest.raises(InvalidInput, match="at most 1000"):
         orion.batch([{}] * 1001)
+
+
+def test_a_process_that_was_taken_for_dead_is_told_so_once(orion):
+    """It tells then of its runs that they go on; what has ended since stays so."""
+    sender, going, ended = session(), new_id(), new_id()
+    orion.batch([begin(going), begin(ended)], session=sender)
+    lost = Lost("nothing was heard of it")
+    for run_id in (going, ended):
+        orion.force(run_id, lost, by="reaper", why="a test")
+    orion.database.write(lambda tx: sessions.settle(tx, sender["id"], clock.now()))
+    assert orion.beat(sender["id"])["missed"] is True
+    assert orion.beat(sender["id"])["missed"] is False
+    orion.force(ended, Failed("by hand"), by="somebody", why="a test")
+    still = [
+        {"op": "advance", "run": run_id, "attempt": 1, "token": run_id[-16:], "at": clock.now()}
+        for run_id in (going, ended)
+    ]
+    orion.batch(still, session=sender)
+    assert (orion.find(going).state.type, orion.find(ended).state.type) == (RUNNING, FAILED)
+    orion.database.write(lambda tx: sessions.settle(tx, sender["id"], clock.now()))
+    assert orion.batch([], session=sender)["missed"] is True
+
+
+def test_what_it_says_first_counts_though_it_was_taken_for_dead(orion):
+    sender, above, inner = session(), new_id(), new_id()
+    orion.batch([begin(above, run={"kind": "flow"})], session=sender)
+    orion.force(above, Lost("nothing was heard of it"), by="reaper", why="a test")
+    orion.database.write(lambda tx: sessions.settle(tx, sender["id"], clock.now()))
+    told = [begin(inner, run={"parent": above}), end(inner), end(above)]
+    answers = orion.batch(told, session=sender)["answers"]
+    assert [answer["report"]["status"] for answer in answers] == ["ACCEPT"] * 3
+    assert names(orion, above) == ["Pending", "Running", "Lost", "Running", "Completed"]

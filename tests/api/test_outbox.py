@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from orion_nb import clock
+from orion_nb.api.client import Client
 from orion_nb.api.connect import connect
 from orion_nb.api.delivery import deliver, deliver_left
 from orion_nb.api.orion import Orion
@@ -30,8 +32,10 @@ from orion_nb.schemas.states import (
     RUNNING,
     Completed,
     Failed,
+    Lost,
     Running,
 )
+from orion_nb.schemas.values import evolve
 from orion_nb.settings import Settings
 from orion_nb.store.listing import RunFilter
 from orion_nb.store.outbox import Box, outboxes, peek
@@ -391,6 +395,44 @@ def test_what_needs_an_answer_says_that_the_server_is_away(ever, point):
     assert (api.last_event(), api.events_after(3)) == (0, [])
 
 
+def test_what_was_taken_for_lost_goes_on_when_it_is_heard_of(serving, point, there):
+    """The process could not be seen for a lease; nobody else has taken its runs up."""
+    api = point(serving.url)
+    above, _ = api.begin(api.new_run("flow", "lost-and-found"), Running())
+    made = evolve(api.new_run("task", "t"), parent=above.id, root=above.id)
+    inner, _ = api.begin(made, Running())
+    serving.kill()
+    api.advance(inner, Completed())
+    for run in (inner, above):
+        there.force(run.id, Lost("nothing was heard of it"), by="reaper", why="a test")
+    serving.start()
+    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    states = names_of(there, inner.id)
+    assert states == ["Pending", "Running", "Lost", "Running", "Completed"]
+    known = there.find(above.id)
+    assert (known.state.name, known.attempt, known.end_time) == ("Running", 1, None)
+    assert known.state.reason == "its process lives: it was taken for lost"
+    made = evolve(api.new_run("task", "u"), parent=above.id, root=above.id)
+    following, report = api.begin(made, Running())
+    assert (report.status, following.state.type) == (Status.ACCEPT, RUNNING)
+    api.advance(following, Completed())
+    assert api.advance(above, Completed())[0].state.type is COMPLETED
+
+
+def test_what_somebody_else_has_taken_up_since_does_not(serving, point, there):
+    api = point(serving.url)
+    run, _ = api.begin(api.new_run("task", "taken-up"), Running())
+    serving.kill()
+    api.advance(run, Completed())
+    there.force(run.id, Lost("nothing was heard of it"), by="reaper", why="a test")
+    there.judge(run.id, Running(), rerun=True)
+    serving.start()
+    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    assert (there.find(run.id).state.type, there.find(run.id).attempt) == (RUNNING, 2)
+    (path,) = outboxes(Path(os.environ["ORION_NB_HOME"]) / "outbox")
+    assert "attempt 1 is over" in (peek(path)[3][0].why or "")
+
+
 def test_times_of_what_is_told_late_are_not_in_the_future(serving, point, there):
     api = point(serving.url)
     made = api.new_run("flow", "future")
@@ -424,3 +466,72 @@ def test_what_is_too_large_for_one_request_goes_in_several(serving, point, there
     serving.start()
     wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
     assert {there.find(run.id).state.type for run in runs} == {RUNNING}
+
+
+WORKLOAD = """
+import os, sys, threading
+os.environ["ORION_NB_API_URL"], os.environ["ORION_NB_API_TOKEN"] = sys.argv[1:3]
+from orion_nb.api.client import Client
+from orion_nb.api.connect import connect
+from orion_nb.schemas.states import Completed, Running
+from orion_nb.schemas.values import evolve
+
+api = connect()
+flow, _ = api.begin(api.new_run("flow", sys.argv[3]), Running())
+print(flow.id, "Running", flush=True)
+
+def work():
+    while True:
+        made = evolve(api.new_run("task", "t"), parent=flow.id, root=flow.id)
+        run, _ = api.begin(made, Running())
+        os.write(1, f"{run.id} Running\\n".encode())
+        api.advance(run, Completed())
+        os.write(1, f"{run.id} Completed\\n".encode())
+
+for _ in range(4):
+    threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_acknowledged_is_lost_whoever_is_killed(ever, there, script, home, seed):
+    """The server is killed and started again, and then the client is killed, at random moments."""
+    chance = random.Random(seed)
+    if ever.process is None:
+        ever.start()
+    process = script(WORKLOAD, ever.url, TOKEN, f"killed-{seed}")
+    told: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: told.extend(process.stdout))
+    reader.start()
+    wait_for(lambda: len(told) > 20, "the client does not work")
+    for _ in range(3):
+        time.sleep(chance.uniform(0.1, 0.6))
+        ever.kill()
+        time.sleep(chance.uniform(0.1, 0.6))
+        if chance.random() < 0.7:
+            ever.start()
+    process.kill()
+    process.wait(30)
+    reader.join(30)
+    if ever.process is None:
+        ever.start()
+    client = Client(ever.url, TOKEN)
+    deliver_left(client, home / "outbox")
+    client.close()
+    assert outboxes(home / "outbox") == []
+    whole = [line.split() for line in told if line.endswith("\n")]
+    assert len(whole) > 20
+    for run_id, name in whole:
+        names = names_of(there, run_id)
+        assert name in names, (run_id, name, names)
+        # What its process did before it was found dead is entered all the same.
+        assert names in (
+            ["Pending", "Running"], ["Pending", "Running", "Completed"],
+            ["Pending", "Running", "Crashed"],
+            ["Pending", "Running", "Crashed", "Running", "Completed"],
+        ), names  # fmt: skip
+    flow_id = whole[0][0]
+    assert len({run_id for run_id, _ in whole}) <= 1 + len(there.children(flow_id, flow_id))
+    wait_for(lambda: there.find(flow_id).state.type is CRASHED, "it stays open")
