@@ -197,7 +197,7 @@ def _depth() -> int:
 
 def _waits_after(error: BaseException) -> bool:
     """Submitted tasks that run already are waited for, unless time is up or somebody interrupts."""
-    return isinstance(error, Exception) and not isinstance(error, TaskTimeout)
+    return isinstance(error, Exception | Stopped) and not isinstance(error, TaskTimeout)
 
 
 def without_our_frames(error: BaseException) -> BaseException:

@@ -181,9 +181,9 @@ class Task(Work[P, R]):
     ) -> Finish:
         """The given run is lived on this thread, with arguments that hold no futures."""
         runner = context.runner if context else None
-        plan = self.plan(run, args, kwargs, self.pulled(states))
+        pulled, body = self._pulled(states, _call_of(self.fn, args, kwargs))
+        plan = self.plan(run, args, kwargs, pulled)
         given = Given(args, kwargs) if args or kwargs else None
-        body = _call_of(self.fn, args, kwargs)
         finish = self._life(orion, run, body, runner, upstream, plan, given)
         return self._recalled(finish, context)
 
@@ -199,11 +199,20 @@ class Task(Work[P, R]):
     ) -> Finish:
         """The same on the caller's loop."""
         runner = context.runner if context else None
-        plan = self.plan(run, args, kwargs, self.pulled(states))
+        pulled, body = self._pulled(states, _call_of(self.fn, args, kwargs))
+        plan = self.plan(run, args, kwargs, pulled)
         given = Given(args, kwargs) if args or kwargs else None
-        body: Callable[[], Any] = _call_of(self.fn, args, kwargs)
         finish = await self._life_async(orion, run, body, runner, upstream, plan, given)
         return self._recalled(finish, context)
+
+    def _pulled(
+        self, states: list[State], body: Callable[[], Any]
+    ) -> tuple[bool | None, Callable[[], Any]]:
+        """What the trigger says, and what to call then; one that fails, fails the task."""
+        try:
+            return self.pulled(states), body
+        except Exception as error:
+            return True, partial(_raise, error)
 
     def _recalled(self, finish: Finish, context: RunContext | None) -> Finish:
         """The value is recognised when it is passed on in the code around."""
@@ -304,6 +313,10 @@ def _check_stream(task: Task[Any, Any], context: RunContext | None) -> None:
     if context is not None and context.runner is not None and not context.runner.in_process:
         says = f"{task.name!r} is a generator: its items can't leave another process"
         raise InvalidInput(says, field="runner")
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def _call_of(fn: Callable[..., Any], args: Any, kwargs: Any) -> Callable[[], Any]:
