@@ -29,7 +29,7 @@ def join_all(context: RunContext, patience: float | None = None) -> None:
         concurrent.futures.wait(_unfinished(context), patience)
         return
     while left := _unfinished(context):
-        for future in left:
+        for future in reversed(left):  # most often the last ends last: one wait for all of them
             future.join()
 
 

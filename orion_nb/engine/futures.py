@@ -280,7 +280,7 @@ def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> li
     """
     chosen = list(futures)
     if timeout is None:
-        for future in chosen:
+        for future in reversed(chosen):  # most often the last ends last: one wait for all of them
             future.join()
     _, waiting = concurrent.futures.wait(chosen, timeout)
     if waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -54,8 +55,18 @@ class Living(Protocol):
     ) -> Coroutine[Any, Any, Finish]: ...
 
 
+#: Whether more threads are needed is looked at so often (seconds).
+MOMENT = 0.002
+#: A thread that has done so many tasks in that time is quick: more threads would only take the
+#: interpreter from one another.
+QUICK = 2
+
+
 class ThreadRunner:
-    """Runs submitted tasks on up to `max_workers` threads (default: processors + 4, at most 32)."""
+    """Runs submitted tasks on up to `max_workers` threads (default: processors + 4, at most 32).
+
+    Tasks that take less than a millisecond are done by one thread, one after the other.
+    """
 
     def __init__(self, max_workers: int | None = None) -> None:
         if max_workers is not None and max_workers < 1:
@@ -64,19 +75,41 @@ class ThreadRunner:
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._waiting: deque[TaskFuture[Any]] = deque()
-        self._busy = 0
+        self._busy = self._done = 0
+        self._is_watched = False
         _runners.add(self)
 
     def submit(self, future: TaskFuture[Any]) -> None:
         """The future's job is done on one of the threads, or on one of them that waits for it."""
         with self._lock:
-            self._waiting.append(future)
-            if self._busy >= self.max_workers:
-                return
-            self._busy += 1
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="orion-task")
-            self._pool.submit(self._work)
+                # One more than run tasks: it looks whether more of them are needed.
+                most = self.max_workers + 1
+                self._pool = ThreadPoolExecutor(most, thread_name_prefix="orion-task")
+            self._waiting.append(future)
+            if not self._busy:
+                self._busy = 1
+                self._pool.submit(self._work)
+            elif self._busy < self.max_workers and not self._is_watched:
+                self._is_watched = True
+                self._pool.submit(self._watch)
+
+    def _watch(self) -> None:
+        """More threads are set to work, unless those that work are quick enough."""
+        while True:
+            seen = self._done
+            time.sleep(MOMENT)
+            with self._lock:
+                more = min(len(self._waiting), self.max_workers - self._busy)
+                if more <= 0 or self._pool is None:
+                    self._is_watched = False
+                    return
+                if self._done - seen >= QUICK * self._busy:
+                    continue
+                self._busy += more
+                pool = self._pool
+            for _ in range(more):
+                pool.submit(self._work)
 
     def _work(self) -> None:
         """What waits is done on this thread, one after the other, until nothing waits."""
@@ -86,6 +119,7 @@ class ThreadRunner:
                 with on_runner_thread(), handover.offered(self._joint):
                     job()
                     job = handover.taken()
+                self._done += 1
 
     def _next_or_rest(self) -> TaskFuture[Any] | None:
         with self._lock:
@@ -116,6 +150,7 @@ class ThreadRunner:
         self._lock = threading.Lock()
         self._waiting.clear()
         self._busy = 0
+        self._is_watched = False
 
 
 _runners: weakref.WeakSet[ThreadRunner] = weakref.WeakSet()
