@@ -7,9 +7,10 @@ import inspect
 import pytest
 
 from orion_nb import errors
-from orion_nb.errors import InvalidInput, OrionError, TaskTimeout
+from orion_nb.errors import Interruption, InvalidInput, OrionError, TaskTimeout
 
-TREE = [each for each in vars(errors).values() if inspect.isclass(each)]
+FOUND = [each for each in vars(errors).values() if inspect.isclass(each)]
+TREE = [each for each in FOUND if each is not Interruption]
 
 
 @pytest.mark.parametrize("error", TREE, ids=lambda error: error.__name__)
@@ -32,3 +33,7 @@ def test_a_field_is_named():
 
 def test_a_timeout_is_also_pythons():
     assert issubclass(TaskTimeout, TimeoutError)
+
+
+def test_an_interruption_is_swallowed_by_no_one():
+    assert not issubclass(Interruption, Exception)
