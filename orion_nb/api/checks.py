@@ -8,7 +8,14 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas.policies import CATCH_UPS, OVERLAPS, SLA_ACTIONS, TRIGGERS, RunPolicy
+from orion_nb.schemas.policies import (
+    CATCH_UPS,
+    DEFAULT_POLICY,
+    OVERLAPS,
+    SLA_ACTIONS,
+    TRIGGERS,
+    RunPolicy,
+)
 from orion_nb.schemas.runs import is_id
 
 PARAMETERS_LIMIT = 512 * 1024
@@ -61,7 +68,8 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
         raise InvalidInput("policy.cache_refresh: expected true or false", field="policy")
     if "concurrency" in told:
         told["concurrency"] = read_concurrency(told["concurrency"])
-    return RunPolicy.of(told)
+    made = RunPolicy.of(told)
+    return DEFAULT_POLICY if made == DEFAULT_POLICY else made  # one and the same is known by sight
 
 
 def read_concurrency(told: Any) -> dict[str, int | None]:

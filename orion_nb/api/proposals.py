@@ -13,7 +13,7 @@ from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, RUNNING, Running, State, state
-from orion_nb.schemas.values import evolve
+from orion_nb.schemas.values import complete, evolve
 from orion_nb.store import facts, kept, limits, runs, sessions
 from orion_nb.store.database import Connection
 
@@ -43,7 +43,8 @@ class Proposals(Core):
         with it, unless `owned` is False. `upstream` are the runs it takes inputs from, each with
         the path of the argument; `pulled` is what a trigger that is a function said.
         """
-        return self.database.write(self._beginning(run, proposed, upstream, owned, pulled))
+        work = self._beginning(run, proposed, upstream, owned, pulled)
+        return self.database.write(work, remembers=True)
 
     def _beginning(
         self,
@@ -68,8 +69,9 @@ class Proposals(Core):
                 runs.insert(tx, made)
                 return made, None
             after, report = self._judge(
-                tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled
-            )
+                tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled,
+                memo=self.database.memo,
+            )  # fmt: skip
             if after is not made:
                 self._append(tx, made, after, report)
             runs.insert(tx, after)
@@ -98,7 +100,7 @@ class Proposals(Core):
             Fenced: another attempt owns the run now.
         """
         work = self._advancing(run, proposed, retriable, rerun, pulled)
-        return _unfenced(self.database.write(work))
+        return _unfenced(self.database.write(work, remembers=True))
 
     def advance_and_begin(
         self,
@@ -120,7 +122,7 @@ class Proposals(Core):
         def work(tx: Connection) -> tuple[tuple[Run, Report], tuple[Run, Report | None]]:
             return _unfenced(advancing(tx)), beginning(tx)
 
-        return self.database.write(work)
+        return self.database.write(work, remembers=True)
 
     def _advancing(
         self,
@@ -137,7 +139,7 @@ class Proposals(Core):
             for _ in range(2):
                 after, report = self._judge(
                     tx, known, proposed, session, claims=run.attempt, token=run.token,
-                    retriable=retriable, rerun=rerun, pulled=pulled,
+                    retriable=retriable, rerun=rerun, pulled=pulled, memo=self.database.memo,
                 )  # fmt: skip
                 done = self._record(tx, known, after, report)
                 if done is not None:
@@ -262,6 +264,7 @@ class Proposals(Core):
                 return None
             self._cancel_for(tx, before, report)
             return self._refuse(tx, before, report)
+        self.database.memo.pop(after.id, None)
         moved = self._append(tx, before, after, report, transition_id)
         if not runs.move(tx, moved, before.state.seq):
             runs.withdraw(tx, moved.state)
@@ -307,7 +310,9 @@ class Proposals(Core):
             kept.note_result(tx, run.id, result, run.state.timestamp)
         if report.limits and run.state.name in COUNTED:
             limits.use(tx, run.id, report.limits)
-        elif run.state.is_terminal and (run.policy.concurrency or limits.known(tx)):
+        elif run.state.is_terminal and (
+            run.policy.concurrency or facts.limits_known(tx, self.database.memo)
+        ):
             limits.leave(tx, run.id)
         self._reach(tx, run)
 
@@ -346,12 +351,14 @@ def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Re
 
 
 def _of(report: Report, before: Run, after: Run) -> Report:
-    """The report with the run's state as it was written; a new attempt's number and token."""
+    """The report, made just now, with the state as it was written; a new attempt's token."""
     if report.fenced:
         return report
-    if after.attempt == before.attempt:
-        return evolve(report, state=after.state)
-    return evolve(report, state=after.state, attempt=after.attempt, token=after.token)
+    complete(report, "state", after.state)
+    if after.attempt != before.attempt:
+        complete(report, "attempt", after.attempt)
+        complete(report, "token", after.token)
+    return report
 
 
 def _reread(connection: Connection, run_id: str) -> Run:

@@ -357,4 +357,3 @@ def _state_word(word: str) -> str:
         raise InvalidInput(
             f"states: {word!r} is no state; there are {known}", field="states"
         ) from None
-

@@ -33,14 +33,20 @@ class RunContext:
     #: Submitted here, in order; those that completed are forgotten.
     futures: dict[TaskFuture[Any], None] = field(default_factory=dict)
     is_async: bool = False
-    #: What its tasks have returned, so that it is recognised when it is passed on.
-    origins: Origins = field(default_factory=Origins)
+    _origins: Origins | None = None
     #: What earlier attempts of the run have called.
     recall: Recall | None = None
     #: How often its code has paused.
     pauses: int = 0
     #: How many runs are around it in this process.
     depth: int = 0
+
+    @property
+    def origins(self) -> Origins:
+        """What its tasks have returned, so that it is recognised when it is passed on."""
+        if self._origins is None:
+            self._origins = Origins()
+        return self._origins
 
     @property
     def is_outermost(self) -> bool:

@@ -24,11 +24,13 @@ from orion_nb.schemas.states import (
     State,
     TimedOut,
 )
+from orion_nb.schemas.values import quick
 
 if TYPE_CHECKING:
     from orion_nb.engine.caching import CacheKey
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Propose:
     """Propose this state; the answer is the report.
@@ -65,6 +67,7 @@ class Call:
     """Call the user's code once; the answer is an `Outcome`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one call of the user's code came to: a value, or the error it raised.

@@ -164,7 +164,7 @@ class Work(Generic[P, R]):
             id=run_id,
             kind=self.kind,
             name=options.name,
-            state=Pending(),
+            state=_PENDING,
             root=parent.root if parent else run_id,
             parent=parent.id if parent else None,
             run_name=options.run_name,
@@ -284,6 +284,9 @@ class Work(Generic[P, R]):
         if not calls:
             return self.on_state
         return partial(_tell, (*calls, self.on_state) if self.on_state else calls)
+
+
+_PENDING = Pending()
 
 
 def _tell(calls: tuple[OnChange, ...], run: Run, report: Report) -> None:

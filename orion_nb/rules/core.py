@@ -154,12 +154,14 @@ def evaluate(policy: Policy, transition: Transition) -> Report:
     phase of finality; the report keeps a line for every rule asked, in order. Marks are those of
     the state that is entered.
     """
-    lines: list[Line] = []
-    marks: list[str] = []
     asked = transition
     rewritten: Reject | None = None
+    lines: tuple[Line, ...] = ()
+    marks: list[str] = []
     for _ in range(MOST_REWRITES + 1):
-        verdict = _ask(policy, asked, lines, marks, after=Phase.IDENTITY if rewritten else None)
+        after = None if rewritten is None else Phase.IDENTITY
+        verdict, more = _ask(policy, asked, marks, after)
+        lines = (*lines, *more) if lines else more
         match verdict:
             case None | Note():
                 return _entered(transition, asked.proposed, lines, rewritten, marks)
@@ -183,47 +185,50 @@ _WORDS = {Reject: "rewrite", Wait: "wait", Abort: "abort", Note: "pass"}
 
 
 def _ask(
-    policy: Policy,
-    transition: Transition,
-    lines: list[Line],
-    marks: list[str],
-    after: Phase | None,
-) -> Verdict | None:
+    policy: Policy, transition: Transition, marks: list[str], after: Phase | None
+) -> tuple[Verdict | None, tuple[Line, ...]]:
+    """The first objection, if any, and a line for each rule asked; without a word ever the same."""
     current, proposed = transition.run.state.type, transition.proposed.type
-    for judge, phase, passed in _governing(tuple(policy), current, proposed):
-        if after is not None and phase <= after:
-            continue
+    judges, passed = _governing(tuple(policy), current, proposed, after)
+    told: list[Line] | None = None
+    for place, judge in enumerate(judges):
         verdict = judge(transition)
         if verdict is None:
-            lines.append(passed)
             continue
-        word = _WORDS[type(verdict)]
-        if isinstance(verdict, Reject) and verdict.state is None:
-            word = "reject"
-        lines.append(evolve(passed, verdict=word, reason=verdict.reason, facts=verdict.facts))
+        told = told or list(passed)
+        told[place] = _said(passed[place], verdict)
         if not isinstance(verdict, Note):
-            return verdict
+            return verdict, tuple(told[: place + 1])
         if verdict.mark is not None:
             marks.append(verdict.mark)
-    return None
+    return None, passed if told is None else tuple(told)
+
+
+def _said(passed: Line, verdict: Verdict) -> Line:
+    word = _WORDS[type(verdict)]
+    if isinstance(verdict, Reject) and verdict.state is None:
+        word = "reject"
+    return evolve(passed, verdict=word, reason=verdict.reason, facts=verdict.facts)
 
 
 @lru_cache(maxsize=1024)
 def _governing(
-    policy: tuple[Rule, ...], leaving: StateType, entering: StateType
-) -> tuple[tuple[Judge, Phase, Line], ...]:
-    """The rules to ask for this pair of states, each with the line it leaves when it passes."""
-    return tuple(
-        (rule.judge, rule.phase, Line(rule.name, rule.says, "pass"))
+    policy: tuple[Rule, ...], leaving: StateType, entering: StateType, after: Phase | None
+) -> tuple[tuple[Judge, ...], tuple[Line, ...]]:
+    """The rules to ask for this pair of states, and the line that each leaves when it passes."""
+    found = [
+        rule
         for rule in sorted(policy, key=lambda rule: rule.phase)
-        if rule.governs(leaving, entering)
-    )
+        if rule.governs(leaving, entering) and (after is None or rule.phase > after)
+    ]
+    lines = tuple(Line(rule.name, rule.says, "pass") for rule in found)
+    return tuple(rule.judge for rule in found), lines
 
 
 def _entered(
     transition: Transition,
     state: State,
-    lines: list[Line],
+    lines: tuple[Line, ...],
     rewritten: Reject | None,
     marks: list[str],
 ) -> Report:
@@ -231,23 +236,25 @@ def _entered(
         status=Status.REJECT if rewritten else Status.ACCEPT,
         state=state,
         reason=rewritten.reason if rewritten else None,
-        rules=tuple(lines),
+        rules=lines,
         proposed=transition.proposed.name,
         marks=tuple(marks),
     )
 
 
-def _refused(transition: Transition, status: Status, reason: str, lines: list[Line]) -> Report:
+def _refused(
+    transition: Transition, status: Status, reason: str, lines: tuple[Line, ...]
+) -> Report:
     return Report(
         status=status,
         state=transition.current,
         reason=reason,
-        rules=tuple(lines),
+        rules=lines,
         proposed=transition.proposed.name,
     )
 
 
-def _waits(transition: Transition, verdict: Wait, lines: list[Line]) -> Report:
+def _waits(transition: Transition, verdict: Wait, lines: tuple[Line, ...]) -> Report:
     until = verdict.until
     if until is None:
         until = transition.now + round((verdict.after or 0.0) * SECOND)
@@ -258,7 +265,7 @@ def _waits(transition: Transition, verdict: Wait, lines: list[Line]) -> Report:
         reason=verdict.reason,
         retry_after=(until - transition.now) / SECOND,
         until=until,
-        rules=tuple(lines),
+        rules=lines,
         proposed=transition.proposed.name,
         cancels=verdict.cancels,
     )

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,15 +39,17 @@ Connection = sqlite3.Connection
 SCHEMA_VERSION = 2
 REVISION = "0002"
 PAGE_SIZE = 2048  # bytes
+MOST_REMEMBERED = 1000
 
 
 class Job:
     """A piece of work that waits to be committed, and what came of it."""
 
-    __slots__ = ("done", "error", "value", "work")
+    __slots__ = ("done", "error", "remembers", "value", "work")
 
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
+    def __init__(self, work: Callable[[Connection], Any], remembers: bool = False) -> None:
         self.work = work
+        self.remembers = remembers
         self.done = False
         self.value: Any = None
         self.error: BaseException | None = None
@@ -60,6 +62,9 @@ class Database:
         self.path = path
         self.synchronous = synchronous
         self.on_rollback: list[Callable[[], None]] = []
+        #: What was read within writes, and is still so: work that `remembers` looks here first.
+        self.memo: dict[Any, Any] = {}
+        self._memo_of = -1
         self._owner = threading.Lock()
         self._queue: deque[Job] = deque()
         self._readers = Readers(path, synchronous)
@@ -69,26 +74,40 @@ class Database:
         self._open()
         forks.heed(self)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, remembers: bool = False) -> T:
         """`work` is run in a write transaction, its own or one shared with others; then committed.
+
+        It may be run again, when the transaction has to be. With `remembers` it keeps `memo` true;
+        after other work nothing is remembered.
 
         Raises:
             StoreUnavailable: the file can't be written, or stayed locked for a minute.
         """
-        job = Job(work)
-        self._queue.append(job)
-        try:
-            with self._owner:
-                while not job.done:
-                    self._commit_waiting()
-        except BaseException:
-            with suppress(ValueError):
-                self._queue.remove(job)
-            raise
+        (job,) = self.write_all([work], remembers=remembers)
         if job.error is not None:
             raise job.error
         value: T = job.value
         return value
+
+    def write_all(
+        self, works: Sequence[Callable[[Connection], Any]], *, remembers: bool = False
+    ) -> list[Job]:
+        """All of them are run, in order, in one transaction; one that fails spoils no other.
+
+        Each job that is answered has the work's value or its error.
+        """
+        jobs = [Job(work, remembers) for work in works]
+        if not jobs:
+            return jobs
+        self._queue.extend(jobs)
+        try:
+            with self._owner:
+                while not jobs[-1].done:
+                    self._commit_waiting()
+        except BaseException:
+            self._unqueue(jobs)
+            raise
+        return jobs
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for reading; it sees one consistent moment between `BEGIN` and `COMMIT`.
@@ -128,7 +147,9 @@ class Database:
         committing = False
         try:
             self._begin()
-            self._run_all(jobs)
+            if not self._run_all(jobs):
+                self._begin()
+                self._run_apart(jobs)
             committing = True
             if all(job.error is not None for job in jobs):
                 self._roll_back()
@@ -145,32 +166,46 @@ class Database:
                 self._settle(jobs)
             raise
         finally:
-            with suppress(sqlite3.Error, OSError):
-                self._roll_back()
+            if self._writer.in_transaction:
+                with suppress(sqlite3.Error, OSError):
+                    self._roll_back()
             self._checkpoints.leave_write(self._writer)
 
-    def _run_all(self, jobs: list[Job]) -> None:
+    def _run_all(self, jobs: list[Job]) -> bool:
+        """All are run; False if one of several has failed, whose part alone is to be undone."""
         for job in jobs:
-            job.error = None  # it may have failed in a transaction that was interrupted
-            if len(jobs) == 1:
-                _run(job, self._writer)
-            else:
-                self._run_in_savepoint(job)
+            self._run(job)
+            if job.error is not None and len(jobs) > 1:
+                return False
+        return True
+
+    def _run_apart(self, jobs: list[Job]) -> None:
+        """Each is run in a savepoint, which costs as much as a small job: it is rarely needed."""
+        for job in jobs:
+            self._writer.execute("SAVEPOINT job")
+            self._run(job)
+            if job.error is not None:
+                self._forget()
+                self._writer.execute("ROLLBACK TO job")
+            self._writer.execute("RELEASE job")
+
+    def _run(self, job: Job) -> None:
+        job.error = None  # it may have failed in a transaction that was interrupted
+        _run(job, self._writer)
+        if not job.remembers:
+            self.memo.clear()
 
     def _settle(self, jobs: list[Job]) -> None:
         for job in jobs:
             job.done = True
-        for job in jobs:
-            with suppress(ValueError):
-                self._queue.remove(job)
+        self._unqueue(jobs)
 
-    def _run_in_savepoint(self, job: Job) -> None:
-        self._writer.execute("SAVEPOINT job")
-        _run(job, self._writer)
-        if job.error is not None:
-            self._forget()
-            self._writer.execute("ROLLBACK TO job")
-        self._writer.execute("RELEASE job")
+    def _unqueue(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            try:  # noqa: SIM105 - a thousand context managers cost as much as ten commits
+                self._queue.remove(job)
+            except ValueError:
+                pass
 
     def _begin(self) -> None:
         self._roll_back()  # an interrupt may have come before the last transaction was
@@ -179,6 +214,7 @@ class Database:
             self._checkpoints.enter_write()
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
+                self._recall()
                 return
             except sqlite3.OperationalError as error:
                 if not is_locked(error) or time.monotonic() > deadline:
@@ -186,12 +222,20 @@ class Database:
             self._checkpoints.leave_wait()
             _wait_a_little()
 
+    def _recall(self) -> None:
+        """What another connection may have changed is not remembered; nor too much."""
+        (version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        if version != self._memo_of or len(self.memo) > MOST_REMEMBERED:
+            self.memo.clear()
+            self._memo_of = version
+
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
             self._forget()
             self._writer.execute("ROLLBACK")
 
     def _forget(self) -> None:
+        self.memo.clear()
         for forget in self.on_rollback:
             forget()
 
@@ -208,6 +252,8 @@ class Database:
             self._checkpoints = Checkpoints(self.path)
             opened.callback(self._checkpoints.close)
             self._writer = connect(self.path, self.synchronous)
+            self.memo.clear()
+            self._memo_of = -1
             opened.callback(self._writer.close)
             found = _version(self._writer)
             self._writer.execute("PRAGMA busy_timeout=0")  # from now on we wait, not SQLite

@@ -23,10 +23,12 @@ def gather(
     rerun: bool = False,
     pulled: bool | None = None,
     waits: bool = True,
+    memo: dict[Any, Any] | None = None,
 ) -> Transition:
     """All facts about a proposal; those that no rule can ask for in this case are not read.
 
-    `waits` is False when the caller knows that the run has no upstream.
+    `waits` is False when the caller knows that the run has no upstream; `memo` holds what was read
+    in earlier writes and is still so.
     """
     starting = not proposed.is_terminal
     key = proposed.cache_key if proposed.type is RUNNING else None
@@ -38,13 +40,13 @@ def gather(
         token_matches=token is None or run.token is None or token == run.token,
         held=not _is_owner(run, claims, token) and _is_held(connection, run),
         retriable=retriable,
-        parent=_parent(connection, run) if starting and run.parent else None,
+        parent=_parent(connection, run.parent, memo) if starting and run.parent else None,
         upstream=upstream(connection, run.id) if starting and waits and run.kind == "task" else (),
         rerun=rerun,
         pulled=pulled,
         cached=caches.newest(connection, key) if key else None,
         filling=caches.filling(connection, key, run) if key else None,
-        places=_places(connection, run) if starting else (),
+        places=_places(connection, run, memo) if starting else (),
         siblings=_siblings(connection, run) if run.policy.overlap != "allow" and starting else (),
     )
 
@@ -60,8 +62,23 @@ def upstream(connection: sqlite3.Connection, run_id: str) -> tuple[Other, ...]:
     return _others(connection, sql, (bytes.fromhex(run_id),))
 
 
-def _places(connection: sqlite3.Connection, run: Run) -> tuple[Place, ...]:
-    wanted = limits.of(run, limits.known(connection))
+def limits_known(connection: sqlite3.Connection, memo: dict[Any, Any] | None) -> dict[str, int]:
+    """The slots of all limits that were set, by name."""
+    if memo is None:
+        return limits.known(connection)
+    if (known := memo.get("limits")) is None:
+        known = memo["limits"] = limits.known(connection)
+    found: dict[str, int] = known
+    return found
+
+
+def _places(
+    connection: sqlite3.Connection, run: Run, memo: dict[Any, Any] | None
+) -> tuple[Place, ...]:
+    slots = limits_known(connection, memo)
+    if not slots and not run.policy.concurrency:
+        return ()
+    wanted = limits.of(run, slots)
     return limits.places(connection, run, wanted) if wanted else ()
 
 
@@ -85,10 +102,18 @@ def _others(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -
     )
 
 
-def _parent(connection: sqlite3.Connection, run: Run) -> State | None:
+def _parent(
+    connection: sqlite3.Connection, parent: str, memo: dict[Any, Any] | None
+) -> State | None:
+    known: State | None = memo.get(parent) if memo is not None else None
+    if known is not None:
+        return known
     sql = "SELECT state_type, state_name FROM runs WHERE id = ?"
-    row = connection.execute(sql, (bytes.fromhex(run.parent or ""),)).fetchone()
-    return State(StateType(row[0]), row[1]) if row else None
+    row = connection.execute(sql, (bytes.fromhex(parent),)).fetchone()
+    known = State(StateType(row[0]), row[1]) if row else None
+    if memo is not None:
+        memo[parent] = known
+    return known
 
 
 def _is_owner(run: Run, claims: int | None, token: str | None) -> bool:

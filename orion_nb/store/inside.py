@@ -21,7 +21,7 @@ class Inside(Database):
         self.__dict__.update(vars(outer))
         self._outer, self._tx = outer, tx
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, remembers: bool = False) -> T:
         """The work becomes part of the open transaction.
 
         Raises:
