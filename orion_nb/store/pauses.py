@@ -26,8 +26,9 @@ def answer(
 ) -> None:
     """The pause has ended with this input."""
     row = (json.dumps(value), now, by, bytes.fromhex(run_id), key)
-    tx.execute("UPDATE pauses SET input=?, resumed=?, by=? WHERE run=? AND key=? "
-        "AND resumed IS NULL", row)
+    tx.execute(
+        "UPDATE pauses SET input=?, resumed=?, by=? WHERE run=? AND key=? AND resumed IS NULL", row
+    )
 
 
 def read_all(connection: sqlite3.Connection, run_id: str) -> list[Pause]:
