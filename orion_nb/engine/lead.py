@@ -123,7 +123,7 @@ class Finish(NamedTuple):
     def error(self) -> BaseException | None:
         """What a caller is to be told: nothing, its own exception, or that the run was stopped."""
         state = self.report.state
-        if state.type is COMPLETED:
+        if state.type is COMPLETED and not self._is_of_another_attempt:
             stopped = self.outcome.error
             return stopped if isinstance(stopped, Stopped) and stopped.goes_on else None
         if _goes_back(self.report) and self.outcome.error is not None:
@@ -135,6 +135,11 @@ class Finish(NamedTuple):
         if state.name == "UpstreamFailed":
             return UpstreamFailed(why)
         return RunStopped(f"{state.name}: {why}")
+
+    @property
+    def _is_of_another_attempt(self) -> bool:
+        """No code was called here: somebody else was faster, and has completed it by now."""
+        return self.report.status is Status.ABORT and self.outcome is NOTHING
 
     @property
     def ending(self) -> Ending:

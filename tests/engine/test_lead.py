@@ -9,6 +9,7 @@ import pytest
 from orion_nb.engine.deadline import Deadline
 from orion_nb.engine.lead import (
     CALL,
+    NOTHING,
     Call,
     Fetch,
     Finish,
@@ -216,6 +217,14 @@ def test_what_a_caller_is_told(state: State, outcome: Outcome, told: Any) -> Non
     run = Run("0" * 32, "task", "t", state, "0" * 32)
     error = Finish(run, Report(Status.ACCEPT, state, reason="because"), outcome).error
     assert error is told or type(error) is told
+
+
+def test_who_was_too_late_is_not_told_that_it_completed() -> None:
+    run = Run("0" * 32, "flow", "f", Completed(), "0" * 32)
+    late = Report(Status.ABORT, Completed(), reason="attempt 1 is over")
+    error = Finish(run, late, NOTHING).error
+    assert isinstance(error, RunStopped)
+    assert str(error) == "Completed: attempt 1 is over"
 
 
 def test_a_caller_is_told_to_go_back() -> None:

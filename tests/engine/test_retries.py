@@ -140,3 +140,66 @@ def test_why_says_which_rule_entered_the_retry(told: Any) -> None:
     told_lines = "\n".join(connect().why("flaky")["summary"])
     assert "Failed was proposed; retry_failures entered AwaitingRetry instead" in told_lines
     assert "attempt 1 of 2 failed; retry in 0 s" in told_lines
+
+
+def delays(told: Any, name: str) -> list[float]:
+    """The waits before each retry of a run (seconds), as its states tell."""
+    waits = [state for state in told.states(name) if state.name == "AwaitingRetry"]
+    return [(wait.scheduled_time - wait.timestamp) / SECOND for wait in waits]
+
+
+def test_delays_grow_up_to_a_bound(told: Any) -> None:
+    flaky = task(
+        Flaky(*[ValueError()] * 5), name="flaky", retries=5, retry_delay=[0.001, 0.01],
+        retry_backoff=2, retry_delay_max="50ms",
+    )  # fmt: skip
+    assert flaky() == 6
+    assert delays(told, "flaky") == [0.001, 0.01, 0.02, 0.04, 0.05]
+
+
+def test_jitter_varies_the_delay_within_its_bounds(told: Any) -> None:
+    for n in range(20):
+        task(
+            Flaky(ValueError()), name=f"flaky {n}", retries=1, retry_delay=0.02, retry_jitter=0.5
+        )()
+    waits = [delays(told, f"flaky {n}")[0] for n in range(20)]
+    assert all(0.01 <= wait <= 0.03 for wait in waits)
+    assert max(waits) - min(waits) > 0.005
+
+
+def test_a_flow_of_flows_is_tried_again_where_it_failed(told: Any) -> None:
+    body = Flaky(ValueError("one"))
+    calls = []
+
+    @task
+    def load(name: str) -> str:
+        calls.append(name)
+        return name
+
+    @flow
+    def inner(name: str) -> str:
+        load(name)
+        return f"{name}{body() if name == 'b' else ''}"
+
+    @flow(retries=1)
+    def outer() -> list[str]:
+        return [inner("a"), inner("b"), inner("c")]
+
+    assert outer() == ["a", "b2", "c"]
+    assert calls == ["a", "b", "c"]
+    assert [run.attempt for run in told.runs("inner")] == [1, 2, 1]
+
+
+def test_a_retry_is_tried_on_the_thread_it_was_submitted_to(told: Any) -> None:
+    @task(retries=2, retry_delay=0.01)
+    def flaky() -> int:
+        if get_run_context().run.attempt < 3:
+            raise ValueError("again")
+        return get_run_context().run.attempt
+
+    @flow
+    def etl() -> list[int]:
+        return [each.result() for each in [flaky.submit() for _ in range(5)]]
+
+    assert etl() == [3] * 5
+    assert {run.run_count for run in told.runs("flaky")} == {3}
