@@ -28,7 +28,8 @@ from orion_nb.errors import (
     StoreUnavailable,
     TooLarge,
 )
-from orion_nb.rules import POLICIES
+from orion_nb.rules import POLICIES, Rule
+from orion_nb.rules.users import load_rules
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, new_id
 from orion_nb.schemas.states import Running, State
@@ -45,6 +46,8 @@ class FromAfar(Orion):
         self.settings = settings
         self.label = label
         self.policies = dict(POLICIES)
+        if settings.rules:  # for while the server is away
+            super().use(*load_rules(settings.rules))
         self.client = Client(settings.api_url or "", settings.api_token)
         folder = settings.home / "outbox"
         self.outbox = Outbox(self.client, folder, self._sender, self._going_on)
@@ -61,6 +64,11 @@ class FromAfar(Orion):
             says = f"{ADDRESS}: this needs the database itself; unset the variable for it"
             raise InvalidInput(says, field=ADDRESS)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def use(self, *rules: Rule) -> None:
+        """A server asks its own rules, and none of this process."""
+        says = "rules: a server asks its own; set ORION_NB_RULES where it runs"
+        raise InvalidInput(says, field="rules")
 
     @property
     def is_closed(self) -> bool:

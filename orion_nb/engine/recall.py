@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from orion_nb.api.orion import Orion
 from orion_nb.engine.lead import Finish, Outcome
@@ -19,9 +18,6 @@ from orion_nb.errors import OrionError
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, COMPLETED, PAUSED, RUNNING
-
-if TYPE_CHECKING:
-    from orion_nb.engine.context import RunContext
 
 #: The ids of the runs that all arguments of a call come from; None if that is not known of one.
 Sources = Callable[[], frozenset[str] | None]
@@ -136,11 +132,9 @@ def was_called(orion: Orion, run: Run, name: str) -> bool:
     return _last_of(orion.children(run.id, run.root), name, "") is not None
 
 
-def why_again(run: Run, around: RunContext | None) -> str | None:
+def why_again(run: Run, recall: Recall | None) -> str | None:
     """Why a run that has completed is executed again, if its result is missed."""
-    if around is None or around.recall is None:
-        return None
-    return around.recall.why.get(run.id)
+    return None if recall is None else recall.why.get(run.id)
 
 
 def _called(orion: Orion, run: Run) -> tuple[list[Run], Taken]:

@@ -210,7 +210,8 @@ class Work(Generic[P, R]):
         state, parts = Running(), None
         if self.options.cache:
             state, parts = self._cache_key(run, args, kwargs)
-        if rerun and (why := why_again(run, current())) is not None:
+        around = current() if rerun else None
+        if around is not None and (why := why_again(run, around.recall)) is not None:
             state = evolve(state, message=f"{why}; {state.message}" if state.message else why)
         start = Propose(state, rerun=rerun, pulled=pulled)
         return Plan(self.options.retriable, start, parts)
