@@ -17,6 +17,7 @@ FEW = {
     "http_transitions": ("--requests=20", "set-state, 8 clients"),
     "remote": ("--transitions=80", "batches of 200"),
     "wake": ("--times=3", "upstream, in process"),
+    "cache_hit": ("--calls=20", "cache hit"),
 }
 
 
