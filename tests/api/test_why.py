@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orion_nb.schemas.pauses import Pause
@@ -306,7 +308,7 @@ def test_who_was_to_try_again_and_died_is_told_with_how_to_pick_it_up(orion, scr
     died.kill()
     died.wait()
     orion.reap()
-    assert orion.why(run_id)["summary"][-2:] == [
-        "the process that was to try it again is gone",
-        f"pick it up, where its code is: `nightly.rerun('{run_id[-8:]}')`",
-    ]
+    gone, remedy = orion.why(run_id)["summary"][-2:]
+    assert gone == "the process that was to try it again is gone"
+    file = Path(died.args[-1]).name
+    assert remedy == f"pick it up: `orion-nb runs rerun {run_id[-8:]} --code {file}:nightly`"

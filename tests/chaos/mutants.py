@@ -63,7 +63,7 @@ MUTANTS = {
         f"{DATABASE}_begin", "BEGIN IMMEDIATE", "BEGIN DEFERRED", "error"
     ),
     "no savepoint for each": _mutant(
-        f"{DATABASE}_run_in_savepoint",
+        f"{DATABASE}_run_apart",
         '''self._writer.execute("ROLLBACK TO job")''',
         "pass",
         "reference", "orphan",
