@@ -3,8 +3,9 @@
 A real Jupyter server with the extension runs on the loopback interface; 1, 8 and 32 clients with
 connections that are kept alive propose Running and Completed for fresh runs, one request after
 another each. In the same run they send as many requests to a bare Jupyter JSON handler
-(bare_extension.py) that checks the token and the body and writes nothing. The server is as
-started by a user: every transition is in the file, and survives power loss, before it is answered.
+(bare_extension.py) that checks the token and the body and writes nothing; and they propose as many
+transitions in batches (`POST /batch`). The server is as started by a user: every transition is in
+the file, and survives power loss, before it is answered.
 
     python benchmarks/http_transitions.py
     python benchmarks/http_transitions.py --normal   # in the file: survives kill -9 only
@@ -30,6 +31,8 @@ from _measure import HERE, Figure, environment, median, options, percentile, sho
 
 TOKEN = "benchmark"
 API = "/orion/api/v1"
+RUNNING = {"type": "RUNNING", "name": "Running"}
+COMPLETED = {"type": "COMPLETED", "name": "Completed"}
 
 
 @contextmanager
@@ -117,6 +120,33 @@ async def do_nothing(client: Client, _: str) -> None:
         await client.post("/bare", {"type": state, "attempt": 1, "token": "0123456789abcdef"})
 
 
+async def batched(client: Client, runs: list[str]) -> None:
+    """The two transitions of many runs, in two requests."""
+    secret = "0123456789abcdef"
+    begins = [{"op": "advance", "run": run, "state": RUNNING, "secret": secret} for run in runs]
+    owner = {"attempt": 1, "token": secret}
+    ends = [{"op": "advance", "run": run, "state": COMPLETED, **owner} for run in runs]
+    for proposals in (begins, ends):
+        told = await client.post(f"{API}/batch", {"proposals": proposals})
+        assert all(each["report"]["status"] == "ACCEPT" for each in told["answers"]), told
+
+
+async def measure_batches(port: int, count: int, runs: list[str], size: int) -> tuple[float, float]:
+    """As `measure`, of proposals in batches of `size`."""
+    left = iter([runs[at : at + size] for at in range(0, len(runs), size)])
+
+    async def serve(client: Client) -> None:
+        for some in left:
+            await batched(client, some)
+
+    async with connected(port, count) as clients:
+        started = time.perf_counter()
+        await asyncio.gather(*map(serve, clients))
+        took = time.perf_counter() - started
+    waits = [wait for client in clients for wait in client.waits]
+    return 2 * len(runs) / took, percentile(waits, 0.99) * 1000
+
+
 async def measure(port: int, count: int, runs: list[str], work: Any) -> tuple[float, float]:
     """Transitions per second, and the wait in ms that 99 of 100 requests stay below."""
     left = iter(runs)
@@ -146,6 +176,7 @@ def main() -> None:
     parser = options(__doc__, rounds=3)
     parser.add_argument("--requests", type=int, default=1000, help="per measurement; default 1000")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32], help="default 1 8 32")
+    parser.add_argument("--batch", type=int, default=100, help="proposals a request; default 100")
     parser.add_argument("--normal", action="store_true", help="survives kill -9, not power loss")
     told = parser.parse_args()
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
@@ -161,6 +192,9 @@ def main() -> None:
                         runs = new_runs(folder, told.requests // 2)
                         one = asyncio.run(measure(port, count, runs, work))
                         found.setdefault((way, count), []).append(one)
+                    runs = new_runs(folder, max(told.requests // 2, told.batch * count))
+                    many = asyncio.run(measure_batches(port, count, runs, told.batch))
+                    found.setdefault((f"batches of {told.batch}", count), []).append(many)
     figures = []
     for (way, count), rounds in found.items():
         rate = median([each[0] for each in rounds])

@@ -4,6 +4,7 @@ The state's own timestamp is where it counts from: it is taken under the write l
 is part of the wait. Cases:
 
 - a task that waits for another one, in the same process (its NotReady is in the file);
+- a task that waits for the only slot of a limit, in the same process, and in another one;
 - a watcher of events in another process (`Orion.watch`), which learns of a state.
 
     python benchmarks/wake.py [--times 100]
@@ -20,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from _measure import Figure, environment, median, options, percentile, show
+from _measure import Figure, environment, median, options, percentile, show, wait_until
 
 WATCHER = """
 import json, sys
@@ -37,6 +38,17 @@ for events in orion.watch(after):
     left -= len(done)
     if left <= 0:
         break
+"""
+
+
+WAITER = """
+import sys
+from orion_nb import clock, task
+@task(concurrency={"one": 1})
+def waiter():
+    print(clock.now(), flush=True)
+for _ in sys.stdin:
+    waiter()
 """
 
 
@@ -67,6 +79,88 @@ def upstream(times: int) -> list[float]:
     return [once() for _ in range(times)]
 
 
+def slot(times: int) -> list[float]:
+    """Milliseconds from the Completed of what held a slot to the body that waited for it."""
+    from orion_nb import clock, flow, task
+
+    holds_it, release = threading.Event(), threading.Event()
+
+    @task(concurrency={"one": 1})
+    def holder() -> None:
+        holds_it.set()
+        release.wait()
+
+    @task(concurrency={"one": 1})
+    def waiter() -> int:
+        return clock.now()
+
+    @flow
+    def once() -> float:
+        holds_it.clear()
+        release.clear()
+        holds = holder.submit()
+        holds_it.wait()
+        waits = waiter.submit()
+        _until_waiting()
+        release.set()
+        began = waits.result()
+        assert holds.state is not None
+        return float(began - holds.state.timestamp) / 1000
+
+    return [once() for _ in range(times)]
+
+
+def slot_elsewhere(times: int) -> list[float]:
+    """The same, with what waits in another process."""
+    from orion_nb import flow, task
+
+    holds_it, release = threading.Event(), threading.Event()
+
+    @task(concurrency={"one": 1})
+    def holder() -> None:
+        holds_it.set()
+        release.wait()
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITER],
+        env=environment(ORION_NB_HOME=os.environ["ORION_NB_HOME"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    @flow
+    def once() -> float:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        holds_it.clear()
+        release.clear()
+        holds = holder.submit()
+        holds_it.wait()
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        _until_waiting()
+        time.sleep(random.uniform(0.0, 0.1))  # at any moment between two looks
+        release.set()
+        began = int(process.stdout.readline())
+        holds.result()
+        assert holds.state is not None
+        return (began - holds.state.timestamp) / 1000
+
+    found = [once() for _ in range(times)]
+    process.stdin.close()
+    process.wait(30)
+    return found
+
+
+def _until_waiting() -> None:
+    from orion_nb import connect
+
+    wait_until(lambda: connect().read_limit("one")["waiting"] == 1, "nobody waits for the slot")
+
+
 def watcher(times: int) -> list[float]:
     """Milliseconds from a Completed to a watcher of events in another process."""
     from orion_nb import task
@@ -95,6 +189,8 @@ def watcher(times: int) -> list[float]:
 #: What is measured, by name: a function of how many times, answering milliseconds.
 CASES: dict[str, Callable[[int], list[float]]] = {
     "upstream, in process": upstream,
+    "slot, in process": slot,
+    "slot, across processes": slot_elsewhere,
     "watch, across processes": watcher,
 }
 
@@ -109,6 +205,7 @@ def main() -> None:
         os.environ["ORION_NB_HOME"] = home
         from orion_nb import connect
 
+        connect().set_limit("one", 1)
         for _ in range(told.rounds):
             for name, case in CASES.items():
                 case(3)
