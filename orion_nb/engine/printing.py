@@ -5,12 +5,13 @@ It is taken where it is called, so that it does not matter what `sys.stdout` is 
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Any
 
 from orion_nb.api.orion import Orion
@@ -21,9 +22,14 @@ from orion_nb.store.logs import LINE, fitting
 #: The name under which what is printed is kept.
 NAME = "print"
 
+#: What `print` was before it was replaced.
+_originals: set[Any] = set()
+
 
 def also_kept(show: Callable[..., None]) -> Callable[..., None]:
     """A `print` that prints as `show` does and, within a run, keeps it with the run."""
+    _originals.add(show)
+    copyreg.pickle(BuiltinFunctionType, _reduced)
 
     @functools.wraps(show)
     def print(*values: object, **how: Any) -> None:
@@ -44,6 +50,22 @@ def also_kept(show: Callable[..., None]) -> Callable[..., None]:
             return
 
     return print
+
+
+def usual() -> Callable[..., None]:
+    """The `print` that is in place: as what a pickled one comes back."""
+    return print
+
+
+def _reduced(function: Any) -> str | tuple[Any, ...]:
+    """How a function of Python's own is pickled: by its name, which `print` has lost to ours.
+
+    Somebody may have kept the original before it was replaced, as a default argument say.
+    """
+    if function in _originals:
+        return usual, ()
+    told: str | tuple[Any, ...] = function.__reduce__()
+    return told
 
 
 def finish(run: str) -> None:

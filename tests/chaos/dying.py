@@ -17,10 +17,13 @@ from typing import Any
 
 from alembic import command
 
+from orion_nb.api import heartbeat
 from orion_nb.store import migrate
 from tests.chaos.kinds import KINDS
 from tests.chaos.recording import History
 from tests.chaos.workload import open_orion
+
+heartbeat.BEAT = 3600.0  # the steps are those of what is done, and nothing else's
 
 
 class CountingCursor(sqlite3.Cursor):

@@ -20,7 +20,7 @@ from orion_nb.errors import RunStopped
 from orion_nb.schemas.states import CANCELLED
 
 LONG = 30  # seconds; no test waits for it
-SOON = 2.0  # seconds; the machine may be busy. It takes about 0.1 s
+SOON = 10.0  # seconds; the machine may be busy. It takes about 0.1 s
 
 
 class Cancels:

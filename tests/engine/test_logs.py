@@ -371,3 +371,18 @@ def test_importing_starts_no_thread_and_changes_nothing():
         "assert threading.active_count() == 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_print_that_was_kept_before_it_was_replaced_is_still_pickled() -> None:
+    code = """
+import builtins, functools, math, pickle
+kept = print
+from orion_nb import task
+task(lambda: print("replaced"))()
+assert builtins.print is not kept
+for value in (kept, functools.partial(kept, 1), len, [3].append, math.sin, print):
+    pickle.loads(pickle.dumps(value))
+import cloudpickle
+pickle.loads(cloudpickle.dumps({"show": kept}))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
