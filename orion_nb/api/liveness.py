@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from orion_nb import clock
@@ -80,16 +80,20 @@ class Liveness(Proposals):
         self._suspects: dict[str, float] = {}
         super().__init__(*args, **kwargs)
 
-    def reap(self, why: str = GONE, *, runners: bool = True) -> list[Run]:
+    def reap(
+        self, why: str = GONE, *, runners: bool = True, spare: Collection[int] = ()
+    ) -> list[Run]:
         """Every run whose process is gone is proposed as Crashed; as Cancelled, if asked to stop.
 
         A session that can't be seen from here is Lost once this API has heard nothing of it for a
         lease; it has to be asked every second or so for that. A deployed run whose runner was lost
         before it began is Scheduled again. What waits for a retry by itself is left waiting: it
         needs no process. With `runners` False the runs of runners, whose notebooks have to be
-        cleared up after, are left to others.
+        cleared up after, are left to others; so are those of the processes of this host in `spare`
+        (their numbers): whoever started them can say how they ended.
         """
         gone, silent = self._missing()
+        gone = [each for each in gone if not (each.is_here and each.pid in spare)]
         lost = self._confirmed(silent)
         if not runners:
             gone, lost = ([each for each in part if not each.is_runner] for part in (gone, lost))

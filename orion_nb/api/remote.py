@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import quote, urlencode
@@ -188,7 +188,9 @@ class RemoteOrion(FromAfar):
         listed = [Pause(**each) for each in self.read_pauses(run.id)["pauses"]]
         return next((each for each in reversed(listed) if each.resumed is None), None)
 
-    def reap(self, why: str = "", *, runners: bool = True) -> list[Run]:
+    def reap(
+        self, why: str = "", *, runners: bool = True, spare: Collection[int] = ()
+    ) -> list[Run]:
         """Nothing: the server looks after runs whose process is gone."""
         return []
 

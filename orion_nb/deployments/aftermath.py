@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from collections.abc import Collection
 from contextlib import suppress
 
 from orion_nb import clock
@@ -20,7 +21,9 @@ from orion_nb.store import sessions
 log = logging.getLogger(__name__)
 
 
-def settle_exit(orion: Orion, run_id: str, process: subprocess.Popen[bytes]) -> None:
+def settle_exit(
+    orion: Orion, run_id: str, process: subprocess.Popen[bytes], spare: Collection[int] = ()
+) -> None:
     """A run whose runner ended without saying how it went is proposed as Crashed."""
     run = orion.find(run_id)
     if run.state.is_terminal or run.state.type is SCHEDULED or _has_another_owner(orion, run):
@@ -30,12 +33,15 @@ def settle_exit(orion: Orion, run_id: str, process: subprocess.Popen[bytes]) -> 
     with suppress(Conflict):
         after, _ = orion.judge(run_id, proposed, expected_seq=run.state.seq)
         clear_up(orion, after)
-    reap(orion)
+    reap(orion, spare)
 
 
-def reap(orion: Orion) -> list[Run]:
-    """Runs whose process is gone are ended, and what their kernels left running is killed."""
-    reaped = orion.reap()
+def reap(orion: Orion, spare: Collection[int] = ()) -> list[Run]:
+    """Runs whose process is gone are ended, and what their kernels left running is killed.
+
+    Not those of the processes in `spare`: who started them is about to do so, and knows why.
+    """
+    reaped = orion.reap(spare=spare)
     for run in reaped:
         clear_up(orion, run)
     return reaped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from orion_nb.api.deadlines import Deadlines
@@ -22,11 +23,20 @@ DAY = 24 * 3600.0
 
 
 class Upkeep:
-    """Ends the runs of processes that died, keeps deadlines, and forgets old runs, on a thread."""
+    """Ends the runs of processes that died, keeps deadlines, and forgets old runs, on a thread.
 
-    def __init__(self, orion: Orion, log: logging.Logger | None = None) -> None:
+    The processes that `spare` names (their numbers) are left to whoever started them.
+    """
+
+    def __init__(
+        self,
+        orion: Orion,
+        log: logging.Logger | None = None,
+        spare: Callable[[], Collection[int]] = tuple,
+    ) -> None:
         self.orion = orion
         self.log = log or logging.getLogger(__name__)
+        self._spare = spare
         self._deadlines = Deadlines(orion)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -51,7 +61,7 @@ class Upkeep:
         if self._keep and time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + DAY
             self._forget()
-        for run in reap(self.orion):
+        for run in reap(self.orion, self._spare()):
             self.log.warning("run %s (%s) was lost: %s", run.id, run.name, run.state)
         for run in self._deadlines.look():
             self.log.info("run %s (%s) is overdue: %s", run.id, run.name, run.state)

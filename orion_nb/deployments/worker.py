@@ -45,7 +45,7 @@ class Worker:
         self._stopping = False
         self._idle = threading.Event()
         self._idle.set()
-        self._upkeep = Upkeep(orion, self.log)
+        self._upkeep = Upkeep(orion, self.log, self._started)
 
     def run(self) -> None:
         """Works until `stop` is called, from another thread or a signal handler."""
@@ -83,11 +83,18 @@ class Worker:
         """The ids of the runs that this worker's runners are executing."""
         return list(self._runners)
 
+    def _started(self) -> set[int]:
+        """The processes whose end this worker will notice, and can say more about than others."""
+        return {process.pid for process in list(self._runners.values())}
+
     def _pass(self) -> None:
         for run_id, process in list(self._runners.items()):
             if process.poll() is not None:
-                del self._runners[run_id]
-                settle_exit(self.orion, run_id, process)
+                others = self._started() - {process.pid}
+                try:
+                    settle_exit(self.orion, run_id, process, others)
+                finally:
+                    del self._runners[run_id]
         for run in self.orion.schedule_due():
             self.log.info("run %s of %s is due", run.id, run.name)
         self._take()

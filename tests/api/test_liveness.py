@@ -338,6 +338,14 @@ def test_runs_of_runners_are_left_to_who_can_clear_up(orion, home):
     assert orion.missing() == []
 
 
+def test_a_process_whose_parent_looks_after_it_is_left_to_that(orion, work):
+    work.kill()
+    work.wait()
+    assert orion.reap(spare={work.pid}) == []
+    assert states(orion)["running"] == "Running"
+    assert len(orion.reap(spare={work.pid + 1})) == 5
+
+
 def test_a_run_that_no_process_executes_is_left_alone(orion):
     orion.create_run("flow", "by hand", state=RUNNING)
     orion.create_run("flow", "later")
