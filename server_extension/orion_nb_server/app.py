@@ -43,6 +43,11 @@ def _document(api: str) -> bytes:
     return render(document(ALL_ROUTES, api))
 
 
+def all_handlers() -> list[tuple[Any, ...]]:
+    """All that this extension answers: patterns of URLs with their handlers."""
+    return [*PAGES, *handlers(ALL_ROUTES)]
+
+
 class OrionApp(ExtensionApp):
     """Orion in a Jupyter server: the API, live events, the dashboard, and scheduled runs."""
 
@@ -84,7 +89,7 @@ class OrionApp(ExtensionApp):
         if TROUBLE in self.settings:
             self.handlers.append((r"/orion(?:/.*)?", Unavailable))
         else:
-            self.handlers.extend([*PAGES, *handlers(ALL_ROUTES)])
+            self.handlers.extend(all_handlers())
 
     def _open(self) -> None:
         changes = {"home": self.home, "database_url": self.database_url}

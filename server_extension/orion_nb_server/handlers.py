@@ -30,6 +30,8 @@ from orion_nb_server.services import SERVICES, Services
 TROUBLE = "orion_nb_trouble"
 #: What Jupyter's authorizer is asked about.
 RESOURCE = "orion_nb"
+#: The attribute of a handler's method that holds the action it declares.
+DECLARED = "__orion_action__"
 #: Where the routes are, under the server's base URL.
 API = "/orion/api/v1"
 #: The largest body that is taken, in bytes.
@@ -45,7 +47,9 @@ def guarded(action: Action, method: Callable[..., Awaitable[None]]) -> Any:
     inherited, so each method of each handler is decorated by itself.
     """
     checked: Callable[..., Awaitable[None]] = authorized(action, resource=RESOURCE)(method)
-    return web.authenticated(checked)
+    answering = web.authenticated(checked)
+    setattr(answering, DECLARED, action)
+    return answering
 
 
 @web.stream_request_body

@@ -197,7 +197,7 @@ def start_server() -> Callable[..., Any]:
     return running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def token() -> str:
     return TOKEN
 
