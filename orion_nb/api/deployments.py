@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
 from orion_nb.api.checks import check_size, check_tags, check_text
-from orion_nb.api.routes import route
+from orion_nb.api.routes import route, taking
 from orion_nb.api.runs import RunRoutes
 from orion_nb.errors import (
     DeploymentExists,
@@ -20,6 +20,7 @@ from orion_nb.errors import (
     InvalidNotebook,
     NotebookNotFound,
 )
+from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.runs import Run, is_id, new_id
 from orion_nb.store.database import Connection
 from orion_nb.store.listing import RunFilter
@@ -36,52 +37,28 @@ class DeploymentRoutes(RunRoutes):
     """What can be done with deployments."""
 
     @route("POST", "/deployments", action="execute", status=201)
+    @taking(DeploymentFields)
     def create_deployment(
         self,
         name: str,
         path: str,
         *,
-        parameters: dict[str, Any] | None = None,
-        schedules: list[Any] | None = None,
-        kernel: str | None = None,
-        cwd: str | None = None,
-        timeout: float | str | None = None,
-        cell_timeout: float | str | None = None,
-        retries: int | None = None,
-        retry_delay: float | str | None = None,
-        retry_crashes: int | None = None,
-        tags: list[str] | None = None,
-        overlap: str | None = None,
-        catch_up: str | None = None,
-        catch_up_max: int | None = None,
-        concurrency: dict[str, Any] | list[str] | None = None,
-        sla: float | str | None = None,
-        sla_start: float | str | None = None,
-        sla_action: str | None = None,
         paused: bool | None = None,
         update: bool = False,
+        **fields: Unpack[DeploymentFields],
     ) -> dict[str, Any]:
         """A notebook is deployed; with `update` a deployment of this name is changed instead.
 
-        What is not given stays as it is then. Schedules are objects
+        What is not given, or null, stays as it is then. Schedules are objects
         `{"kind": "cron", "cron": "0 9 * * 1-5", "timezone": "UTC"}` or texts like `0 9 * * 1-5` or
         `15m`. Parameters are checked against the notebook's.
         """
-        given = {
-            "path": path, "parameters": parameters, "schedules": schedules, "kernel": kernel,
-            "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout, "retries": retries,
-            "retry_delay": retry_delay, "retry_crashes": retry_crashes, "tags": tags,
-            "overlap": overlap, "catch_up": catch_up, "catch_up_max": catch_up_max,
-            "concurrency": concurrency, "sla": sla, "sla_start": sla_start,
-            "sla_action": sla_action, "paused": paused,
-        }  # fmt: skip
+        given = {"path": path, "paused": paused, **fields}
         told = {field: value for field, value in given.items() if value is not None}
         with self.database.read() as connection:
             exists = deployment_rows().read_named(connection, name) is not None
         if exists and update:
-            return self._show(
-                self._change(name, lambda known: _checked({**known.as_json(), **told}))
-            )
+            return self._show(self._change(name, lambda known: _revised(known, told)))
         now = clock.now()
         made = _scheduled(_checked({**told, "id": new_id(), "name": name, "created": now}), now)
 
@@ -106,42 +83,16 @@ class DeploymentRoutes(RunRoutes):
         return self._show(self.find_deployment(deployment))
 
     @route("PATCH", "/deployments/{deployment}", action="execute")
+    @taking(DeploymentFields, unless_given=...)
     def update_deployment(
-        self,
-        deployment: str,
-        *,
-        path: str | None = None,
-        parameters: dict[str, Any] | None = None,
-        schedules: list[Any] | None = None,
-        kernel: str | None = None,
-        cwd: str | None = None,
-        timeout: float | str | None = None,
-        cell_timeout: float | str | None = None,
-        retries: int | None = None,
-        retry_delay: float | str | None = None,
-        retry_crashes: int | None = None,
-        tags: list[str] | None = None,
-        overlap: str | None = None,
-        catch_up: str | None = None,
-        catch_up_max: int | None = None,
-        concurrency: dict[str, Any] | list[str] | None = None,
-        sla: float | str | None = None,
-        sla_start: float | str | None = None,
-        sla_action: str | None = None,
+        self, deployment: str, *, path: str | None = None, **fields: Unpack[DeploymentFields]
     ) -> dict[str, Any]:
-        """The given fields of a deployment are changed; the others stay as they are."""
-        given = {
-            "path": path, "parameters": parameters, "schedules": schedules, "kernel": kernel,
-            "cwd": cwd, "timeout": timeout, "cell_timeout": cell_timeout, "retries": retries,
-            "retry_delay": retry_delay, "retry_crashes": retry_crashes, "tags": tags,
-            "overlap": overlap, "catch_up": catch_up, "catch_up_max": catch_up_max,
-            "concurrency": concurrency, "sla": sla, "sla_start": sla_start,
-            "sla_action": sla_action,
-        }  # fmt: skip
-        changes = {field: value for field, value in given.items() if value is not None}
-        return self._show(
-            self._change(deployment, lambda known: _checked({**known.as_json(), **changes}))
-        )
+        """The given fields of a deployment are changed; the others stay as they are.
+
+        A field that is null has its default again. Without `path` the path is not touched.
+        """
+        said = fields if path is None else {"path": path, **fields}
+        return self._show(self._change(deployment, lambda known: _revised(known, said)))
 
     @route("DELETE", "/deployments/{deployment}", action="execute")
     def delete_deployment(self, deployment: str) -> dict[str, Any]:
@@ -290,8 +241,7 @@ def _checked(told: dict[str, Any]) -> Deployment:
     from orion_nb.schemas.deployments import Deployment
 
     check_text("name", told["name"])
-    known = set(Deployment.model_fields)
-    told = {key: value for key, value in told.items() if key in known}
+    _check_known(told, list(Deployment.model_fields))
     told["path"] = _absolute(told["path"])
     try:
         made = Deployment(**told)
@@ -306,6 +256,20 @@ def _checked(told: dict[str, Any]) -> Deployment:
     if made.cwd is not None and not Path(made.cwd).is_dir():
         raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
     return made
+
+
+def _check_known(told: Mapping[str, Any], fields: list[str]) -> None:
+    for name in told:
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InvalidInput(f"{name}: no field of a deployment{hint}", field=name)
+
+
+def _revised(known: Deployment, said: Mapping[str, Any]) -> Deployment:
+    """The deployment with what was said of it; what is None has its default again."""
+    told = {**known.as_json(), **said}
+    return _checked({field: value for field, value in told.items() if value is not None})
 
 
 def _absolute(path: str) -> str:

@@ -156,7 +156,7 @@ def _request(taken: list[Argument]) -> dict[str, Any]:
 
 def _schema(argument: Argument) -> dict[str, Any]:
     schema = _inlined(argument.type.json_schema())
-    if argument.default is not None and not argument.required:
+    if argument.default not in (None, ...) and not argument.required:
         schema["default"] = argument.default
     return schema
 

@@ -216,6 +216,7 @@ def _remote(route: Route) -> Callable[..., Any]:
 def _placed(route: Route, given: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
     """The path, the query and the body of a request with these arguments."""
     path, query = route.path, {}
+    nulls = {each.name for each in route.parameters if each.default is ...}
     body: dict[str, Any] | None = None if route.method in ("GET", "DELETE") else {}
     for name, value in given.items():
         place = route.place(name)
@@ -223,7 +224,7 @@ def _placed(route: Route, given: dict[str, Any]) -> tuple[str, str, dict[str, An
             if not isinstance(value, str) or not value:
                 raise InvalidInput(f"{name}: expected a text, got {value!r}", field=name)
             path = path.replace("{" + name + "}", quote(value, safe=""))
-        elif value is None:
+        elif value is None and name not in nulls:
             continue
         elif place == "query" or body is None:
             query[name] = str(value).lower() if isinstance(value, bool) else str(value)

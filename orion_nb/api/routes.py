@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_type_hints
 
 Action = Literal["read", "write", "execute"]
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -63,6 +63,30 @@ def route(
     def mark(function: F) -> F:
         made = Route(method, path, function.__name__, function, action, status, query)
         function.__orion_route__ = made  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def taking(fields: type, *, unless_given: Any = None) -> Callable[[F], F]:
+    """A method that ends in `**fields: Unpack[...]` says in its signature what those are.
+
+    `fields` is the TypedDict. What is not given stays out of them; `unless_given` is what the
+    signature shows as the default: None, or `...` where None is a value too.
+    """
+
+    def mark(function: F) -> F:
+        named = inspect.signature(function, eval_str=True)
+        own = [each for each in named.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        hints = get_type_hints(fields, include_extras=True).items()
+        only = inspect.Parameter.KEYWORD_ONLY
+        more = [
+            inspect.Parameter(name, only, default=unless_given, annotation=hint)
+            for name, hint in hints
+        ]
+        function.__signature__ = named.replace(  # type: ignore[attr-defined]
+            parameters=[*own, *more]
+        )
         return function
 
     return mark

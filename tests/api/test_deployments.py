@@ -175,6 +175,21 @@ def test_a_change_leaves_the_rest_as_it_was(orion, deploy, clock):
     assert (again["schedules"], again["next_due"]) == ([], None)
 
 
+def test_a_field_that_is_null_has_its_default_again(orion, notebook, tmp_path):
+    given = {"timeout": "5m", "cwd": str(tmp_path), "tags": ["a"], "retries": 3}
+    orion.create_deployment("report", str(notebook), schedules=["1h"], **given)
+    after = orion.update_deployment("report", timeout=None, cwd=None, tags=None, schedules=None)
+    assert (after["timeout"], after["cwd"], after["tags"]) == (None, None, [])
+    assert (after["schedules"], after["next_times"], after["retries"]) == ([], [], 3)
+    again = orion.update_deployment("report", retries=None)
+    assert (again["retries"], again["path"]) == (0, after["path"])
+
+
+def test_a_field_that_there_is_not_is_refused_with_the_nearest(orion, notebook):
+    with pytest.raises(InvalidInput, match="retires: no field of a deployment; did you mean 'ret"):
+        orion.create_deployment("report", str(notebook), retires=3)
+
+
 def test_changes_made_at_once_are_all_made(orion, other, deploy):
     deploy()
     changes = [{"retries": 7}, {"tags": ["t"]}, {"timeout": 60}, {"parameters": {"x": 9}}]

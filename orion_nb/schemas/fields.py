@@ -1,0 +1,32 @@
+"""What may be said about a deployment, field by field: the one list that every door takes."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+Duration = float | str
+
+
+class DeploymentFields(TypedDict, total=False):
+    """The fields of a deployment as they come in. Durations: seconds, or texts like `10m`.
+
+    `schemas/deployments.py` says what each may be and what holds when it is not given.
+    """
+
+    parameters: dict[str, Any] | None
+    schedules: list[Any] | None
+    kernel: str | None
+    cwd: str | None
+    timeout: Duration | None
+    cell_timeout: Duration | None
+    retries: int | None
+    retry_delay: Duration | None
+    retry_crashes: int | None
+    tags: list[str] | None
+    overlap: str | None
+    catch_up: str | None
+    catch_up_max: int | None
+    concurrency: dict[str, Any] | list[str] | None
+    sla: Duration | None
+    sla_start: Duration | None
+    sla_action: str | None
