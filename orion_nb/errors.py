@@ -4,13 +4,14 @@
     ├── InvalidInput            422  a value that can't be accepted; names its field
     │   ├── ScheduleError       422
     │   ├── ParameterError      422
+    │   │   └── UnknownParameter 422
     │   ├── InvalidNotebook     422
     │   ├── BadRequest          400  a request that can't be read
     │   ├── IdempotencyKeyReuse 422  the key was used for another request
     │   ├── TooLarge            413
     │   └── UnsupportedMediaType 415
     ├── NotFound                404
-    │   ├── RunNotFound · DeploymentNotFound · NotebookNotFound · KernelNotFound
+    │   ├── RunNotFound · DeploymentNotFound · NotebookNotFound · FlowNotFound · KernelNotFound
     │   └── ResultUnavailable        a value that was not kept, or that can't be read now
     ├── Conflict                409
     │   ├── Fenced              409  a message of an attempt that is over
@@ -57,6 +58,10 @@ class ParameterError(InvalidInput):
     """Correct the parameter: the message names it and what the notebook takes."""
 
 
+class UnknownParameter(ParameterError):
+    """Use one of the names that the notebook takes: the message lists them."""
+
+
 class InvalidNotebook(InvalidInput):
     """Open the notebook in JupyterLab and save it again, or correct the named cell."""
 
@@ -99,6 +104,10 @@ class DeploymentNotFound(NotFound):
 
 class NotebookNotFound(NotFound):
     """Check the path of the notebook; it is resolved from the folder the command runs in."""
+
+
+class FlowNotFound(NotFound):
+    """Name the file and the flow in it: `file.py:flow`."""
 
 
 class KernelNotFound(NotFound):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,11 @@ from orion_nb import clock
 from orion_nb.api.checks import check_size, check_tags, check_text
 from orion_nb.api.routes import route, taking
 from orion_nb.api.runs import RunRoutes
+from orion_nb.api.sources import inspect, target_of
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,
     InvalidInput,
-    InvalidNotebook,
-    NotebookNotFound,
 )
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.runs import Run, is_id, new_id
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 SHOWN_TIMES = 5
 SHOWN_RUNS = 10
-NOTEBOOK_LIMIT = 100 * 1024 * 1024
 
 
 class DeploymentRoutes(RunRoutes):
@@ -55,11 +52,15 @@ class DeploymentRoutes(RunRoutes):
         """
         given = {"path": path, "paused": paused, **fields}
         told = {field: value for field, value in given.items() if value is not None}
+        file, flow = target_of(path)
+        told |= {"path": file, "flow": flow}
         with self.database.read() as connection:
             exists = deployment_rows().read_named(connection, name) is not None
         if exists and update:
             return self._show(self._change(name, lambda known: _revised(known, told)))
         now = clock.now()
+        if flow is not None:  # what its decorator says holds where nothing else is said
+            told = {**inspect(file, flow).options, **told}
         made = _scheduled(_checked({**told, "id": new_id(), "name": name, "created": now}), now)
 
         def work(tx: Connection) -> Deployment:
@@ -91,7 +92,9 @@ class DeploymentRoutes(RunRoutes):
 
         A field that is null has its default again. Without `path` the path is not touched.
         """
-        said = fields if path is None else {"path": path, **fields}
+        said: dict[str, Any] = {**fields}
+        if path is not None:
+            said["path"], said["flow"] = target_of(path)
         return self._show(self._change(deployment, lambda known: _revised(known, said)))
 
     @route("DELETE", "/deployments/{deployment}", action="execute")
@@ -120,8 +123,17 @@ class DeploymentRoutes(RunRoutes):
         """A run of the deployment is scheduled for now; `parameters` are laid over its own."""
         known = self.find_deployment(deployment)
         given = {**known.parameters, **(parameters or {})}
-        check_parameters(known.path, given)
+        inspect(known.path, known.flow, allow_untagged=known.allow_untagged).check(given)
         return self.begin(self.deployed_run(known, clock.now(), given))[0]
+
+    @route("POST", "/notebooks/inspect", action="read")
+    def inspect_notebook(self, path: str, allow_untagged: bool = False) -> dict[str, Any]:
+        """What a notebook, or a flow `file.py:flow`, takes; nothing of it is run.
+
+        Its `parameters` and their JSON `schema`, its kernel and language, its cells that are
+        `tasks`, the `sha256` of its file, and the `options` that a flow's decorator names.
+        """
+        return inspect(*target_of(path), allow_untagged=allow_untagged).as_json()
 
     @route("POST", "/schedules/preview", action="read")
     def preview_schedules(self, schedules: list[Any], n: int = SHOWN_TIMES) -> dict[str, Any]:
@@ -163,7 +175,7 @@ class DeploymentRoutes(RunRoutes):
             policy=known.policy,
             parameters=parameters,
             tags=known.tags,
-            key=f"notebook:{known.path}",
+            key=known.key,
             scheduled_time=at,
             deployment=known.id,
         )
@@ -199,41 +211,6 @@ def _replace(known: Deployment, wanted: Deployment, now: int, tx: Connection) ->
     return made
 
 
-def check_parameters(path: str, values: dict[str, Any]) -> None:
-    """The notebook takes these parameters.
-
-    Raises:
-        NotebookNotFound, InvalidNotebook, ParameterError.
-    """
-    from orion_nb.schemas.parameters import read_parameters
-
-    read_parameters(read_notebook(path)).validate(values)
-
-
-def read_notebook(path: str) -> dict[str, Any]:
-    """A notebook's JSON.
-
-    Raises:
-        NotebookNotFound: with the closest name in the folder.
-        InvalidNotebook: it is no notebook of format 4.
-    """
-    file = Path(path)
-    if not file.is_file():
-        near = [each.name for each in file.parent.glob("*.ipynb")] if file.parent.is_dir() else []
-        close = difflib.get_close_matches(file.name, near, 1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise NotebookNotFound(f"path: {path!r} is not there{hint}")
-    if file.stat().st_size > NOTEBOOK_LIMIT:
-        raise InvalidNotebook(f"path: {path!r} is larger than 100 MiB", field="path")
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
-    if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
-        raise InvalidNotebook(f"path: {path!r} has no cells; is it of format 4?", field="path")
-    return told
-
-
 def _checked(told: dict[str, Any]) -> Deployment:
     """A deployment from JSON values, its notebook found and its parameters checked."""
     from pydantic import ValidationError
@@ -242,7 +219,6 @@ def _checked(told: dict[str, Any]) -> Deployment:
 
     check_text("name", told["name"])
     _check_known(told, list(Deployment.model_fields))
-    told["path"] = _absolute(told["path"])
     try:
         made = Deployment(**told)
     except ValidationError as error:
@@ -252,7 +228,11 @@ def _checked(told: dict[str, Any]) -> Deployment:
         raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
     check_tags(made.tags)
     check_size(made.parameters)
-    check_parameters(made.path, made.parameters)
+    if made.flow is not None:
+        raise InvalidInput("path: flows can't be deployed yet", field="path")
+    source = inspect(made.path, made.flow, allow_untagged=made.allow_untagged)
+    source.check(made.parameters)
+    made = made.model_copy(update={"flow": source.flow})
     if made.cwd is not None and not Path(made.cwd).is_dir():
         raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
     return made
@@ -270,13 +250,6 @@ def _revised(known: Deployment, said: Mapping[str, Any]) -> Deployment:
     """The deployment with what was said of it; what is None has its default again."""
     told = {**known.as_json(), **said}
     return _checked({field: value for field, value in told.items() if value is not None})
-
-
-def _absolute(path: str) -> str:
-    try:
-        return str(Path(path).expanduser().absolute())
-    except RuntimeError as error:  # ~somebody, who has no home
-        raise InvalidInput(f"path: {path!r}: {error}", field="path") from error
 
 
 def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:

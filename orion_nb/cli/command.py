@@ -15,6 +15,7 @@ from orion_nb.errors import (
     InvalidInput,
     InvalidNotebook,
     OrionError,
+    UnknownParameter,
 )
 from orion_nb.schemas.states import CANCELLED, CANCELLING, COMPLETED, CRASHED, TERMINAL, State
 
@@ -57,7 +58,8 @@ def group(app: typer.Typer, name: str, help: str, *, panel: str | None = None) -
 
 def fail(error: OrionError, *, as_json: bool = False) -> int:
     """The error is told on stderr, and the exit code for it is given."""
-    output.error(str(error), remedy(error))
+    name = "UnknownParameter: " if isinstance(error, UnknownParameter) else ""
+    output.error(f"{name}{error}", remedy(error))
     if as_json:
         output.print_json(error.as_json())
     if error.status == 503:

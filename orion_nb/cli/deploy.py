@@ -10,6 +10,7 @@ import typer
 from orion_nb.cli import output
 from orion_nb.cli.command import command
 from orion_nb.cli.options import (
+    AllowUntagged,
     CellTimeout,
     Json,
     Kernel,
@@ -53,6 +54,7 @@ def deploy(
     tz: Tz = None,
     param: Parameters = None,
     params_file: ParametersFile = None,
+    allow_untagged: AllowUntagged = False,
     kernel: Kernel = None,
     cwd: Annotated[
         Path | None,
@@ -110,7 +112,9 @@ def deploy(
     """
     path = _notebook(target)
     given: dict[str, Any] = {
-        "parameters": parameters_of(path, param, params_file) or None,
+        "parameters": parameters_of(str(path), param, params_file, allow_untagged=allow_untagged)
+        or None,
+        "allow_untagged": allow_untagged or None,
         "schedules": _schedules(cron, every, at, tz) or None,
         "kernel": kernel,
         "cwd": None if cwd is None else str(cwd.expanduser().absolute()),

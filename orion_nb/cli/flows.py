@@ -16,16 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from orion_nb.cli import output
 from orion_nb.cli.options import suggestion, values_of
-from orion_nb.errors import InvalidInput, NotFound
+from orion_nb.errors import FlowNotFound, InvalidInput
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
     from orion_nb.cli.follow import Follower
     from orion_nb.schemas.runs import Run
-
-
-class FlowNotFound(NotFound):
-    """Name the file and the flow in it: `orion-nb run file.py:flow`."""
 
 
 def run_flow(

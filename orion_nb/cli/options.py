@@ -6,6 +6,7 @@ import difflib
 import json
 import sys
 import tomllib
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,7 +72,14 @@ ParametersFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Parameters from a JSON or TOML file, or JSON from - (stdin); -p is laid over them.",
+        help="Parameters from a YAML, JSON or TOML file, or from - (stdin); -p goes before them.",
+    ),
+]
+AllowUntagged = Annotated[
+    bool,
+    flag(
+        "--allow-untagged",
+        help="Set parameters even in a notebook without a parameters cell, in a new first cell.",
     ),
 ]
 Kernel = Annotated[
@@ -101,17 +109,26 @@ def read_parameters(pairs: list[str] | None, file: Path | None) -> dict[str, Any
     return {**({} if file is None else _file(file)), **parse_pairs(pairs or ())}
 
 
-def parameters_of(path: Path, pairs: list[str] | None, file: Path | None) -> dict[str, Any]:
-    """The parameters for a notebook, of the types it names as far as JSON has them.
+def parameters_of(
+    path: str,
+    pairs: list[str] | None,
+    file: Path | None,
+    *,
+    flow: str | None = None,
+    allow_untagged: bool = False,
+) -> dict[str, Any]:
+    """The parameters for a notebook or flow, of the types it names as far as JSON has them.
 
     Raises:
-        NotebookNotFound, InvalidNotebook, ParameterError, InvalidInput.
+        NotebookNotFound, FlowNotFound, InvalidNotebook, ParameterError, InvalidInput.
     """
-    from orion_nb.api.deployments import read_notebook
-    from orion_nb.schemas import parameters
+    from orion_nb.api.sources import inspect
 
     given = read_parameters(pairs, file)
-    checked = parameters.read_parameters(read_notebook(str(path))).validate(given)
+    known = inspect(path, flow, allow_untagged=allow_untagged).parameters
+    if known.is_open and flow is not None:
+        return values_of(pairs, file, frozenset())
+    checked = known.validate(given)
     return {name: value if _is_json(value) else given[name] for name, value in checked.items()}
 
 
@@ -144,11 +161,33 @@ def _is_json(value: Any) -> bool:
 
 
 def _file(file: Path) -> dict[str, Any]:
+    """What the file says: YAML (of which JSON is a part), or TOML by its name."""
+    import yaml
+
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        told = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"--params-file: {str(file)!r} can't be read: {error}") from error
-    if not isinstance(told, dict):
+        told = tomllib.loads(text) if file.suffix == ".toml" else _yaml(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        says = " ".join(str(error).split())
+        raise InvalidInput(f"--params-file: {str(file)!r} can't be read: {says}") from error
+    if not isinstance(told, dict) or not all(isinstance(name, str) for name in told):
         raise InvalidInput(f"--params-file: {str(file)!r} holds no object of names and values")
-    return told
+    return {name: _plain(value) for name, value in told.items()}
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
+
+
+def _plain(value: Any) -> Any:
+    """Dates and times, which YAML and TOML know and JSON does not, as texts."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | set | tuple):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, date | time) else value

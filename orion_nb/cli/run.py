@@ -10,6 +10,7 @@ import typer
 from orion_nb.cli import output
 from orion_nb.cli.command import command, exit_code
 from orion_nb.cli.options import (
+    AllowUntagged,
     CellTimeout,
     Json,
     Kernel,
@@ -41,6 +42,7 @@ def run(
     ],
     param: Parameters = None,
     params_file: ParametersFile = None,
+    allow_untagged: AllowUntagged = False,
     kernel: Kernel = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
@@ -68,9 +70,11 @@ def run(
     here = {"no_wait": None if wait else True}
     if _is_notebook(target):
         _takes_none_of(here, f"{target} is run here; deploy it to have it run elsewhere")
-        values = parameters_of(Path(target), param, params_file)
+        values = parameters_of(target, param, params_file, allow_untagged=allow_untagged)
+        given["allow_untagged"] = allow_untagged or None
         return _notebook(Path(target), values, given, out, as_json)
     given["out"] = out
+    given["allow_untagged"] = allow_untagged or None
     if target.partition(":")[0].endswith(".py"):
         from orion_nb.cli.flows import run_flow
 

@@ -39,7 +39,9 @@ def run_deployed(
     """A run of a deployment is made, waited for if so asked, and reported; gives the exit code."""
     out = check_out(out)
     known = orion.find_deployment(deployment)
-    values = parameters_of(Path(known.path), param, params_file)
+    values = parameters_of(
+        known.path, param, params_file, flow=known.flow, allow_untagged=known.allow_untagged
+    )
     before = orion.last_event()
     run = orion.run_deployment(known.id, values)
     if not wait:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from orion_nb.api.connect import connect
-from orion_nb.api.deployments import check_parameters
 from orion_nb.api.orion import Orion
+from orion_nb.api.sources import inspect
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.files import Spec, notebook_of
 from orion_nb.deployments.launch import launch
@@ -74,6 +74,7 @@ def run_notebook(
     grace: Duration = 10.0,
     orion: Orion | None = None,
     out: str | Path | None = None,
+    allow_untagged: bool = False,
 ) -> Outcome:
     """The notebook has been executed as a flow run when this returns; its file is not touched.
 
@@ -89,13 +90,14 @@ def run_notebook(
         grace: how long a cell that was interrupted may go on, before its kernel is killed.
         orion: the API to use; default: `connect()`.
         out: a path that the executed notebook is copied to as well.
+        allow_untagged: a notebook without parameters cell takes any, in a new first cell.
 
     Raises:
         NotebookNotFound, InvalidNotebook, ParameterError, InvalidInput: nothing was run.
         Interrupted: a KeyboardInterrupt; the run was cancelled first.
     """
     file = Path(path).expanduser().absolute()
-    check_parameters(str(file), parameters or {})
+    inspect(str(file), allow_untagged=allow_untagged).check(parameters or {})
     orion = orion or connect()
     spec = Spec(
         str(file),
@@ -103,6 +105,7 @@ def run_notebook(
         str(Path(cwd).expanduser().absolute()) if cwd else None,
         None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
         seconds(grace, field="grace"),
+        allow_untagged,
     )
     if not 0 <= retries <= 100:
         raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")

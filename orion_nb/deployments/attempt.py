@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -68,7 +69,9 @@ class Attempt:
         source = None
         try:
             source = read_source(self.spec.path)
-            source = with_parameters(source, self.run.parameters or {})
+            source = with_parameters(
+                source, self.run.parameters or {}, allow_untagged=self.spec.allow_untagged
+            )
             kernel = await self._start_kernel(source)
         except OrionError as error:
             return self._refused(source, Failed(str(error)))
@@ -98,6 +101,8 @@ class Attempt:
             ATTEMPT_VARIABLE: mark,
             "ORION_NB_HEADLESS": "1",
             "JPY_SESSION_NAME": source.path,
+            # For kernels of other languages, into whose notebooks nothing is injected.
+            "ORION_NB_PARAMETERS": json.dumps(self.run.parameters or {}),
         }
         name = self.spec.kernel or source.kernel
         return await Kernel.start(name, cwd, kernel_environ(os.environ, **told), mark)

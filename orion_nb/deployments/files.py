@@ -28,6 +28,7 @@ class Spec:
     cwd: str | None = None
     cell_timeout: float | None = None
     grace: float = 10.0
+    allow_untagged: bool = False
 
     def write(self, folder: Path) -> None:
         write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from orion_nb.api.deployments import read_notebook
+from orion_nb.api.sources import as_notebook, kernel_of, read_text
 from orion_nb.errors import InvalidNotebook
 
 DEFAULT_KERNEL = "python3"
@@ -24,7 +23,7 @@ class Source:
     @property
     def kernel(self) -> str:
         """The kernel that the notebook asks for."""
-        return str(self.notebook["metadata"].get("kernelspec", {}).get("name") or DEFAULT_KERNEL)
+        return kernel_of(self.notebook) or DEFAULT_KERNEL
 
     @property
     def version(self) -> dict[str, str]:
@@ -37,7 +36,8 @@ def read_source(path: str) -> Source:
     Raises:
         NotebookNotFound, InvalidNotebook.
     """
-    notebook = read_notebook(path)
+    text = read_text(path)
+    notebook = as_notebook(text, path)
     notebook["metadata"] = notebook.get("metadata") or {}
     notebook.setdefault("nbformat", 4)
     notebook.setdefault("nbformat_minor", 0)
@@ -46,11 +46,15 @@ def read_source(path: str) -> Source:
             raise InvalidNotebook(f"path: cell {place} of {path!r} is no cell", field="path")
         cell["metadata"] = cell.get("metadata") or {}
         cell.setdefault("source", "")
-    return Source(path, notebook, Path(path).read_bytes())
+    return Source(path, notebook, text)
 
 
-def with_parameters(source: Source, values: dict[str, Any]) -> Source:
+def with_parameters(
+    source: Source, values: dict[str, Any], *, allow_untagged: bool = False
+) -> Source:
     """The notebook with these values injected behind its own, checked before.
+
+    With `allow_untagged` one without parameters cell gets them in its first cell.
 
     Raises:
         ParameterError: the notebook does not take them, or needs one that is not given.
@@ -59,5 +63,6 @@ def with_parameters(source: Source, values: dict[str, Any]) -> Source:
         return source  # it declares none: pydantic need not be imported
     from orion_nb.schemas.parameters import read_parameters
 
-    notebook = read_parameters(source.notebook).inject(source.notebook, values)
+    taken = read_parameters(source.notebook, allow_untagged=allow_untagged)
+    notebook = taken.inject(source.notebook, values)
     return replace(source, notebook=notebook)

@@ -114,7 +114,13 @@ class Worker:
         """A runner for the run is started; if none can be, the run says why."""
         try:
             known = self.orion.find_deployment(run.deployment or "")
-            spec = Spec(known.path, known.kernel, known.cwd, known.cell_timeout)
+            spec = Spec(
+                known.path,
+                known.kernel,
+                known.cwd,
+                known.cell_timeout,
+                allow_untagged=known.allow_untagged,
+            )
             self._runners[run.id] = launch(self.orion, run.id, spec)
             self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)
         except DeploymentNotFound:

@@ -8,12 +8,12 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from orion_nb.errors import InvalidNotebook
-from orion_nb.schemas import hints, literals
+from orion_nb.schemas import enums, hints, literals
 
 _IPYTHON = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
 _TYPE = re.compile(r"type:\s*(?P<type>(?!ignore\b)\S.*?)(?:\s{2,}(?P<help>.*))?")
@@ -61,21 +61,35 @@ class Parameter:
         }
 
 
-def read(source: str, where: str) -> tuple[Parameter, ...]:
+def read(source: str, where: str, before: Iterable[str] = ()) -> tuple[Parameter, ...]:
     """The parameters that a cell's source declares; the last assignment of a name holds.
+
+    `before` are the sources of the cells above: enums that they declare can be named.
 
     Raises:
         InvalidNotebook: the source is not Python; the text begins with `where`.
     """
-    comments = _comments(source)
+    said = comments(source)
+    tree = parse(source, where)
+    names = {**hints.SIMPLE, **_enums([*before], tree)}
     found: dict[str, Parameter] = {}
-    for statement in _parse(source, where).body:
-        for parameter in _declared(statement, source, comments):
+    for statement in tree.body:
+        for parameter in _declared(statement, source, said, names):
             found[parameter.name] = parameter
     return tuple(found.values())
 
 
-def _parse(source: str, where: str) -> ast.Module:
+def _enums(before: list[str], tree: ast.Module) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in before:
+        if "Enum" in each:
+            with contextlib.suppress(InvalidNotebook):
+                found.update(enums.declared(parse(each, "")))
+    found.update(enums.declared(tree))
+    return {name: hints.of_enum(kind) for name, kind in found.items()}
+
+
+def parse(source: str, where: str) -> ast.Module:
     """The syntax of the source; lines for IPython alone are left out when it is none with them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "\d" in a notebook's text is the notebook's affair
@@ -95,11 +109,13 @@ def _tree(source: str, where: str) -> ast.Module:
         raise InvalidNotebook(f"{where} can't be read: {error}") from None
 
 
-def _declared(statement: ast.stmt, source: str, comments: dict[int, str]) -> Iterator[Parameter]:
+def _declared(
+    statement: ast.stmt, source: str, said: dict[int, str], known: dict[str, Any]
+) -> Iterator[Parameter]:
     match statement:
         case ast.AnnAssign(ast.Name(name), annotation, value):
-            names, kind = [name], hints.read(annotation)
-            written = _segment(source, annotation)
+            names, kind = [name], hints.read(annotation, known)
+            written = segment(source, annotation)
             if isinstance(annotation, ast.Constant):
                 written = str(annotation.value)
         case ast.Assign(targets, value) if all(isinstance(each, ast.Name) for each in targets):
@@ -107,23 +123,30 @@ def _declared(statement: ast.stmt, source: str, comments: dict[int, str]) -> Ite
             kind, written = None, ""
         case _:
             return
-    comment = comments.get(statement.end_lineno or 0, "")
+    comment = said.get(statement.end_lineno or 0, "")
     if told := _TYPE.fullmatch(comment):
         comment = told["help"] or ""
         written = written or told["type"]
-        kind = hints.read_text(told["type"]) if isinstance(statement, ast.Assign) else kind
+        kind = hints.read_text(told["type"], known) if isinstance(statement, ast.Assign) else kind
     for name in names:
-        yield _parameter(name, written, kind, source, value, comment)
+        told_default = None if value is None else segment(source, value)
+        yield parameter(name, written, kind, told_default, value, comment, known)
 
 
-def _parameter(
-    name: str, written: str, kind: Any, source: str, value: ast.expr | None, comment: str
+def parameter(
+    name: str,
+    written: str,
+    kind: Any,
+    shown: str | None,
+    value: ast.expr | None,
+    comment: str,
+    known: dict[str, Any],
 ) -> Parameter:
-    if value is None:
+    """A parameter: its annotation as written, its type; its default as written, and its syntax."""
+    if value is None or shown is None:
         return Parameter(name, written, kind, help=comment)
-    shown = _segment(source, value)
     try:
-        default = literals.read(value)
+        default = _default(value, known)
     except ValueError:
         return Parameter(name, written, kind if written else Any, shown, help=comment)
     if not written:
@@ -133,11 +156,18 @@ def _parameter(
     return Parameter(name, written, kind, shown, default, True, comment)
 
 
-def _segment(source: str, node: ast.expr) -> str:
+def _default(node: ast.expr, known: dict[str, Any]) -> Any:
+    kinds = {name: get_args(kind)[0] for name, kind in known.items() if get_args(kind)}
+    found = enums.member(node, kinds)
+    return literals.read(node) if found is None else found
+
+
+def segment(source: str, node: ast.expr) -> str:
+    """An expression as it is written, in one line."""
     return " ".join((ast.get_source_segment(source, node) or "").split())
 
 
-def _comments(source: str) -> dict[int, str]:
+def comments(source: str) -> dict[int, str]:
     """The comments by their line; as far as the source can be read."""
     found: dict[int, str] = {}
     with contextlib.suppress(tokenize.TokenError, SyntaxError):

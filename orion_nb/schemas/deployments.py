@@ -33,12 +33,18 @@ def _limits(value: Any) -> Any:
 
 
 class DeploymentSpec(BaseModel):
-    """What a person says about a deployment. Durations are seconds, or texts like `10m`."""
+    """What a person says about a deployment. Durations are seconds, or texts like `10m`.
+
+    `path` is absolute; `flow` is the name of the flow in a Python file, None for a notebook. With
+    `allow_untagged` a notebook without parameters cell takes any parameters.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
+    flow: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
+    allow_untagged: bool = False
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
     kernel: str | None = None
     cwd: str | None = None
@@ -73,6 +79,11 @@ class DeploymentSpec(BaseModel):
             overlap=self.overlap,
             catch_up=self.catch_up,
         )
+
+    @property
+    def key(self) -> str:
+        """What its runs have in common with those of the same source."""
+        return f"notebook:{self.path}" if self.flow is None else f"flow:{self.path}:{self.flow}"
 
     @property
     def folder(self) -> Path:

@@ -14,6 +14,7 @@ class DeploymentFields(TypedDict, total=False):
     """
 
     parameters: dict[str, Any] | None
+    allow_untagged: bool | None
     schedules: list[Any] | None
     kernel: str | None
     cwd: str | None

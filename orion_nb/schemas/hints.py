@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import ast
+import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from orion_nb.errors import InvalidInput
-from orion_nb.schemas import durations
-from orion_nb.schemas.literals import simple_name
+from orion_nb.schemas import durations, enums
+from orion_nb.schemas.literals import SecretName, simple_name
+
+#: What names a secret: as an environment variable is called, mostly.
+SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 
 
 def _no_number(name: str) -> BeforeValidator:
@@ -38,6 +43,30 @@ def _duration(value: Any) -> Any:
     except InvalidInput:
         return value  # pydantic reads ISO 8601, or says that it can't
 
+
+def _secret_name(value: Any) -> SecretName:
+    if not isinstance(value, str) or not SECRET_NAME.fullmatch(value):
+        raise PydanticCustomError("secret_name", "Give the name of a secret, never its value")
+    return SecretName(value)
+
+
+def of_enum(kind: type[Enum]) -> Any:
+    """The enum, whose members are also meant by their names and by the texts of their values."""
+    return Annotated[kind, BeforeValidator(lambda value: enums.find(kind, value))]
+
+
+SECRET = Annotated[
+    str,
+    AfterValidator(_secret_name),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "secret-name",
+            "pattern": f"^{SECRET_NAME.pattern}$",
+            "description": "The name of a secret, never its value.",
+        }
+    ),
+]
 
 SIMPLE: dict[str, Any] = {
     "Any": Any,
@@ -63,6 +92,11 @@ SIMPLE: dict[str, Any] = {
     "Dict": dict[Any, Any],
     "tuple": tuple[Any, ...],
     "Tuple": tuple[Any, ...],
+    "set": set[Any],
+    "Set": set[Any],
+    "frozenset": frozenset[Any],
+    "FrozenSet": frozenset[Any],
+    "Secret": SECRET,
 }
 
 #: Annotations are not followed further than this.
@@ -82,36 +116,42 @@ BY_DEFAULT: dict[type, str] = {
     list: "list",
     dict: "dict",
     tuple: "tuple",
+    set: "set",
 }
 
 
-def read(node: ast.expr, depth: int = 0) -> Any:
-    """The type that an annotation names; Any for what is not known here, or nested too deep."""
+def read(node: ast.expr, names: Mapping[str, Any] = SIMPLE, depth: int = 0) -> Any:
+    """The type that an annotation names; Any for what is not known here, or nested too deep.
+
+    `names` are the types that can be named.
+    """
     match node:
         case _ if depth > DEEPEST:
             return Any
         case ast.Constant(None):
             return None
         case ast.Constant(str() as text):
-            return read_text(text, depth + 1)
+            return read_text(text, names, depth + 1)
         case ast.BinOp(left, ast.BitOr(), right):
-            return _either((read(left, depth + 1), read(right, depth + 1)))
+            return _either((read(left, names, depth + 1), read(right, names, depth + 1)))
         case ast.Subscript(of, inner):
             parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return _generic(simple_name(of), parts, depth + 1)
-    return SIMPLE.get(simple_name(node) or "", Any)
+            return _generic(simple_name(of), parts, names, depth + 1)
+    return names.get(simple_name(node) or "", Any)
 
 
-def read_text(text: str, depth: int = 0) -> Any:
+def read_text(text: str, names: Mapping[str, Any] = SIMPLE, depth: int = 0) -> Any:
     """The type that the text of an annotation names."""
     try:
-        return read(ast.parse(text.strip(), mode="eval").body, depth)
+        return read(ast.parse(text.strip(), mode="eval").body, names, depth)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Any
 
 
 def of_default(value: Any) -> Any:
     """The type of a default: what is given instead must be of the same."""
+    if isinstance(value, Enum):
+        return of_enum(type(value))
     if hasattr(value, "joinpath"):
         return Path
     return SIMPLE.get(BY_DEFAULT.get(type(value), "Any"))
@@ -144,24 +184,30 @@ def _either(kinds: tuple[Any, ...]) -> Any:
     return Any if Any in kinds else reduce(or_, (kind or types.NoneType for kind in kinds))
 
 
-def _generic(name: str | None, parts: list[ast.expr], depth: int) -> Any:
+def _generic(name: str | None, parts: list[ast.expr], names: Mapping[str, Any], depth: int) -> Any:
     match name, parts:
         case "Literal", [_, *_]:
             return _literal(parts)
         case "Annotated", [one, *_]:
-            return read(one, depth)
+            return read(one, names, depth)
+        case "Secret", [_]:
+            return SECRET
         case "Optional", [one]:
-            return optional(read(one, depth))
+            return optional(read(one, names, depth))
         case "Union", [_, *_]:
-            return _either(tuple(read(part, depth) for part in parts))
+            return _either(tuple(read(part, names, depth) for part in parts))
         case (("list" | "List"), [one]):
-            return list[read(one, depth)]  # type: ignore[misc]
+            return list[read(one, names, depth)]  # type: ignore[misc]
+        case (("set" | "Set"), [one]):
+            return set[_hashable(read(one, names, depth))]  # type: ignore[misc]
+        case (("frozenset" | "FrozenSet"), [one]):
+            return frozenset[_hashable(read(one, names, depth))]  # type: ignore[misc]
         case (("dict" | "Dict"), [key, value]):
-            return dict[_hashable(read(key, depth)), read(value, depth)]  # type: ignore[misc]
+            return dict[_hashable(read(key, names, depth)), read(value, names, depth)]  # type: ignore[misc]
         case (("tuple" | "Tuple"), [one, ast.Constant(value)]) if value is ...:
-            return tuple[read(one, depth), ...]  # type: ignore[misc]
+            return tuple[read(one, names, depth), ...]  # type: ignore[misc]
         case (("tuple" | "Tuple"), [_, *_]):
-            return tuple[tuple(read(part, depth) for part in parts)]  # type: ignore[misc]
+            return tuple[tuple(read(part, names, depth) for part in parts)]  # type: ignore[misc]
     return Any
 
 
@@ -172,4 +218,4 @@ def _literal(parts: list[ast.expr]) -> Any:
 
 
 def _hashable(kind: Any) -> Any:
-    return Any if {list, dict, tuple} & set(leaves(kind)) else kind
+    return Any if {list, dict, tuple, set} & set(leaves(kind)) else kind

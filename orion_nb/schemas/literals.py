@@ -7,14 +7,23 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
+
+
+class SecretName(str):
+    """The name of a secret, which stands for its value wherever that could be read."""
+
+    __slots__ = ()
+
 
 #: What the written expressions need, under names that hide nothing of the notebook's own.
 IMPORTS = {
     "_datetime.": "import datetime as _datetime",
     "_Decimal(": "from decimal import Decimal as _Decimal",
     "_Path(": "from pathlib import Path as _Path",
+    "_secret(": "from orion_nb import secret as _secret",
 }
 
 #: What may be called in a default, with plain literals only.
@@ -26,7 +35,7 @@ CONSTRUCTORS: dict[str, Callable[..., Any]] = {
     "Decimal": Decimal,
     "Path": Path,
 }
-MODULES = ("datetime", "dt", "decimal", "pathlib", "typing", "t")
+MODULES = ("datetime", "dt", "decimal", "pathlib", "typing", "t", "enum", "orion_nb")
 
 
 def read(node: ast.expr) -> Any:
@@ -54,7 +63,7 @@ def simple_name(node: ast.expr) -> str | None:
 
 
 def write(value: Any) -> str:
-    """A literal of the value, or a call that makes a date, Decimal or Path from literals.
+    """A literal of the value, or a call that makes it from literals: a date, Decimal, Path, enum.
 
     Raises:
         ValueError: it can't be written so.
@@ -62,6 +71,8 @@ def write(value: Any) -> str:
     match value:
         case None | bool():
             return repr(value)
+        case SecretName() | Enum():
+            return _write_call(value)
         case str():
             return repr(str.__str__(value))  # a subclass may call itself anything
         case int():
@@ -72,6 +83,8 @@ def write(value: Any) -> str:
             return f"[{', '.join(map(write, value))}]"
         case tuple():
             return f"({', '.join(map(write, value))}{',' * (len(value) == 1)})"
+        case set() | frozenset():
+            return f"{{{', '.join(sorted(map(write, value)))}}}" if value else "set()"
         case Mapping():
             return f"{{{', '.join(f'{write(key)}: {write(value[key])}' for key in value)}}}"
     return _write_call(value)
@@ -87,6 +100,10 @@ def _call(node: ast.Call) -> Any:
 
 def _write_call(value: Any) -> str:
     match value:
+        case SecretName():
+            return f"_secret({str.__str__(value)!r})"
+        case Enum() if type(value).__name__.isidentifier():
+            return f"{type(value).__name__}({write(value.value)})"
         case datetime():
             return f"_datetime.datetime.fromisoformat({value.isoformat()!r})"
         case date():

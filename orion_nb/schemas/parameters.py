@@ -6,7 +6,6 @@ The cell is tagged `parameters`, or begins with `%%parameters` or `#| parameters
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import keyword
 import re
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from orion_nb.errors import ParameterError
+from orion_nb.errors import ParameterError, UnknownParameter
 from orion_nb.schemas import cells, declarations, hints, literals
 from orion_nb.schemas.declarations import Parameter
 
@@ -49,11 +48,16 @@ Notebook = TypeVar("Notebook", bound=Mapping[str, Any])
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a notebook takes. `cell` is the place of its parameters cell, None without one."""
+    """What a notebook takes. `cell` is the place of its parameters cell, None without one.
+
+    If `is_open` it takes any name: it says nothing of its parameters and is run all the same.
+    """
 
     fields: tuple[Parameter, ...] = ()
     cell: int | None = None
     language: str = "python"
+    is_open: bool = False
+    taker: str = "notebook"
 
     def json_schema(self) -> dict[str, Any]:
         """The parameters as the JSON Schema of one object."""
@@ -69,6 +73,8 @@ class Parameters:
         """
         for name in values:
             self._check_name(name)
+        if self.is_open:
+            return {name: _as_text_says(value) for name, value in values.items()}
         kinds = {field.name: field.type for field in self.fields}
         given = {name: _from_text(value, kinds[name]) for name, value in values.items()}
         try:
@@ -83,16 +89,18 @@ class Parameters:
         """A copy of the notebook with a cell behind the parameters cell that sets the values.
 
         An earlier such cell is replaced, or taken out when there are no values. The cell assigns
-        literals only, and dates, Decimals and Paths made of literals.
+        literals only, and dates, Decimals, Paths and members of enums made of literals. Of a
+        notebook without a parameters cell that `is_open` it is the first cell; of one in another
+        language than Python there is none.
 
         Raises:
             ParameterError: as `validate`; or a value can't be written as a literal.
         """
-        source = _source(self.validate(values))
+        source = _source(self.validate(values)) if self.language == "python" else ""
         changed: Any = copy.deepcopy(nb)
         kept = [cell for cell in cells.cells(changed) if INJECTED not in cells.tags(cell)]
-        place = _find(kept)
-        if values and place is not None:
+        place = -1 if self.is_open else _find(kept)
+        if values and place is not None and source and kept:
             cell = cells.new_code(kept[place], source, INJECTED)
             if nb.get("nbformat_minor", 5) >= 5:
                 cell["id"] = cells.new_id(INJECTED, kept)
@@ -114,23 +122,23 @@ class Parameters:
         return create_model("Parameters", __config__=config, **fields)
 
     def _check_name(self, name: str) -> None:
-        names = [field.name for field in self.fields]
-        if name in names:
+        if name in (field.name for field in self.fields):
             return
-        if self.language != "python":
-            why = f"parameters are read from Python notebooks, this one is in {self.language}"
-            raise ParameterError(f"{name!r} can't be set: {why}", field=str(name))
-        if self.cell is None:
+        if self.is_open:
+            if not _is_name(name) and self.language == "python":
+                raise ParameterError(f"{name!r} is no name in Python", field=str(name))
+        elif self.cell is None:
             message = f"{name!r} can't be set: the notebook has no parameters cell; {_HOW}"
             raise ParameterError(message, field=str(name))
-        near = difflib.get_close_matches(str(name), names, n=1)
-        advice = f"; did you mean {near[0]!r}?" if near else ""
-        message = f"{name!r} is not a parameter (notebook takes: {self}){advice}"
-        raise ParameterError(message, field=str(name))
+        else:
+            raise UnknownParameter(f"{name!r} ({self.taker} takes: {self})", field=str(name))
 
 
-def read_parameters(nb: Mapping[str, Any]) -> Parameters:
+def read_parameters(nb: Mapping[str, Any], *, allow_untagged: bool = False) -> Parameters:
     """The parameters that a notebook declares; none when it has no parameters cell.
+
+    With `allow_untagged`, one without such a cell takes any; one in another language than Python
+    always does, and finds them as JSON in the environment variable ORION_NB_PARAMETERS.
 
     Raises:
         InvalidNotebook: the parameters cell is not Python, or the notebook has no cells.
@@ -138,12 +146,16 @@ def read_parameters(nb: Mapping[str, Any]) -> Parameters:
     every = cells.cells(nb)
     place = _find(every)
     language = cells.language(nb)
-    if place is None or language != "python":
-        return Parameters(cell=place, language=language)
+    if language != "python":
+        return Parameters(cell=place, language=language, is_open=True)
+    if place is None:
+        return Parameters(language=language, is_open=allow_untagged)
     source = cells.text(every[place])
     if begun := _FIRST_LINE.match(source):
         source = "\n" * begun[0].count("\n") + source[begun.end() :]
-    return Parameters(declarations.read(source, f"the parameters cell (cell {place + 1})"), place)
+    before = [cells.text(cell) for cell in every[:place] if cell.get("cell_type") == "code"]
+    where = f"the parameters cell (cell {place + 1})"
+    return Parameters(declarations.read(source, where, before), place)
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
@@ -156,12 +168,24 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         name = name.strip()
-        if not equals or not name.isidentifier() or keyword.iskeyword(name):
+        if not equals or not _is_name(name):
             raise ParameterError(f"{pair!r} is not NAME=VALUE (try -p limit=100)")
         if name in found:
             raise ParameterError(f"{name!r} is given twice", field=name)
         found[name] = value
     return found
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _as_text_says(value: Any) -> Any:
+    """A text that is JSON as what it says: nothing is known of what is wanted."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _find(every: list[Any]) -> int | None:
@@ -205,7 +229,7 @@ def _from_text(value: Any, kind: Any) -> Any:
         return value
     if NoneType in leaves and value.strip() in ("null", "None"):
         return None
-    if leaves & {list, dict, tuple} or hints.has_literal(kind):
+    if leaves & {list, dict, tuple, set, frozenset} or hints.has_literal(kind):
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
@@ -220,7 +244,7 @@ def _parameter_error(error: ValidationError) -> ParameterError:
         name = str(each["loc"][0])
         place = name + "".join(f"[{part}]" for part in each["loc"][1:] if isinstance(part, int))
         wanted = _wanted(each["type"], each["msg"])
-        got = "" if each["type"] == "missing" else f", got {each['input']!r:.80}"
+        got = "" if each["type"] in ("missing", "secret_name") else f", got {each['input']!r:.80}"
         told.setdefault(name, f"{place}: {wanted}{got}")
     return ParameterError("; ".join(told.values()), field=next(iter(told)))
 
@@ -229,4 +253,4 @@ def _wanted(kind: str, message: str) -> str:
     for start, wanted in _WANTED.items():
         if kind.startswith(start):
             return wanted
-    return message if kind == "literal_error" else message.split(",")[0]
+    return message if kind in ("literal_error", "enum", "secret_name") else message.split(",")[0]

@@ -10,8 +10,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.escape import xhtml_escape
 
-from orion_nb.api.deployments import NOTEBOOK_LIMIT
 from orion_nb.api.routes import route
+from orion_nb.api.sources import SOURCE_LIMIT
 from orion_nb.deployments.files import notebook_of
 from orion_nb.errors import InvalidNotebook, NotebookNotFound
 from orion_nb.schemas.runs import Run, short
@@ -166,7 +166,7 @@ def _executed(services: Services, ref: str) -> tuple[Run, bytes]:
     path = notebook_of(services.orion.settings, run.id)
     if path is None:
         raise NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
-    if path.stat().st_size > NOTEBOOK_LIMIT:
+    if path.stat().st_size > SOURCE_LIMIT:
         raise InvalidNotebook(f"the notebook of run {short(run.id)} is larger than 100 MiB")
     return run, path.read_bytes()
 

@@ -17,6 +17,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.api.routes import Route
 from orion_nb.api.wire import render
 from orion_nb.errors import InvalidInput, NotebookNotFound
+from orion_nb.schemas import targets
 
 if TYPE_CHECKING:
     from orion_nb.deployments.upkeep import Upkeep
@@ -130,7 +131,9 @@ class Services:
         for name in PATHS:
             value = arguments.get(name)
             if isinstance(value, str) and route.place(name) == "body":
-                arguments[name] = str(inside(self._root(), name, value, self._allow_hidden()))
+                file, flow = targets.split(value) if name == "path" else (value, None)
+                path = inside(self._root(), name, file, self._allow_hidden())
+                arguments[name] = targets.joined(str(path), flow)
         return route.function(orion, **arguments)
 
 

@@ -304,3 +304,28 @@ def test_schedules_are_previewed_without_a_deployment(orion, clock):
 def test_a_preview_has_one_to_a_hundred_times(orion, n):
     with pytest.raises(InvalidInput, match=f"n: {n} is not between 1 and 100"):
         orion.preview_schedules(["1h"], n=n)
+
+
+def test_a_notebook_is_inspected_without_being_run(orion, tmp_path):
+    import json
+
+    def cell(source, *tags):
+        return {"cell_type": "code", "source": source, "metadata": {"tags": list(tags)}}
+
+    path = tmp_path / "work.ipynb"
+    found = [
+        cell("limit: int = 10  # how many", "parameters"),
+        cell("%%task load --retries 3\nx = 1"),
+        cell("# first\n#| task: retries=3\ny = 2"),
+    ]
+    told = {"nbformat": 4, "metadata": {"kernelspec": {"name": "python3"}}, "cells": found}
+    path.write_text(json.dumps(told), "utf-8")
+    told = orion.inspect_notebook(str(path))
+    assert (told["kernel"], told["language"], told["takes_any"]) == ("python3", "python", False)
+    assert told["parameters"][0]["help"] == "how many"
+    assert told["schema"]["properties"]["limit"]["type"] == "integer"
+    assert told["tasks"] == [{"cell": 2, "name": "load"}, {"cell": 3, "name": None}]
+    assert len(told["sha256"]) == 64
+    assert orion.inspect_notebook(str(path), allow_untagged=True)["takes_any"] is False
+    with pytest.raises(NotebookNotFound, match="did you mean 'work"):
+        orion.inspect_notebook(str(path.with_name("wrok.ipynb")))

@@ -49,7 +49,10 @@ def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
         (["--every", "1x"], "'1x' is not a duration"),
         (["--at", "15m"], "at: '15m' is not a date and time"),
         (["--tz", "Praha"], "'Praha' is not a time zone"),
-        (["-p", "limti=3"], "did you mean 'limit'?"),
+        (
+            ["-p", "limti=3"],
+            "error: UnknownParameter: 'limti' (notebook takes: day: str = 'today', ",
+        ),
         (["-p", "limit=many"], "limit: Input should be a valid integer"),
         (["-p", "limit"], "'limit' is not NAME=VALUE"),
         (["--retries", "101"], "retries"),
@@ -93,10 +96,42 @@ def test_parameters_come_from_files_and_stdin_too(call, daily, tmp_path):
     words = ["deploy", daily, "--name", "daily", "--update", "--json", "--params-file"]
     told = call(*words, toml, "-p", "limit=4").json
     assert told["parameters"] == {"limit": 4, "day": "monday"}
+    yaml = tmp_path / "given.yaml"
+    yaml.write_text("limit: 3\nday: 2024-02-29\nwho: [Ada, Bob]", encoding="utf-8")
+    told = call(*words, yaml).json
+    assert told["parameters"] == {"limit": 3, "day": "2024-02-29", "who": ["Ada", "Bob"]}
+    told = call(*words, "-", stdin="limit: 6").json
+    assert told["parameters"] == {"limit": 6}
+    yaml.write_text("limit: [3", encoding="utf-8")
+    assert "can't be read" in call(*words, yaml).err
     told = call(*words, "-", stdin=json.dumps({"limit": 6})).json
     assert told["parameters"] == {"limit": 6}
     done = call(*words, tmp_path / "nowhere.json")
     assert (done.code, done.json["error"]) == (2, "InvalidInput")
+
+
+def test_a_notebook_without_parameters_cell_takes_some_only_if_allowed(call, notebook):
+    path = notebook("print(x)", name="plain")
+    refused = call("deploy", path, "--name", "plain", "-p", "x=5")
+    assert refused.code == 2
+    assert "the notebook has no parameters cell" in refused.err
+    words = ["deploy", path, "--name", "plain", "-p", "x=5", "--allow-untagged", "--json"]
+    told = call(*words).json
+    assert (told["parameters"], told["allow_untagged"]) == ({"x": 5}, True)
+
+
+@pytest.mark.parametrize("option", ["--json", "--json-schema"])
+def test_what_a_notebook_or_a_flow_takes_is_a_json_schema(call, daily, tmp_path, option):
+    schema = call("params", daily, option).json
+    assert schema["properties"]["limit"] == {"default": 10, "title": "limit", "type": "integer"}
+    etl = tmp_path / "etl.py"
+    etl.write_text("1/0\n@flow\ndef etl(day: date, n: int = 3):  # how many\n    pass", "utf-8")
+    schema = call("params", f"{etl}:etl", option).json
+    assert schema["required"] == ["day"]
+    assert schema["properties"]["n"]["description"] == "how many"
+    missing = call("params", f"{etl}:elt")
+    assert missing.code == 2
+    assert "no flow 'elt' in etl.py (did you mean 'etl'?)" in missing.err
 
 
 def test_lists_shows_pauses_resumes_and_removes(call, here, daily):

@@ -1,0 +1,176 @@
+"""The files that deployments run: found, read without being run, and asked what they take."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orion_nb.errors import InvalidInput, InvalidNotebook, NotebookNotFound
+from orion_nb.schemas import cells, targets
+
+if TYPE_CHECKING:
+    from orion_nb.schemas.parameters import Parameters
+
+SOURCE_LIMIT = 100 * 1024 * 1024
+
+_TASK = re.compile(r"(?:#[^\n]*\n|\s*\n)*(?:%%task\b[ \t]*|#\|[ \t]*task:[ \t]*)(?P<line>[^\n]*)")
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What is known of a notebook, or a flow of a file, without running it.
+
+    `options` are what a flow's decorator says of its runs; `flow` is None for a notebook.
+    """
+
+    path: str
+    flow: str | None
+    text: bytes
+    parameters: Parameters
+    kernel: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    notebook: dict[str, Any] | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text).hexdigest()
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """These parameters are taken.
+
+        Raises:
+            ParameterError: one is not.
+        """
+        self.parameters.validate(values)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "flow": self.flow,
+            "sha256": self.sha256,
+            "kernel": self.kernel,
+            "language": self.parameters.language,
+            "parameters": [each.as_json() for each in self.parameters.fields],
+            "takes_any": self.parameters.is_open,
+            "schema": self.parameters.json_schema(),
+            "options": self.options,
+            "tasks": [] if self.notebook is None else tasks_of(self.notebook),
+        }
+
+
+def inspect(
+    path: str, flow: str | None = None, *, text: bytes | None = None, allow_untagged: bool = False
+) -> Inspected:
+    """A notebook, or a flow of a Python file if `flow` is not None; nothing of it is run.
+
+    `text` is what is read instead of the file's own text.
+
+    Raises:
+        NotebookNotFound, FlowNotFound: it is not there.
+        InvalidNotebook: it can't be read.
+    """
+    from orion_nb.schemas.parameters import read_parameters
+
+    text = read_text(path) if text is None else text
+    if flow is not None:
+        from orion_nb.schemas.signatures import read_flow
+
+        try:
+            known = read_flow(text.decode(), flow, Path(path).name)
+        except UnicodeDecodeError as error:
+            raise InvalidNotebook(f"path: {path!r} is no text: {error}", field="path") from error
+        return Inspected(path, known.name, text, known.parameters, options=known.options)
+    notebook = as_notebook(text, path)
+    found = read_parameters(notebook, allow_untagged=allow_untagged)
+    return Inspected(path, None, text, found, kernel_of(notebook), {}, notebook)
+
+
+def read_text(path: str) -> bytes:
+    """What the file holds.
+
+    Raises:
+        NotebookNotFound: with the closest name in the folder.
+        InvalidNotebook: it is too large, or can't be read.
+    """
+    file = Path(path)
+    if not file.is_file():
+        kind = f"*{file.suffix or '.ipynb'}"
+        near = [each.name for each in file.parent.glob(kind)] if file.parent.is_dir() else []
+        close = difflib.get_close_matches(file.name, near, 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise NotebookNotFound(f"path: {path!r} is not there{hint}")
+    try:
+        if file.stat().st_size > SOURCE_LIMIT:
+            raise InvalidNotebook(f"path: {path!r} is larger than 100 MiB", field="path")
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidNotebook(f"path: {path!r} can't be read: {error}", field="path") from error
+
+
+def read_notebook(path: str) -> dict[str, Any]:
+    """A notebook's JSON.
+
+    Raises:
+        NotebookNotFound: with the closest name in the folder.
+        InvalidNotebook: it is no notebook of format 4.
+    """
+    return as_notebook(read_text(path), path)
+
+
+def as_notebook(text: bytes, path: str) -> dict[str, Any]:
+    """The text of a notebook's file as JSON.
+
+    Raises:
+        InvalidNotebook: it is no notebook of format 4.
+    """
+    try:
+        told = json.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
+    if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
+        raise InvalidNotebook(f"path: {path!r} has no cells; is it of format 4?", field="path")
+    return told
+
+
+def absolute(path: str) -> str:
+    """The path from the root on; `~` is the home of who asks.
+
+    Raises:
+        InvalidInput: it is of somebody who has no home.
+    """
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:
+        raise InvalidInput(f"path: {path!r}: {error}", field="path") from error
+
+
+def target_of(text: str) -> tuple[str, str | None]:
+    """The file, absolute, and the flow in it; None for a notebook."""
+    file, flow = targets.split(text)
+    return absolute(file), flow
+
+
+def kernel_of(notebook: Mapping[str, Any]) -> str | None:
+    """The kernel that a notebook asks for."""
+    metadata = notebook.get("metadata")
+    spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    name = spec.get("name") if isinstance(spec, dict) else None
+    return str(name) if name else None
+
+
+def tasks_of(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The cells that are tasks: the number of each, from 1, and its name if it says one."""
+    found = []
+    for place, cell in enumerate(cells.cells(notebook), 1):
+        begun = _TASK.match(cells.text(cell)) if cell.get("cell_type") == "code" else None
+        if begun is not None:
+            word = next(iter(begun["line"].split()), "")
+            named = bool(word) and not word.startswith("-") and "=" not in word
+            found.append({"cell": place, "name": word if named else None})
+    return found
