@@ -1,10 +1,14 @@
 """A Jupyter server extension whose only handler does nothing: http_transitions.py compares with it.
 
-It checks the token, reads the body, validates it, and answers a few fields.
+It checks the token, reads the body, validates it, and answers a few fields. Asked with GET, it
+answers how late the server's event loop has been since it was last asked.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -35,6 +39,25 @@ class Bare(APIHandler):
         state = {"type": told.type, "name": told.type.title(), "seq": 2, "timestamp": 0}
         self.finish({"status": "ACCEPT", "state": state, "rules": rules, "reason": None})
 
+    @web.authenticated
+    @authorized("read", resource="bare")
+    async def get(self) -> None:
+        times = os.times()
+        self.finish({"late": LATE[:], "cpu": times.user + times.system})
+        LATE.clear()
+
+
+#: A timer of the loop rings after so many seconds; by how much it was late, each time.
+TICK = 0.005
+LATE: list[float] = []
+
+
+async def _watch_the_loop() -> None:
+    while True:
+        due = time.perf_counter() + TICK
+        await asyncio.sleep(TICK)
+        LATE.append(time.perf_counter() - due)
+
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     return [{"module": "bare_extension"}]
@@ -43,3 +66,4 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(app: Any) -> None:
     place = url_path_join(app.base_url, "/bare")
     app.web_app.add_handlers(".*$", [(place, Bare)])
+    app.io_loop.add_callback(_watch_the_loop)

@@ -156,7 +156,8 @@ class RunRoutes(Proposals):
 
         With `explain` nothing is written: the report says what would happen.
         """
-        run = self.find(run_id)
+        if not is_id(run_id):
+            run_id = self.find(run_id).id
         proposed = _named(
             type, name, message=message, scheduled_time=scheduled_time, cache_key=cache_key,
             result=result, by=by,
@@ -164,8 +165,8 @@ class RunRoutes(Proposals):
         if force:
             hand = {"by": by or "api", "why": why or ""}
             if explain:
-                return self.foresee_forced(run.id, proposed, **hand)
-            return self.force(run.id, proposed, **hand)[1]
+                return self.foresee_forced(run_id, proposed, **hand)
+            return self.force(run_id, proposed, **hand)[1]
         if attempt is None and token is not None:
             raise InvalidInput("attempt: a token is that of an attempt; give both", field="attempt")
         claim: dict[str, Any] = {
@@ -173,8 +174,8 @@ class RunRoutes(Proposals):
             "transition_id": transition_id,
         }  # fmt: skip
         if explain:
-            return self.foresee(run.id, proposed, **claim)
-        return self.judge(run.id, proposed, **claim)[1]
+            return self.foresee(run_id, proposed, **claim)
+        return self.judge(run_id, proposed, **claim)[1]
 
     @route("GET", "/runs/{run_id}/states", action="read")
     def read_states(self, run_id: str) -> dict[str, Any]:

@@ -106,9 +106,9 @@ class OrionHandler(APIHandler):
             if key is not None and route.action != "read":
                 await self._answer_once(route, given, check_key(key))
                 return
-            result = await self.services.call(route, given)
+            body = await self.services.call(route, given)
             self.set_status(route.status)
-            self.finish(render(result))
+            self.finish(body)
         except OrionError as error:
             self.refuse(error)
         except StreamClosedError:
