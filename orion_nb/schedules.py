@@ -1,7 +1,8 @@
-"""The schedules that a deployment takes: `Cron`, `Interval` and `Once`."""
+"""The schedules that a deployment takes: `Cron`, `Interval`, `RRule` and `Once`."""
 
 from __future__ import annotations
 
+from orion_nb.schemas.recurring import RRule
 from orion_nb.schemas.schedules import (
     Cron,
     Interval,
@@ -11,4 +12,4 @@ from orion_nb.schemas.schedules import (
     parse_schedule,
 )
 
-__all__ = ["Cron", "Interval", "Once", "Schedule", "dump_schedule", "parse_schedule"]
+__all__ = ["Cron", "Interval", "Once", "RRule", "Schedule", "dump_schedule", "parse_schedule"]

@@ -47,6 +47,12 @@ def deploy(
         list[str] | None,
         typer.Option(metavar="DURATION", help="Run at this interval: 15m, 1h30m, 1d."),
     ] = None,
+    rrule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE", help="Run when this RFC 5545 rule says: FREQ=WEEKLY;BYDAY=MO."
+        ),
+    ] = None,
     at: Annotated[
         list[str] | None,
         typer.Option(metavar="TIME", help="Run once, at this date and time: 2030-01-31T09:00."),
@@ -115,7 +121,7 @@ def deploy(
         "parameters": parameters_of(str(path), param, params_file, allow_untagged=allow_untagged)
         or None,
         "allow_untagged": allow_untagged or None,
-        "schedules": _schedules(cron, every, at, tz) or None,
+        "schedules": _schedules(cron, every, rrule, at, tz) or None,
         "kernel": kernel,
         "cwd": None if cwd is None else str(cwd.expanduser().absolute()),
         "timeout": timeout,
@@ -153,15 +159,21 @@ def _notebook(target: str) -> Path:
 
 
 def _schedules(
-    cron: list[str] | None, every: list[str] | None, at: list[str] | None, tz: str | None
+    cron: list[str] | None,
+    every: list[str] | None,
+    rrule: list[str] | None,
+    at: list[str] | None,
+    tz: str | None,
 ) -> list[Any]:
     from orion_nb.schemas import zones
+    from orion_nb.schemas.recurring import RRule
     from orion_nb.schemas.schedules import Cron, Interval
 
     zone = zones.zone(tz or "UTC").key
     return [
         *(Cron(expression, timezone=zone) for expression in cron or ()),
         *(Interval(interval, timezone=zone) for interval in every or ()),
+        *(RRule(rule, timezone=zone) for rule in rrule or ()),
         *(_once(moment, zone) for moment in at or ()),
     ]
 

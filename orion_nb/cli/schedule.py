@@ -13,6 +13,7 @@ from orion_nb.cli.options import Json, Tz
 EXAMPLES = (
     "orion-nb schedule preview '0 7 * * 1-5' --tz Europe/Prague",
     "orion-nb schedule preview 90m -n 10 --json",
+    "orion-nb schedule preview 'FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=16' --tz America/New_York",
 )
 
 
@@ -26,7 +27,7 @@ def preview(
         str,
         typer.Argument(
             metavar="SCHEDULE",
-            help="A cron expression, a duration such as 15m, or a date and time.",
+            help="A cron expression, a duration such as 15m, an RFC 5545 rule, or a date and time.",
         ),
     ],
     tz: Tz = None,

@@ -6,16 +6,13 @@ A new kind of schedule is one class here and its place in `Schedule`.
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     TypeAdapter,
@@ -25,21 +22,17 @@ from pydantic import (
     field_validator,
 )
 
-from orion_nb.clock import EPOCH, iso, micros, utc
+from orion_nb.clock import EPOCH, micros, utc
 from orion_nb.errors import InvalidInput, ScheduleError
 from orion_nb.schemas import cron as crontab
 from orion_nb.schemas import durations, instants, zones
+from orion_nb.schemas.kinds import MISSING, Instant, ScheduleKind, Zone, schedule_error
+from orion_nb.schemas.recurring import RRule
 
 Dst = Literal["once", "skip", "both"]
 
 DAY = timedelta(days=1)
 UNITS = {"h": "hour", "m": "minute", "s": "second", "ms": "millisecond", "us": "microsecond"}
-
-_MISSING: Any = object()
-
-
-def _zone_name(name: object) -> str:
-    return zones.zone(name).key
 
 
 def _every(value: Any) -> timedelta:
@@ -52,10 +45,6 @@ def _every(value: Any) -> timedelta:
     return timedelta(microseconds=every)
 
 
-_Zone = Annotated[str, BeforeValidator(_zone_name)]
-_Instant = Annotated[
-    datetime, PlainSerializer(lambda at: iso(micros(at)), return_type=str, when_used="json")
-]
 _Every = Annotated[
     timedelta,
     BeforeValidator(_every),
@@ -66,49 +55,7 @@ _Every = Annotated[
 ]
 
 
-class _Schedule(BaseModel, ABC):
-    """What every kind of schedule can be asked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **data: Any) -> None:
-        given = {name: value for name, value in data.items() if value is not _MISSING}
-        try:
-            super().__init__(**given)
-        except ValidationError as error:
-            raise _schedule_error(error) from None
-
-    def upcoming(
-        self, after: datetime, *, n: int | None = None, until: datetime | None = None
-    ) -> list[datetime]:
-        """The instants of the schedule from `after` up to `until`, both included, in order.
-
-        Args:
-            after: an aware datetime.
-            n: give at most so many; 1 when `until` is not given either.
-            until: an aware datetime; no end when only `n` is given.
-
-        Returns:
-            Aware datetimes in UTC, each once; empty when the schedule does not fire any more
-            (a cron rule that would not fire for 50 years is taken never to).
-
-        Raises:
-            ScheduleError: a datetime has no time zone or lies outside the years 1900 to 8999; or
-                there are more than 10,000 instants to tell: give a smaller `n` or span.
-        """
-        end = None if until is None else instants.read(until, "until")
-        return instants.take(self._instants(instants.read(after, "after")), n, end)
-
-    @abstractmethod
-    def describe(self) -> str:
-        """The schedule in short words."""
-
-    @abstractmethod
-    def _instants(self, after: datetime) -> Iterator[datetime]:
-        """Every instant at or after `after`, in order and each once."""
-
-
-class Cron(_Schedule):
+class Cron(ScheduleKind):
     """Runs when the clock on the wall in `timezone` agrees with a cron expression.
 
     Args:
@@ -124,13 +71,13 @@ class Cron(_Schedule):
 
     kind: Literal["cron"] = "cron"
     cron: Annotated[str, BeforeValidator(crontab.check)]
-    timezone: _Zone = "UTC"
+    timezone: Zone = "UTC"
     day_or: bool = True
     dst: Dst = "once"
 
     def __init__(
         self,
-        cron: str = _MISSING,
+        cron: str = MISSING,
         timezone: str = "UTC",
         day_or: bool = True,
         dst: Dst = "once",
@@ -165,7 +112,7 @@ class Cron(_Schedule):
             yield found
 
 
-class Interval(_Schedule):
+class Interval(ScheduleKind):
     """Runs at regular distances, exact to the microsecond.
 
     Whole days keep the time of day in `timezone`; all else is a distance in real time.
@@ -179,12 +126,12 @@ class Interval(_Schedule):
 
     kind: Literal["interval"] = "interval"
     every: _Every
-    timezone: _Zone = "UTC"
-    anchor: _Instant | None = None
+    timezone: Zone = "UTC"
+    anchor: Instant | None = None
 
     def __init__(
         self,
-        every: str | float | timedelta = _MISSING,
+        every: str | float | timedelta = MISSING,
         anchor: datetime | str | None = None,
         timezone: str = "UTC",
         **more: Any,
@@ -227,13 +174,13 @@ class Interval(_Schedule):
         return zones.wall(self.anchor, zones.zone(self.timezone))
 
 
-class Once(_Schedule):
+class Once(ScheduleKind):
     """Runs once, at an instant: an aware datetime, or ISO 8601 with an offset or Z."""
 
     kind: Literal["once"] = "once"
-    at: _Instant
+    at: Instant
 
-    def __init__(self, at: datetime | str = _MISSING, **more: Any) -> None:
+    def __init__(self, at: datetime | str = MISSING, **more: Any) -> None:
         super().__init__(at=at, **more)
 
     @field_validator("at", mode="before")
@@ -248,9 +195,10 @@ class Once(_Schedule):
         return iter((self.at,) if self.at >= after else ())
 
 
-Schedule = Annotated[Cron | Interval | Once, Field(discriminator="kind")]
+Schedule = Annotated[Cron | Interval | RRule | Once, Field(discriminator="kind")]
 
-_SCHEDULE: TypeAdapter[Cron | Interval | Once] = TypeAdapter(Schedule)
+_SCHEDULE: TypeAdapter[Cron | Interval | RRule | Once] = TypeAdapter(Schedule)
+_RRULE = re.compile(r"(DTSTART|RRULE|RDATE|EXDATE|EXRULE)[;:]|[A-Z]+\s*=", re.IGNORECASE)
 _INSTANT = re.compile(r"\d{4}-", re.ASCII)
 _EXAMPLES = "try '0 9 * * 1-5', '15m' or '2030-01-31T09:00Z'"
 
@@ -262,13 +210,14 @@ def parse_schedule(
 
     Args:
         value: a schedule; a mapping with its `kind`; or a text: a cron expression, a duration
-            (`15m`: an interval) or an ISO 8601 instant (once).
+            (`15m`: an interval), recurrence rules of RFC 5545 (`FREQ=WEEKLY;BYDAY=MO`) or an
+            ISO 8601 instant (once).
         timezone: the zone in which to read a text; without it UTC, and an instant needs an offset.
 
     Raises:
         ScheduleError: the text names the field and what is wrong with it.
     """
-    if isinstance(value, _Schedule):
+    if isinstance(value, ScheduleKind):
         return value
     if isinstance(value, str):
         return _from_text(value.strip(), timezone)
@@ -277,7 +226,7 @@ def parse_schedule(
     try:
         return _SCHEDULE.validate_python({str(name): value[name] for name in value})
     except ValidationError as error:
-        raise _schedule_error(error) from None
+        raise schedule_error(error) from None
 
 
 def dump_schedule(schedule: Schedule) -> dict[str, Any]:
@@ -285,7 +234,9 @@ def dump_schedule(schedule: Schedule) -> dict[str, Any]:
     return schedule.model_dump(mode="json")
 
 
-def _from_text(text: str, timezone: str | None) -> Cron | Interval | Once:
+def _from_text(text: str, timezone: str | None) -> Cron | Interval | RRule | Once:
+    if _RRULE.match(text):
+        return RRule(text, timezone=timezone)
     zone = timezone or "UTC"
     if text.startswith("@") or "*" in text or len(text.split()) >= 5:
         return Cron(text, timezone=zone)
@@ -305,21 +256,3 @@ def _distance(text: str) -> str:
         return text
     count = text.rstrip("hmsu")
     return unit if count == "1" else f"{count} {unit}s"
-
-
-def _schedule_error(error: ValidationError) -> ScheduleError:
-    """The first thing that pydantic found, in words that name the field and the value."""
-    first = error.errors(include_url=False)[0]
-    kinds = "kind: a schedule is of kind 'cron', 'interval' or 'once'"
-    field = str(first["loc"][-1]) if first["loc"] else "kind"
-    match first["type"]:
-        case "union_tag_not_found":
-            return ScheduleError(f"{kinds}; none is given", field="kind")
-        case "union_tag_invalid":
-            return ScheduleError(f"{kinds}, got {first['input'].get('kind')!r}", field="kind")
-        case "missing":
-            return ScheduleError(f"{field}: a value is required", field=field)
-        case "extra_forbidden":
-            return ScheduleError(f"{field}: there is no such field", field=field)
-    asked = first["msg"] if first["type"] == "literal_error" else first["msg"].split(",")[0]
-    return ScheduleError(f"{field}: {asked}, got {first['input']!r}", field=field)
