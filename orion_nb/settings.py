@@ -9,6 +9,7 @@
 | `ORION_NB_API_URL` | a Jupyter server whose Orion is used instead of a database | none |
 | `ORION_NB_API_TOKEN` | a token of that server | none |
 | `ORION_NB_KEEP` | finished runs are forgotten after this time, `90d` say, by a server | for ever |
+| `ORION_NB_WARM_RUNNERS` | runners that a worker or server keeps ready, 100 MB each | `1` |
 | `ORION_NB_RULES` | rules of your own, each `package.module:rule`, by commas | none |
 | `ORION_NB_LOG_LEVEL` | the least level that runs keep: `debug`, `warning` ... or `off` | `info` |
 | `ORION_NB_LOG_PRINTS` | `0`: what runs print is not kept | on |
@@ -27,6 +28,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from orion_nb.errors import InvalidInput
 
+MOST_WARM = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -40,6 +43,7 @@ class Settings:
     api_token: str = field(default="", repr=False)
     keep: str | None = None
     rules: tuple[str, ...] = ()
+    warm_runners: int = 1
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -67,7 +71,8 @@ class Settings:
         told = changes.get("rules") or env.get("ORION_NB_RULES") or ""
         rules = told.split(",") if isinstance(told, str) else told
         named = tuple(name.strip() for name in rules if name.strip())
-        return cls(home, url, synchronous.lower(), results, api_url, api_token, keep, named)
+        warm = _warm(changes.get("warm_runners", env.get("ORION_NB_WARM_RUNNERS") or 1))
+        return cls(home, url, synchronous.lower(), results, api_url, api_token, keep, named, warm)
 
     @property
     def database_path(self) -> Path:
@@ -103,6 +108,14 @@ class Settings:
             "ORION_NB_API_TOKEN": self.api_token,
         }
         return {name: value for name, value in told.items() if value is not None}
+
+
+def _warm(told: Any) -> int:
+    """How many runners are kept ready; each is a process with another beside it."""
+    if str(told).isascii() and str(told).isdigit() and int(told) <= MOST_WARM:
+        return int(told)
+    says = f"ORION_NB_WARM_RUNNERS: expected 0..{MOST_WARM}, got {told!r}"
+    raise InvalidInput(says, field="ORION_NB_WARM_RUNNERS")
 
 
 def _api(env: Mapping[str, str], changes: Mapping[str, Any]) -> tuple[str | None, str]:

@@ -27,6 +27,11 @@ class Scheduling(DeploymentRoutes):
             waiting = listing.next_scheduled(connection)
         return min((at for at in (due, waiting) if at is not None), default=None)
 
+    def has_deployments(self) -> bool:
+        """There is one that is not paused: a worker may have something to do."""
+        with self.database.read() as connection:
+            return bool(deployment_rows().is_any_active(connection))
+
     def schedule_due(self) -> list[Run]:
         """A run is created for each deployment that is due; of missed instants, as `catch_up` says.
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from orion_nb.deployments.guard import PARENT_VARIABLE, guarded
+from orion_nb.deployments.guard import PARENT_VARIABLE
+from orion_nb.deployments.standby import guarded
 from orion_nb.errors import OrionError
 
 #: How long a server may take to come up, and to go after it is asked to (seconds).

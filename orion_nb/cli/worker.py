@@ -23,6 +23,15 @@ def worker(
     concurrency: Annotated[
         int, typer.Option(min=1, max=256, help="How many runs to execute at the same time.")
     ] = 2,
+    warm: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=64,
+            help="How many runners to keep ready, about 100 MB each; default: 1, "
+            "or ORION_NB_WARM_RUNNERS.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run what is scheduled, in the foreground, without a Jupyter server.
@@ -34,7 +43,7 @@ def worker(
     from orion_nb.deployments.worker import Worker
 
     orion = connect(label="worker")
-    made = Worker(orion, concurrency=concurrency, log=_log())
+    made = Worker(orion, concurrency=concurrency, warm=warm, log=_log())
     told = {"database": str(orion.database.path), "concurrency": concurrency}
     _ = orion.session  # asked for now, so that `doctor` sees a worker that has no runs yet
     left: list[str] = []

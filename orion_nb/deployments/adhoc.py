@@ -15,7 +15,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.api.sources import inspect
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.files import Spec, notebook_of
-from orion_nb.deployments.launch import launch
+from orion_nb.deployments.launch import ahead, launch
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.policies import RunPolicy
@@ -97,28 +97,30 @@ def run_notebook(
         Interrupted: a KeyboardInterrupt; the run was cancelled first.
     """
     file = Path(path).expanduser().absolute()
-    inspect(str(file), allow_untagged=allow_untagged).check(parameters or {})
     orion = orion or connect()
-    spec = Spec(
-        str(file),
-        kernel,
-        str(Path(cwd).expanduser().absolute()) if cwd else None,
-        None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
-        seconds(grace, field="grace"),
-        allow_untagged,
-    )
-    if not 0 <= retries <= 100:
-        raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
-    policy = RunPolicy(
-        retries,
-        (seconds(retry_delay, field="retry_delay"),),
-        None if timeout is None else seconds(timeout, field="timeout"),
-    )
-    made = orion.new_run(
-        "flow", file.stem, policy=policy, parameters=parameters, key=f"notebook:{file}"
-    )
-    run = orion.begin(made)[0]
-    outcome = _wait(orion, run, launch(orion, run.id, spec))
+    with ahead(orion.settings, str(file), kernel) as runner:
+        inspect(str(file), allow_untagged=allow_untagged).check(parameters or {})
+        spec = Spec(
+            str(file),
+            kernel,
+            str(Path(cwd).expanduser().absolute()) if cwd else None,
+            None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
+            seconds(grace, field="grace"),
+            allow_untagged,
+        )
+        if not 0 <= retries <= 100:
+            raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
+        policy = RunPolicy(
+            retries,
+            (seconds(retry_delay, field="retry_delay"),),
+            None if timeout is None else seconds(timeout, field="timeout"),
+        )
+        made = orion.new_run(
+            "flow", file.stem, policy=policy, parameters=parameters, key=f"notebook:{file}"
+        )
+        run = orion.begin(made)[0]
+        process = launch(orion, run.id, spec, runner)
+    outcome = _wait(orion, run, process)
     if out is not None and outcome.notebook is not None:
         shutil.copyfile(outcome.notebook, Path(out).expanduser())
     return outcome

@@ -18,9 +18,10 @@ from orion_nb.deployments import marks
 from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import NOTEBOOK, Spec, run_folder
-from orion_nb.deployments.kernel import Kernel, kernel_environ
+from orion_nb.deployments.kernel import Kernel
 from orion_nb.deployments.source import Source, read_source, with_parameters
-from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE
+from orion_nb.deployments.standby import StandbyKernel, kernel_environ
+from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
 from orion_nb.schemas.runs import Run
@@ -53,10 +54,13 @@ log = logging.getLogger(__name__)
 class Attempt:
     """One execution of a run that is RUNNING and ours; use it on the main thread."""
 
-    def __init__(self, orion: Orion, run: Run, spec: Spec) -> None:
+    def __init__(
+        self, orion: Orion, run: Run, spec: Spec, standby: StandbyKernel | None = None
+    ) -> None:
         self.orion = orion
         self.run = run
         self.spec = spec
+        self.standby = standby
         self.folder = run_folder(orion.settings, run.id)
         self.ours = True
 
@@ -94,7 +98,7 @@ class Attempt:
         cwd = Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
         if not cwd.is_dir():
             raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
-        mark = f"{self.run.id}.{self.run.attempt}.{os.urandom(8).hex()}"
+        mark = new_mark(self.run.id, self.run.attempt)
         told = {
             **self.orion.settings.as_environ(),
             RUN_ID_VARIABLE: self.run.id,
@@ -105,7 +109,8 @@ class Attempt:
             "ORION_NB_PARAMETERS": json.dumps(self.run.parameters or {}),
         }
         name = self.spec.kernel or source.kernel
-        return await Kernel.start(name, cwd, kernel_environ(os.environ, **told), mark)
+        environ = kernel_environ(os.environ, **told)
+        return await Kernel.start(name, cwd, environ, mark, self.standby)
 
     async def _execute(self, kernel: Kernel, kept: KeptNotebook) -> Ending:
         from orion_nb.deployments.notebook import Execution, Limits

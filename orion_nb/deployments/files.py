@@ -31,7 +31,7 @@ class Spec:
     allow_untagged: bool = False
 
     def write(self, folder: Path) -> None:
-        write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n")
+        write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n", durable=False)
 
     @classmethod
     def read(cls, folder: Path) -> Spec:

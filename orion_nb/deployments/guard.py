@@ -17,16 +17,6 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>; it stays in force over exec
 PARENT_VARIABLE = "JPY_PARENT_PID"
 
 
-def guarded(command: list[str]) -> list[str]:
-    """The command behind this guard; as it is where nobody keeps such a promise (only Linux does).
-
-    The death that Linux watches for is that of the thread that starts it.
-    """
-    if sys.platform != "linux":
-        return command
-    return [sys.executable, "-I", "-S", __file__, *command]
-
-
 def main(command: list[str]) -> None:
     parent = os.environ.get(PARENT_VARIABLE, "")
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

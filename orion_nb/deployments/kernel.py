@@ -11,14 +11,16 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from orion_nb.deployments.endings import fate
-from orion_nb.deployments.guard import guarded
+from orion_nb.deployments.standby import StandbyKernel, guarded
 from orion_nb.deployments.sweeping import sweep
 from orion_nb.errors import KernelNotFound
 
@@ -31,9 +33,6 @@ READY = 60.0
 LOOK = 0.01
 #: Bytes: the system takes 104 for a socket's address, where it takes the fewest (macOS).
 LONGEST_FOLDER = 80
-
-#: Whoever holds one of these may run code in the server: no notebook gets to see them.
-SECRETS = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "ORION_NB_API_TOKEN")
 
 
 class CellClient(AsyncKernelClient):
@@ -65,10 +64,27 @@ class CellClient(AsyncKernelClient):
 
 
 class GuardedKernelManager(AsyncKernelManager):
-    """Starts kernels that die with this process. Start them from the main thread."""
+    """Starts kernels that die with this process. Start them from the main thread.
+
+    If a `standby` fits, it becomes the kernel.
+    """
+
+    standby: StandbyKernel | None = None
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        return guarded(super().format_kernel_cmd(extra_arguments))
+        self.bare = super().format_kernel_cmd(extra_arguments)
+        return guarded(self.bare)
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        standby, told = self.standby, self.provisioner
+        environ = {**options["env"], "JPY_PARENT_PID": str(os.getpid())}
+        fits = standby is not None and standby.fits(self.bare, environ)
+        if standby is None or not fits or not isinstance(told, LocalProvisioner):
+            await super()._async_launch_kernel(kernel_cmd, **options)
+            return
+        standby.become(self.bare, options["cwd"], environ)
+        told.process, told.pid = standby.process, standby.process.pid
+        told.pgid, told.cwd = told.pid, options["cwd"]
 
 
 def find_kernel(name: str) -> KernelSpec:
@@ -111,8 +127,17 @@ class Kernel:
         self._mark = mark
 
     @classmethod
-    async def start(cls, name: str, cwd: Path, environ: Mapping[str, str], mark: str) -> Kernel:
+    async def start(
+        cls,
+        name: str,
+        cwd: Path,
+        environ: Mapping[str, str],
+        mark: str,
+        standby: StandbyKernel | None = None,
+    ) -> Kernel:
         """The kernel's process is started; it is not ready yet.
+
+        It is that of `standby` if it waits for a kernel like this, and has not become one already.
 
         Raises:
             KernelNotFound: no kernel has this name.
@@ -126,6 +151,7 @@ class Kernel:
         if _is_ipykernel(spec) and hasattr(os, "killpg"):
             options["transport"] = "ipc"
         manager = GuardedKernelManager(kernel_name=name, client_factory=CellClient, **options)
+        manager.standby = standby
         try:
             await manager.start_kernel(
                 cwd=str(cwd), env=dict(environ), extra_arguments=_arguments(spec)
@@ -175,18 +201,36 @@ class Kernel:
         return fate(self._process.poll())
 
     async def connect(self) -> CellClient:
-        """A client for this kernel, once it answers.
+        """A client for this kernel, once it answers and what it prints is heard.
 
         Raises:
             RuntimeError: it died, or did not answer within a minute.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY
         client = self.manager.client()
         assert isinstance(client, CellClient)
         self.client = client
+        await self._has_sockets(deadline)
         client.start_channels()
-        await client.wait_for_ready(timeout=READY)
         client.allow_stdin = False
-        return client
+        while loop.time() < deadline:
+            if await _answers(client):
+                return client
+            if self._process.poll() is not None:
+                raise RuntimeError("the kernel died before it answered")
+        raise RuntimeError(f"the kernel did not answer within {READY:g} s")
+
+    async def _has_sockets(self, deadline: float) -> None:
+        """A client that comes before there is something to connect to tries again a while later."""
+        loop = asyncio.get_running_loop()
+        if self.manager.transport != "ipc":
+            return
+        names = [f"{self.manager.ip}-{number}" for number in self.manager.ports]
+        while loop.time() < deadline and self._process.poll() is None:
+            if all(map(os.path.exists, names)):
+                return
+            await asyncio.sleep(LOOK / 2)
 
     async def _say_goodbye(self) -> None:
         """The kernel is asked to end, and may take its time about it."""
@@ -207,10 +251,22 @@ class Kernel:
         return self._process.returncode is not None
 
 
-def kernel_environ(environ: Mapping[str, str], **changes: str) -> dict[str, str]:
-    """The environment for a kernel: without Jupyter's tokens, and with `changes`."""
-    kept = {name: value for name, value in environ.items() if name not in SECRETS}
-    return {**kept, **changes}
+async def _answers(client: CellClient) -> bool:
+    """The kernel answers a question of ours within a second, and we hear it say so to all.
+
+    jupyter_client's own way to find out takes a fifth of a second longer.
+    """
+    asked = client.kernel_info()
+    try:
+        while (await client.get_shell_msg(timeout=1))["parent_header"].get("msg_id") != asked:
+            pass
+        while True:
+            heard = await client.get_iopub_msg(timeout=0.2)
+            is_idle = heard["content"].get("execution_state") == "idle"
+            if is_idle and heard["parent_header"].get("msg_id") == asked:
+                return True
+    except Empty:
+        return False
 
 
 def _is_ipykernel(spec: KernelSpec) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from orion_nb import clock
 from orion_nb.api.connect import connect
@@ -20,6 +21,9 @@ from orion_nb.errors import Conflict, StoreUnavailable
 from orion_nb.schemas.reports import Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, SCHEDULED, Running
+
+if TYPE_CHECKING:
+    from orion_nb.deployments.standby import StandbyKernel
 
 __all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook"]
 
@@ -34,9 +38,10 @@ PATIENCE = (0.5, 2.0, 10.0, 30.0, 60.0)
 class Runner:
     """Executes one run, attempt after attempt as long as the rules say so."""
 
-    def __init__(self, orion: Orion, run_id: str) -> None:
+    def __init__(self, orion: Orion, run_id: str, standby: StandbyKernel | None = None) -> None:
         self.orion = orion
         self.run_id = run_id
+        self.standby = standby
 
     def run(self) -> None:
         """The run is executed, or found to be none of our business, when this returns.
@@ -48,7 +53,7 @@ class Runner:
             from orion_nb.deployments.attempt import Attempt
 
             spec = Spec.read(run_folder(self.orion.settings, begun.id))
-            attempt = Attempt(self.orion, begun, spec)
+            attempt = Attempt(self.orion, begun, spec, self.standby)
             ending = asyncio.run(attempt.play())
             log.info("run %s, attempt %d: %s", begun.id, begun.attempt, ending.state)
             if not attempt.ours:
@@ -107,22 +112,33 @@ def _seconds_left(run: Run) -> float:
     return (run.state.scheduled_time - clock.now()) / clock.SECOND
 
 
-def main(arguments: list[str]) -> int:
+def forgo_grammar() -> None:
+    """From now on nbformat is imported in a fraction of the time.
+
+    Its check of notebooks imports a grammar of internationalised URLs that takes two seconds to
+    build and is never asked for here; with None in its place it is not imported.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+def main(arguments: list[str], standby: StandbyKernel | None = None) -> int:
     """The exit code is 0 when the run was dealt with, however it ended."""
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    # nbformat's check of notebooks imports a grammar of internationalised URLs that takes two
-    # seconds to build and is never asked for here; with None in its place it is not imported.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    forgo_grammar()
     (run_id,) = arguments
-    orion = connect(label=f"runner of {run_id}")
     try:
-        Runner(orion, run_id).run()
+        orion = connect(label=f"runner of {run_id}")
+        try:
+            Runner(orion, run_id, standby).run()
+        finally:
+            orion.close()
     finally:
-        orion.close()
+        if standby is not None:
+            standby.drop()  # the run was none of ours, or needed another kernel
     return 0
 
 

@@ -13,11 +13,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-#: The mark that everything a kernel starts inherits: `RUN.ATTEMPT.RANDOM`.
-ATTEMPT_VARIABLE = "ORION_NB_ATTEMPT"
+from orion_nb.deployments.standby import ATTEMPT_VARIABLE, MARK_LENGTH
+
+__all__ = ["ATTEMPT_VARIABLE", "marked", "new_mark", "sweep"]
+
 #: A process may fork while it is looked at: look again until nothing is found, so often at most.
 ROUNDS = 100
 PAUSE = 0.005
+
+
+def new_mark(run_id: str, attempt: int) -> str:
+    """What everything that an attempt's kernel starts inherits: `RUN.ATTEMPT.RANDOM`."""
+    begin = f"{run_id}.{attempt}."
+    return begin + os.urandom(MARK_LENGTH).hex()[: MARK_LENGTH - len(begin)]
 
 
 def sweep(mark: str) -> int:

@@ -12,7 +12,9 @@ from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.files import Spec
-from orion_nb.deployments.launch import launch
+from orion_nb.deployments.launch import kernel_of, launch
+from orion_nb.deployments.pool import WarmRunners
+from orion_nb.deployments.standby import NATIVE
 from orion_nb.deployments.upkeep import Upkeep
 from orion_nb.errors import Conflict, DeploymentNotFound
 from orion_nb.schemas.runs import Run
@@ -31,14 +33,27 @@ class Worker:
 
     Each run gets a process of its own, at most `concurrency` of them from this worker at a time.
     They are detached: they go on when the worker stops, and need none to come to their end.
+
+    While there are deployments, `warm` runners wait for the next runs, with a kernel each; default:
+    the setting `warm_runners`.
     """
 
     def __init__(
-        self, orion: Orion, *, concurrency: int = 2, log: logging.Logger | None = None
+        self,
+        orion: Orion,
+        *,
+        concurrency: int = 2,
+        warm: int | None = None,
+        log: logging.Logger | None = None,
     ) -> None:
         self.orion = orion
         self.concurrency = concurrency
         self.log = log or logging.getLogger(__name__)
+        size = orion.settings.warm_runners if warm is None else warm
+        self._warm = WarmRunners(orion.settings, size, self.log)
+        #: The kernel of the last run, and of the last one of each deployment.
+        self._kernel = NATIVE
+        self._kernels: dict[str, str] = {}
         self._taken: list[Run] = []
         self._runners: dict[str, subprocess.Popen[bytes]] = {}
         self._told = threading.Event()
@@ -62,6 +77,7 @@ class Worker:
                     time.sleep(IDLE)
         finally:
             self._upkeep.stop()
+            self._warm.close()
             self._leave()
             self._idle.set()
 
@@ -101,6 +117,7 @@ class Worker:
         while self._taken:
             self._start(self._taken[0])
             del self._taken[0]
+        self._warm.tend(lambda: self._kernel if self.orion.has_deployments() else None)
 
     def _take(self) -> None:
         """Runs are taken one by one: what was taken is known even if the next one can't be."""
@@ -121,7 +138,9 @@ class Worker:
                 known.cell_timeout,
                 allow_untagged=known.allow_untagged,
             )
-            self._runners[run.id] = launch(self.orion, run.id, spec)
+            runner = self._warm.take(spec.kernel or self._kernels.get(known.id, NATIVE))
+            self._runners[run.id] = launch(self.orion, run.id, spec, runner)
+            self._kernel = self._kernels[known.id] = spec.kernel or kernel_of(spec.path)
             self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)
         except DeploymentNotFound:
             self._refuse(run, Cancelled("its deployment was deleted"))

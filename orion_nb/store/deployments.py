@@ -51,6 +51,12 @@ def next_due(connection: sqlite3.Connection) -> int | None:
     return row[0] if row[0] is None else int(row[0])
 
 
+def is_any_active(connection: sqlite3.Connection) -> bool:
+    """There is a deployment that is not paused."""
+    sql = "SELECT 1 FROM deployments WHERE paused = 0 LIMIT 1"
+    return connection.execute(sql).fetchone() is not None
+
+
 def _one(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> Deployment | None:
     row = connection.execute(_SELECT + where, tuple(values)).fetchone()
     return _deployment(row) if row else None

@@ -70,6 +70,9 @@ class OrionApp(ExtensionApp):
     concurrency = Int(2, min=1, help="How many deployed runs this server starts at a time.").tag(
         config=True
     )
+    warm_runners = Int(
+        min=0, max=64, help="How many runners this server keeps ready, about 100 MB each."
+    ).tag(config=True)
 
     services: Services | None = None
     live: Live | None = None
@@ -77,6 +80,10 @@ class OrionApp(ExtensionApp):
     @default("synchronous")
     def _default_synchronous(self) -> str:
         return os.environ.get("ORION_NB_SYNCHRONOUS") or "full"
+
+    @default("warm_runners")
+    def _default_warm_runners(self) -> int:
+        return Settings.load(api_url="").warm_runners
 
     def initialize_settings(self) -> None:
         try:
@@ -111,7 +118,7 @@ class OrionApp(ExtensionApp):
         if self.services is None:
             return
         if self.scheduler:
-            self.services.work(self.concurrency)
+            self.services.work(self.concurrency, self.warm_runners)
         else:
             self.services.look_after_runs()
 

@@ -96,12 +96,12 @@ class Services:
         """What `work` answers, on a thread for reading."""
         return await self._run(self._readers, work, *args)
 
-    def work(self, concurrency: int) -> None:
+    def work(self, concurrency: int, warm: int) -> None:
         """From now on this process schedules deployments and starts their runs."""
         from orion_nb.deployments.worker import Worker
 
         _ = self.orion.session  # that a server lives can be seen before it does anything
-        self._worker = Worker(self.orion, concurrency=concurrency, log=self.log)
+        self._worker = Worker(self.orion, concurrency=concurrency, warm=warm, log=self.log)
         self._thread = threading.Thread(target=self._work, name="orion-worker", daemon=True)
         self._thread.start()
 

@@ -66,7 +66,7 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
     # The kernel holds the interpreter in C code: only the system can tell it that its runner died.
     hang = BUSY.replace("time.sleep(600)\n", "time.sleep(1)\nsum(range(2 * 10**9))\n")
     run, process = started("print('first')", hang)
-    path = notebook_of(orion.settings, run.id)
+    path = eventually(lambda: notebook_of(orion.settings, run.id))
     eventually(lambda: "busy\\n" in path.read_text(), "the cell's output to be in the file")
 
     process.kill()

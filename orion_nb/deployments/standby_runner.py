@@ -1,0 +1,54 @@
+"""A program that becomes a runner when told: a kernel waits beside it, and its imports are done.
+
+`python -P standby_runner.py KERNEL` starts a kernel of this name that waits too (if it is one that
+can), imports what a runner needs, and waits for one line of JSON on its stdin: the id of the run.
+If that never comes, since whoever started it has ended or needs it no more, it ends with its
+kernel. It runs as a script: the kernel's imports begin before ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orion_nb.deployments.standby import StandbyKernel
+
+
+def main(kernel: str) -> int:
+    """The exit code is 0 when the run was dealt with, or never came."""
+    standby = _standby_kernel(kernel)
+    from orion_nb.deployments import runner
+
+    runner.forgo_grammar()
+    if sys.platform == "win32" or not select.select([0], [], [], 0)[0]:
+        from orion_nb.deployments import attempt, notebook  # noqa: F401 - time to spare
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        if standby is not None:
+            standby.drop()
+        return 0
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return runner.main([json.loads(line)["run"]], standby)
+
+
+def _standby_kernel(name: str) -> StandbyKernel | None:
+    """One is started before our package is imported, which takes a tenth of a second."""
+    spec = spec_from_file_location("orion_standby", Path(__file__).with_name("standby.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    kernel: StandbyKernel | None = module.StandbyKernel.of(name)
+    return kernel
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
