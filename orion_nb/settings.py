@@ -11,6 +11,7 @@
 | `ORION_NB_KEEP` | finished runs are forgotten after this time, `90d` say, by a server | for ever |
 | `ORION_NB_WARM_RUNNERS` | runners that a worker or server keeps ready, 100 MB each | `1` |
 | `ORION_NB_RULES` | rules of your own, each `package.module:rule`, by commas | none |
+| `ORION_NB_HIDE` | names of variables that notebooks don't see, by commas | `*_SECRET` |
 | `ORION_NB_LOG_LEVEL` | the least level that runs keep: `debug`, `warning` ... or `off` | `info` |
 | `ORION_NB_LOG_PRINTS` | `0`: what runs print is not kept | on |
 | `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
@@ -36,9 +37,9 @@ class Settings:
     """One set of settings; `load` reads them from the environment."""
 
     home: Path
-    database_url: str
+    database_url: str = field(repr=False)
     synchronous: str = "normal"
-    results_url: str | None = None
+    results_url: str | None = field(default=None, repr=False)
     api_url: str | None = None
     api_token: str = field(default="", repr=False)
     keep: str | None = None
@@ -84,7 +85,7 @@ class Settings:
         scheme, _, rest = self.database_url.partition(":///")
         if scheme != "sqlite" or not rest or rest == ":memory:":
             raise InvalidInput(
-                f"ORION_NB_DATABASE_URL: {self.database_url!r} is not supported; "
+                f"ORION_NB_DATABASE_URL: {shown_url(self.database_url)!r} is not supported; "
                 "use sqlite:///PATH (one file)",
                 field="ORION_NB_DATABASE_URL",
             )
@@ -144,6 +145,13 @@ def _api(env: Mapping[str, str], changes: Mapping[str, Any]) -> tuple[str | None
         says = "ORION_NB_API_TOKEN: a token has visible ASCII characters only"
         raise InvalidInput(says, field="ORION_NB_API_TOKEN")
     return f"{parts.scheme}://{parts.netloc}{path}", token
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be told and logged: without user, password and query, which hold secrets."""
+    scheme, mark, rest = url.partition("://")
+    place = rest if scheme == "sqlite" else rest.rpartition("@")[2]
+    return f"{scheme}{mark}{place}".partition("?")[0]
 
 
 def is_disabled(environ: Mapping[str, str] | None = None) -> bool:

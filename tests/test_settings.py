@@ -61,6 +61,15 @@ def test_a_database_that_is_no_file_is_refused(url):
         _ = Settings.load({"ORION_NB_DATABASE_URL": url}).database_path
 
 
+@pytest.mark.parametrize("password", ["hunter2", "hunter2/b", "hunter2@b"])
+def test_a_password_in_an_address_is_told_nobody(password):
+    url = f"postgresql://ann:{password}@host:5432/db?sslpassword=hunter2"
+    settings = Settings.load({"ORION_NB_DATABASE_URL": url, "ORION_NB_RESULTS_URL": url})
+    with pytest.raises(InvalidInput, match="postgresql://host:5432/db") as refused:
+        _ = settings.database_path
+    assert "hunter2" not in f"{refused.value} {settings!r}"
+
+
 @pytest.mark.parametrize(
     ("value", "disabled"),
     [("1", True), ("true", True), ("yes", True), ("", False), ("0", False), ("off", False),

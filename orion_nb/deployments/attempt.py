@@ -17,10 +17,11 @@ from orion_nb.api.orion import Orion
 from orion_nb.deployments import marks
 from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.endings import Ending
+from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.files import NOTEBOOK, Spec, run_folder
 from orion_nb.deployments.kernel import Kernel
 from orion_nb.deployments.source import Source, read_source, with_parameters
-from orion_nb.deployments.standby import StandbyKernel, kernel_environ
+from orion_nb.deployments.standby import StandbyKernel
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
@@ -109,7 +110,7 @@ class Attempt:
             "ORION_NB_PARAMETERS": json.dumps(self.run.parameters or {}),
         }
         name = self.spec.kernel or source.kernel
-        environ = kernel_environ(os.environ, **told)
+        environ = child_environ(os.environ, **told)
         return await Kernel.start(name, cwd, environ, mark, self.standby)
 
     async def _execute(self, kernel: Kernel, kept: KeptNotebook) -> Ending:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orion_nb.api.orion import Orion
+from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.files import LOG, Spec, run_folder
 from orion_nb.deployments.standby import NATIVE
 from orion_nb.settings import Settings
@@ -47,7 +48,7 @@ class StandbyRunner:
                 stdin=subprocess.PIPE,
                 stdout=handle,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **settings.as_environ()},
+                env=child_environ(os.environ, **settings.as_environ()),
                 start_new_session=True,
             )
         except BaseException:

@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from string import Template
 
+from orion_nb.deployments.environ import child_environ
+
 HERE = Path(__file__).parent
 #: The name of the kernel that every Jupyter has, also where no file says so.
 NATIVE = "python3"
-#: Whoever holds one of these may run code in the server: no notebook gets to see them.
-SECRETS = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "ORION_NB_API_TOKEN")
 #: In a kernel's environment this may change after it was started; anything else may have been read.
 OURS = ("ORION_NB_", "JPY_")
 #: Jupyter keeps it from kernels.
@@ -51,7 +51,7 @@ class StandbyKernel:
     def of(cls, kernel: str) -> StandbyKernel | None:
         """One for the kernel of this name; None if it is of a kind that can't wait."""
         argv, path = find_command(kernel)
-        command, environ = beginning(argv), kernel_environ(os.environ)
+        command, environ = beginning(argv), child_environ(os.environ)
         if command is None or sys.platform == "win32":
             return None
         for name, text in _changes(path).items():
@@ -98,12 +98,6 @@ def guarded(command: list[str]) -> list[str]:
     if sys.platform != "linux":
         return command
     return [sys.executable, "-I", "-S", str(HERE / "guard.py"), *command]
-
-
-def kernel_environ(environ: Mapping[str, str], **changes: str) -> dict[str, str]:
-    """The environment for a kernel: without Jupyter's tokens, and with `changes`."""
-    kept = {name: value for name, value in environ.items() if name not in SECRETS}
-    return {**kept, **changes}
 
 
 def beginning(command: list[str]) -> list[str] | None:

@@ -230,7 +230,7 @@ def notebook() -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def until() -> Callable[..., Any]:
     """Looks for a true answer until a deadline: `until(what, why)`."""
     return wait_for
