@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.checks import (
-    check_id,
     check_moment,
     check_size,
     check_tags,
     check_text,
     read_policy,
 )
-from orion_nb.api.proposals import Proposals
+from orion_nb.api.lists import ListRoutes, Moment
 from orion_nb.api.routes import route
 from orion_nb.api.why import tell, told_state
-from orion_nb.errors import Conflict, DeploymentNotFound, InvalidInput
+from orion_nb.errors import Conflict, InvalidInput
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import Kind, Run, is_id, new_id
+from orion_nb.schemas.runs import Kind, Run, new_id
 from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,
@@ -35,15 +34,9 @@ from orion_nb.schemas.states import (
 )
 from orion_nb.store import events, listing, runs
 from orion_nb.store.events import Event
-from orion_nb.store.listing import RunFilter
-
-#: A moment: microseconds since the epoch, UTC; over HTTP ISO 8601 with an offset is read as well.
-Moment = Annotated[int, "moment"]
-PAGE = 50
-LONGEST_PAGE = 200
 
 
-class RunRoutes(Proposals):
+class RunRoutes(ListRoutes):
     """What can be done with runs."""
 
     @route("POST", "/runs", action="write", status=201)
@@ -193,58 +186,6 @@ class RunRoutes(Proposals):
             connection.execute("BEGIN")
             return tell(connection, run, clock.now())
 
-    @route("POST", "/runs/filter", action="read")
-    def filter_runs(
-        self,
-        *,
-        kind: Kind | None = None,
-        states: list[str] | None = None,
-        text: str | None = None,
-        name: str | None = None,
-        deployment: str | None = None,
-        parent: str | None = None,
-        root: str | None = None,
-        top_level: bool = False,
-        since: Moment | None = None,
-        limit: int = PAGE,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
-        """The runs that match, newest first, a page at a time; `cursor` asks for the next page."""
-        if not 1 <= limit <= LONGEST_PAGE:
-            raise InvalidInput(f"limit: {limit} is not between 1 and {LONGEST_PAGE}", field="limit")
-        chosen = self._filter(
-            kind, states, text, name, deployment, parent, root, top_level, since, cursor
-        )
-        found = self.list_runs(chosen, limit + 1)
-        more = found[limit - 1].id if len(found) > limit else None
-        return {"runs": [run.as_json() for run in found[:limit]], "cursor": more}
-
-    @route("POST", "/runs/count-by", action="read")
-    def count_runs(
-        self,
-        *,
-        kind: Kind | None = None,
-        states: list[str] | None = None,
-        text: str | None = None,
-        name: str | None = None,
-        deployment: str | None = None,
-        parent: str | None = None,
-        root: str | None = None,
-        top_level: bool = False,
-        since: Moment | None = None,
-    ) -> dict[str, Any]:
-        """How many runs match, by state type; scheduled runs that are late are counted as Late."""
-        chosen = self._filter(
-            kind, states, text, name, deployment, parent, root, top_level, since, None
-        )
-        with self.database.read() as connection:
-            return {"counts": listing.counts(connection, chosen, clock.now())}
-
-    def list_runs(self, chosen: RunFilter, limit: int = PAGE) -> list[Run]:
-        """The newest runs that match, as values."""
-        with self.database.read() as connection:
-            return listing.page(connection, chosen, limit, clock.now())
-
     @route("POST", "/runs/{run_id}/cancel", action="execute")
     def cancel(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
         """The run is asked to stop, and all runs within it; what executes nothing is Cancelled."""
@@ -290,49 +231,6 @@ class RunRoutes(Proposals):
         with self.database.read() as connection:
             return events.last(connection)
 
-    def _filter(
-        self,
-        kind: str | None,
-        states: list[str] | None,
-        text: str | None,
-        name: str | None,
-        deployment: str | None,
-        parent: str | None,
-        root: str | None,
-        top_level: bool,
-        since: int | None,
-        cursor: str | None,
-    ) -> RunFilter:
-        check_moment("since", since)
-        if text:
-            check_text("text", text)
-        if cursor is not None:
-            check_id("cursor", cursor)
-        if deployment is not None:
-            deployment = self.deployment_id(deployment)
-        return RunFilter(
-            kind=kind,
-            states=tuple(_state_word(word) for word in states or ()),
-            text=text,
-            name=name,
-            deployment=deployment,
-            parent=self.find(parent).id if parent else None,
-            root=self.find(root).id if root else None,
-            top_level=top_level,
-            since=since,
-            cursor=cursor,
-        )
-
-    def deployment_id(self, ref: str) -> str:
-        """The id of a deployment, by name or id; an id of one that is gone is taken as it is."""
-        with self.database.read() as connection:
-            found = listing.deployment_named(connection, ref)
-        if found is None:
-            if is_id(ref):
-                return ref
-            raise DeploymentNotFound(f"no deployment {ref!r}; `orion-nb deployments ls` lists them")
-        return found
-
 
 def _named(kind: StateType, name: str | None, **fields: Any) -> State:
     if name is not None and name not in NAMES[kind]:
@@ -342,19 +240,3 @@ def _named(kind: StateType, name: str | None, **fields: Any) -> State:
     if kind is SCHEDULED and fields.get("scheduled_time") is None:
         fields["scheduled_time"] = clock.now()
     return state(kind, name, **fields)
-
-
-def _state_word(word: str) -> str:
-    words = {"late": "Late"}
-    for kind, names in NAMES.items():
-        words |= {name.lower(): name for name in names} | {kind.value.lower(): kind.value}
-    # "Running" is both a name and, in capitals, the type: the name in capitals means the type.
-    if word in {kind.value for kind in StateType}:
-        return word
-    try:
-        return words[word.lower()]
-    except KeyError:
-        known = ", ".join(sorted({*words.values()}))
-        raise InvalidInput(
-            f"states: {word!r} is no state; there are {known}", field="states"
-        ) from None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from orion_nb.schemas.filters import Term
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import late_before
+from orion_nb.store.filtering import conditions, created_between
 from orion_nb.store.runs import plain, read_many
 
 
@@ -16,7 +18,8 @@ from orion_nb.store.runs import plain, read_many
 class RunFilter:
     """Which runs to list. `states` are types or names; `since` is in microseconds, UTC.
 
-    `text` is looked for in names and at the end of ids. `cursor` is where the last page ended.
+    `text` is looked for in names and at the end of ids. `terms` are what a person typed. `cursor`
+    is where the last page ended: the id of its last run.
     """
 
     kind: str | None = None
@@ -28,6 +31,7 @@ class RunFilter:
     root: str | None = None
     top_level: bool = False
     since: int | None = None
+    terms: tuple[Term, ...] = ()
     cursor: str | None = None
 
 
@@ -67,6 +71,10 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
         parts.append("runs.parent IS NULL")
     if chosen.since is not None:
         add("runs.created >= ?", chosen.since)
+        for part, given in created_between(chosen.since, None):
+            add(part, *given)
+    for part, given in conditions(chosen.terms, now):
+        add(part, *given)
     return " AND ".join(parts) or "1", values
 
 
@@ -77,15 +85,55 @@ def page(connection: sqlite3.Connection, chosen: RunFilter, limit: int, now: int
     return read_many(connection, tail, [*values, limit])
 
 
-def counts(connection: sqlite3.Connection, chosen: RunFilter, now: int) -> dict[str, int]:
-    """How many runs match, by state type; those that are late apart."""
+#: What runs can be counted by.
+By = Literal["state", "name", "kind", "flow", "deployment", "tag"]
+MOST_COUNTS = 1000
+_LATE = "runs.state_type = 'SCHEDULED' AND runs.scheduled_time < ?"
+_BY: dict[str, tuple[str, str]] = {
+    "state": (f"CASE WHEN {_LATE} THEN 'Late' ELSE runs.state_type END", "runs"),
+    "name": ("runs.name", "runs"),
+    "kind": ("runs.kind", "runs"),
+    "flow": ("tops.name", "runs JOIN runs AS tops ON tops.id = runs.root"),
+    "deployment": ("coalesce(lower(hex(runs.deployment)), '')", "runs"),
+    "tag": ("each.value", "runs, json_each(runs.tags) AS each"),
+}
+
+
+def counts(
+    connection: sqlite3.Connection, chosen: RunFilter, now: int, by: By = "state"
+) -> dict[str, int]:
+    """How many runs match, by state type, those that are late apart; or by something else."""
     condition, values = where(chosen, now)
-    late = "state_type = 'SCHEDULED' AND scheduled_time < ?"
+    group, tables = _BY[by]
+    late = [late_before(now)] if by == "state" else []
     sql = (
-        f"SELECT CASE WHEN {late} THEN 'Late' ELSE state_type END, count(*) "
-        f"FROM runs WHERE {condition} GROUP BY 1"
+        f"SELECT {group}, count(*) FROM {tables} WHERE {condition} GROUP BY 1 "
+        f"ORDER BY 2 DESC LIMIT {MOST_COUNTS}"
     )
-    return dict(connection.execute(sql, [late_before(now), *values]).fetchall())
+    return dict(connection.execute(sql, [*late, *values]).fetchall())
+
+
+def history(
+    connection: sqlite3.Connection, chosen: RunFilter, now: int, since: int, until: int, step: int
+) -> list[dict[str, Any]]:
+    """The runs that match and were made from `since` to before `until`, in stretches of `step`."""
+    condition, values = where(chosen, now)
+    bounds = created_between(since, until)
+    between = " AND ".join(["runs.created >= ?", "runs.created < ?", *(sql for sql, _ in bounds)])
+    sql = (
+        f"SELECT (runs.created - ?) / ?, {_BY['state'][0]}, count(*), total(runs.total_time) "
+        f"FROM runs WHERE {condition} AND {between} GROUP BY 1, 2"
+    )
+    given = [since, step, late_before(now), *values, since, until]
+    given += [each for _, told in bounds for each in told]
+    told = [
+        {"start": at, "end": min(at + step, until), "counts": {}, "total_time": 0}
+        for at in range(since, until, step)
+    ]
+    for place, state, count, took in connection.execute(sql, given):
+        told[place]["counts"][state] = count
+        told[place]["total_time"] += int(took)
+    return told
 
 
 def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]:
@@ -122,6 +170,10 @@ def unfinished(connection: sqlite3.Connection, session: bytes) -> list[Run]:
 def deployment_named(connection: sqlite3.Connection, name: str) -> str | None:
     row = connection.execute("SELECT id FROM deployments WHERE name = ?", (name,)).fetchone()
     return row[0].hex() if row else None
+
+
+def deployment_names(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT name FROM deployments ORDER BY name")]
 
 
 def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) -> list[str]:
