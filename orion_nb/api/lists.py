@@ -64,7 +64,7 @@ class ListRoutes(Proposals):
         All that is given has to hold. `q` is a filter as people type it:
         `state:failed tag:db since:24h dur>5m`. `limit` is 1 to 200.
         """
-        asked = {
+        asked: dict[str, Any] = {
             "q": q, "kind": kind, "states": states, "text": text, "name": name,
             "deployment": deployment, "parent": parent, "root": root, "top_level": top_level,
             "since": since,
@@ -132,9 +132,9 @@ class ListRoutes(Proposals):
         check_moment("until", end)
         if begin >= end:
             raise InvalidInput(f"since: {begin} is not before {end}, which is until", field="since")
-        width = (
-            -(-(end - begin) // BUCKETS) if step is None else durations.micros(step, field="step")
-        )
+        width = -(-(end - begin) // BUCKETS)
+        if step is not None:
+            width = durations.micros(step, field="step")
         if not width > 0 or (end - begin) / width > MOST_BUCKETS:
             says = f"step: {step!r} would make more than {MOST_BUCKETS} stretches of time"
             raise InvalidInput(says, field="step")

@@ -13,8 +13,8 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.checks import check_id, check_moment
 from orion_nb.api.core import Core
+from orion_nb.api.lists import Moment
 from orion_nb.api.routes import route
-from orion_nb.api.runs import Moment
 from orion_nb.errors import InvalidInput, RunNotFound, TooLarge
 from orion_nb.store import logs
 from orion_nb.store.database import Connection

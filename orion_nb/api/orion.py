@@ -16,6 +16,7 @@ from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
 from orion_nb.api.logs import LogRoutes
 from orion_nb.api.pauses import PauseRoutes
+from orion_nb.api.replays import ReplayRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
 from orion_nb.api.routes import Route, route, routes_of
@@ -38,6 +39,7 @@ class Orion(
     LogRoutes,
     ArtifactRoutes,
     Retention,
+    ReplayRoutes,
     Scheduling,
     Liveness,
 ):

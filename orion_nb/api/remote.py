@@ -15,6 +15,8 @@ from orion_nb.api.from_afar import FromAfar
 from orion_nb.api.orion import ROUTES
 from orion_nb.api.routes import Route
 from orion_nb.errors import InvalidInput, ServerUnreachable
+from orion_nb.schemas.cursors import seal
+from orion_nb.schemas.filters import show_filter
 from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
@@ -61,9 +63,12 @@ class RemoteOrion(FromAfar):
 
     def list_runs(self, chosen: RunFilter, limit: int = 50) -> list[Run]:
         """The newest runs that match, as values."""
-        names = ("kind", "text", "name", "deployment", "parent", "root", "since", "cursor")
+        names = ("kind", "text", "name", "deployment", "parent", "root", "since")
         told = {name: value for name in names if (value := getattr(chosen, name)) is not None}
         told |= {"states": list(chosen.states) or None, "top_level": chosen.top_level}
+        told["q"] = show_filter(chosen.terms) or None
+        if chosen.cursor is not None:
+            told["cursor"] = seal(bytes.fromhex(chosen.cursor), told)
         found: list[Run] = []
         while len(found) < limit:
             page = self.filter_runs(**{**told, "limit": min(PAGE, limit - len(found))})

@@ -13,6 +13,7 @@ from orion_nb import clock
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.errors import Interruption, InvalidInput, ResultUnavailable
+from orion_nb.schemas.results import is_key
 from orion_nb.store import kept
 
 if TYPE_CHECKING:
@@ -110,6 +111,19 @@ class ResultRoutes(Proposals):
         except InvalidInput:  # whoever proposed it over HTTP keeps results in their own way
             told = {"status": "foreign", "preview": run.state.result[:1000]}
         return {"run": run.id, "result": told}
+
+    @route("GET", "/results/{key}", action="read")
+    def read_stored_result(self, key: str) -> dict[str, Any]:
+        """Where a result is kept that is stored under this key, the SHA-256 of what is stored.
+
+        `serializer` and `size` (bytes) are what its envelope says; its signature is checked by
+        whoever loads the value. `status` is `stored`, or `spooled` while it waits to be taken to
+        where it belongs.
+        """
+        if not is_key(key):
+            says = f"key: {key!r:.100} is no key of a result (64 hexadecimal digits)"
+            raise InvalidInput(says, field="key")
+        return {"key": key, **self.keeper.describe(key)}
 
     @route("GET", "/results/problems", action="read")
     def result_problems(self, limit: int = 100) -> dict[str, Any]:

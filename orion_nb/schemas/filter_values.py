@@ -204,9 +204,8 @@ def _number(key: Key, op: str, text: str, quoted: bool, now: int) -> Value:
 
 def _bounds(op: str, low: int, high: int) -> tuple[int | None, int | None]:
     """From where to where `op` holds for what lies between `low` and `high`."""
-    return {
-        ":": (low, high), ">": (high, None), ">=": (low, None), "<": (None, low), "<=": (None, high),
-    }[op]  # fmt: skip
+    beyond = {">": (high, None), ">=": (low, None), "<": (None, low), "<=": (None, high)}
+    return beyond.get(op, (low, high))
 
 
 def _ago(text: str, now: int) -> int | None:
@@ -232,12 +231,10 @@ def _span(key: Key, text: str, now: int) -> tuple[int, int]:
 
 def _named_span(word: str, now: int) -> tuple[int, int] | None:
     today = now - now % DAY
-    known = {
-        "now": (now, now + 1),
-        "today": (today, today + DAY),
-        "yesterday": (today - DAY, today),
-    }
-    return known.get(word)
+    begins = {"now": now, "today": today, "yesterday": today - DAY}
+    if word not in begins:
+        return None
+    return begins[word], begins[word] + (1 if word == "now" else DAY)
 
 
 _WRITTEN = re.compile(

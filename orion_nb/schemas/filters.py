@@ -139,7 +139,7 @@ def _values(
 
 
 def _quote(text: str, at: int, began: int) -> tuple[str, int]:
-    """What stands between quotes, where `\\"` and `\\\\` are a quote and a backslash."""
+    """What stands between quotes; a backslash takes the meaning from a quote or a backslash."""
     piece, end = "", at + 1
     while end < len(text) and text[end] != '"':
         end += text[end] == "\\" and text[end + 1 : end + 2] in ('"', "\\")
@@ -190,7 +190,7 @@ def _quoted(value: Value, *, bare: bool = False) -> str:
     """The value as it is typed; `bare` if no key stands before it."""
     text = value.text
     special = _SPECIAL.search(text) or ("*" in text and not value.wild)
-    if special or (bare and (_KEY.match(text) or text[0] == "-")):
+    if special or text[0] in "<>=" or (bare and (_KEY.match(text) or text[0] == "-")):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return text

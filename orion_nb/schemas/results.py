@@ -108,6 +108,11 @@ class Reference:
         return told
 
 
+def is_key(text: str) -> bool:
+    """The text is the key of a stored value: 64 hexadecimal digits in lower case."""
+    return _KEY.fullmatch(text) is not None
+
+
 _NAMES = ("key", "serializer", "size", "url", "note", "problem", "spooled")
 _TYPES = {"size": int, "spooled": bool}
 # A key becomes part of a path.

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from orion_nb.errors import OrionError, ResultUnavailable
 from orion_nb.schemas.results import Reference
 from orion_nb.store import serializers
-from orion_nb.store.envelopes import OVERHEAD, key_of, seal, unseal, write_new
+from orion_nb.store.envelopes import OVERHEAD, head_of, key_of, seal, unseal, write_new
 from orion_nb.store.previews import said
 from orion_nb.store.serializers import Serialized
 
@@ -58,6 +58,13 @@ class Blobs:
     def store(self, key: str, sealed: bytes) -> None:
         """Sealed bytes are stored as they are."""
         self._place.write(key, sealed)
+
+    def head(self, key: str) -> tuple[str, int] | None:
+        """The serializer and size that are told of a blob, unchecked; None if it is not there."""
+        try:
+            return head_of(self._place.read(key, OVERHEAD))
+        except FileNotFoundError:
+            return None
 
     def fetch(self, reference: Reference) -> bytes:
         """What is stored under the key; one byte too many at most, and not verified yet.

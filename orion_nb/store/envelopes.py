@@ -36,6 +36,16 @@ def seal(secret: bytes, serializer: str, body: bytes) -> bytes:
     return b"".join((head, _signature(secret, head, body), body))
 
 
+def head_of(sealed: bytes) -> tuple[str, int] | None:
+    """The serializer and the size that an envelope tells, unchecked; None if it is none."""
+    if len(sealed) < HEAD.size:
+        return None
+    magic, _, serializer, size = HEAD.unpack_from(sealed)
+    if magic != MAGIC:
+        return None
+    return serializer.rstrip(b"\0").decode("ascii", "replace"), size
+
+
 def key_of(sealed: bytes) -> str:
     return sha256(sealed).hexdigest()
 

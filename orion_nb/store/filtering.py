@@ -1,4 +1,4 @@
-"""The conditions of a filter in SQL: the one translation of what `orion_nb.schemas.filters` reads."""
+"""The conditions of a filter in SQL: the one translation of what people type."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ ASPECTS = {
 }
 #: JSON's own words for what json_each tells as numbers or nothing.
 _SPOKEN = (
-    "CASE each.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
-    "WHEN 'null' THEN 'null' ELSE CAST(each.value AS TEXT) END"
+    "CASE item.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+    "WHEN 'null' THEN 'null' ELSE CAST(item.value AS TEXT) END"
 )
 
 
@@ -121,16 +121,16 @@ def _deployment(key: str, value: Value, now: int) -> Sql:
 
 def _listed(key: str, value: Value, now: int) -> Sql:
     column = {"tag": "tags", "mark": "marks"}[key]
-    sql = rf"EXISTS (SELECT 1 FROM json_each(runs.{column}) AS each WHERE each.value LIKE ? ESCAPE '\')"
-    return sql, [like(value)]
+    inside = f"SELECT 1 FROM json_each(runs.{column}) AS item"
+    return rf"EXISTS ({inside} WHERE item.value LIKE ? ESCAPE '\')", [like(value)]
 
 
 def _parameter(key: str, value: Value, now: int) -> Sql:
     name, equals, wanted = (plain(value.text) or "").partition("=")
-    sql, given = "each.key = ?", [name]
+    sql, given = "item.key = ?", [name]
     if equals:
         sql, given = f"{sql} AND {_SPOKEN} = ?", [name, wanted]
-    return f"EXISTS (SELECT 1 FROM json_each(runs.parameters) AS each WHERE {sql})", given
+    return f"EXISTS (SELECT 1 FROM json_each(runs.parameters) AS item WHERE {sql})", given
 
 
 def _key(key: str, value: Value, now: int) -> Sql:
@@ -149,7 +149,8 @@ def _family(key: str, value: Value, now: int) -> Sql:
 
 def _text(key: str, value: Value, now: int) -> Sql:
     pattern = like(Value(value.text))
-    tests = r"runs.name LIKE ? ESCAPE '\' OR runs.run_name LIKE ? ESCAPE '\' OR hex(runs.id) LIKE ? ESCAPE '\'"
+    columns = ("runs.name", "runs.run_name", "hex(runs.id)")
+    tests = " OR ".join(rf"{column} LIKE ? ESCAPE '\'" for column in columns)
     return tests, [f"%{pattern}%", f"%{pattern}%", f"%{pattern}"]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from orion_nb.errors import ResultUnavailable
 from orion_nb.schemas.results import Reference
 from orion_nb.store.blobs import Blobs, decode, local_folder, public
 from orion_nb.store.courier import Courier, Flushed
-from orion_nb.store.envelopes import OVERHEAD, key_of, seal, secret_of
+from orion_nb.store.envelopes import OVERHEAD, head_of, key_of, seal, secret_of
 from orion_nb.store.filesystems import NETWORK, filesystem
 from orion_nb.store.hands import NoAnswer, within
 from orion_nb.store.previews import THROUGH, Through, said
@@ -147,6 +148,33 @@ class Keeper:
             return within(self.deadline, partial(self._blobs(url).fetch, reference))
         except NoAnswer as error:
             raise ResultUnavailable(f"{public(url)} can't be read: {error}") from None
+
+    def describe(self, key: str) -> dict[str, Any]:
+        """What is stored under a key: `status`, `serializer`, `size` in bytes and `url`.
+
+        Blocks for `deadline` seconds at most.
+
+        Raises:
+            ResultUnavailable: nothing is, or its storage does not answer.
+        """
+        told, status = None, "stored"
+        if (path := self._spool.find(self.url, key)) is not None:
+            with suppress(OSError), path.open("rb") as file:
+                told, status = head_of(file.read(OVERHEAD)), "spooled"
+        if told is None:
+            told, status = self._head(key), "stored"
+        if told is None:
+            raise ResultUnavailable(f"nothing is stored under {key[:12]}… in {public(self.url)}")
+        return {"status": status, "serializer": told[0], "size": told[1], "url": public(self.url)}
+
+    def _head(self, key: str) -> tuple[str, int] | None:
+        try:
+            if (blobs := self._direct_blobs(self.url)) is not None:
+                return blobs.head(key)
+            return within(self.deadline, partial(self._blobs(self.url).head, key))
+        except Exception as error:  # whatever the storage raises
+            says = f"{public(self.url)} can't be read: {said(error)}"
+            raise ResultUnavailable(says) from None
 
     # -- what is not where it belongs --------------------------------------------------------------
 

@@ -95,7 +95,7 @@ _BY: dict[str, tuple[str, str]] = {
     "kind": ("runs.kind", "runs"),
     "flow": ("tops.name", "runs JOIN runs AS tops ON tops.id = runs.root"),
     "deployment": ("coalesce(lower(hex(runs.deployment)), '')", "runs"),
-    "tag": ("each.value", "runs, json_each(runs.tags) AS each"),
+    "tag": ("item.value", "runs, json_each(runs.tags) AS item"),
 }
 
 

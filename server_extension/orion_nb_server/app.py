@@ -18,9 +18,10 @@ from orion_nb.api.routes import Route, route
 from orion_nb.api.wire import render
 from orion_nb.errors import OrionError
 from orion_nb.settings import Settings
+from orion_nb_server.exports import EXPORTS
 from orion_nb_server.handlers import API, TROUBLE, OrionHandler, Unavailable, handlers
 from orion_nb_server.live import LIVE, Live, follow_events
-from orion_nb_server.pages import PAGES, download_notebook, show_notebook
+from orion_nb_server.pages import PAGES
 from orion_nb_server.services import SERVICES, Services
 
 
@@ -32,8 +33,8 @@ async def read_openapi(handler: OrionHandler) -> None:
 
 #: The routes that only a server has: streams and files.
 SERVER_ROUTES: list[Route] = [
-    vars(function)["__orion_route__"]
-    for function in (read_openapi, follow_events, download_notebook, show_notebook)
+    *(vars(function)["__orion_route__"] for function in (read_openapi, follow_events)),
+    *EXPORTS,
 ]
 ALL_ROUTES = [*ROUTES, *SERVER_ROUTES]
 

@@ -1,22 +1,16 @@
-"""Pages for people: the dashboard's shell and files, and executed notebooks."""
+"""Pages for people: the dashboard's shell and files."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.escape import xhtml_escape
 
-from orion_nb.api.routes import route
-from orion_nb.api.sources import SOURCE_LIMIT
-from orion_nb.deployments.files import notebook_of
-from orion_nb.errors import InvalidNotebook, NotebookNotFound
-from orion_nb.schemas.runs import Run, short
-from orion_nb_server.handlers import API, RESOURCE, OrionHandler, guarded
-from orion_nb_server.services import Services
+from orion_nb_server.handlers import API, RESOURCE, guarded
 
 STATIC = Path(__file__).parent / "static"
 STATIC_URL = "/orion/static"
@@ -28,8 +22,6 @@ PAGE_POLICY = (
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
     "form-action 'none'"
 )
-#: A notebook's outputs are somebody else's HTML: it is shown without scripts, origin or network.
-NOTEBOOK_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 SHELL = """\
 <!doctype html>
@@ -136,58 +128,3 @@ PAGES: list[tuple[Any, ...]] = [
     (r"/orion/", PageHandler),
     (STATIC_URL + r"/([\w\-]+\.[\w.\-]+)", StaticHandler, {"path": str(STATIC)}),
 ]
-
-
-@route("GET", "/runs/{run_id}/notebook.ipynb", action="read")
-async def download_notebook(
-    handler: OrionHandler, run_id: str
-) -> Annotated[None, "application/x-ipynb+json"]:
-    """The executed notebook of a run, as far as it came, as a file."""
-    run, text = await handler.services.read(_executed, handler.services, run_id)
-    handler.set_attachment_header(f"{_slug(run.name)}-{short(run.id)}.ipynb")
-    handler.finish(text, set_content_type="application/x-ipynb+json")
-
-
-@route("GET", "/runs/{run_id}/notebook.html", action="read")
-async def show_notebook(handler: OrionHandler, run_id: str) -> Annotated[None, "text/html"]:
-    """The executed notebook of a run, as far as it came, as a page; it can run no script."""
-    page = await handler.services.read(_exported, handler.services, run_id)
-    handler.set_header("Content-Security-Policy", NOTEBOOK_POLICY)
-    handler.finish(page, set_content_type="text/html; charset=utf-8")
-
-
-def _executed(services: Services, ref: str) -> tuple[Run, bytes]:
-    """A run and the bytes of its notebook.
-
-    Raises:
-        NotebookNotFound: the run executed none, or it was deleted.
-    """
-    run = services.orion.find(ref)
-    path = notebook_of(services.orion.settings, run.id)
-    if path is None:
-        raise NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
-    if path.stat().st_size > SOURCE_LIMIT:
-        raise InvalidNotebook(f"the notebook of run {short(run.id)} is larger than 100 MiB")
-    return run, path.read_bytes()
-
-
-def _exported(services: Services, ref: str) -> bytes:
-    from io import StringIO
-
-    from nbconvert import HTMLExporter
-
-    run, text = _executed(services, ref)
-    resources = {"metadata": {"name": run.name}}
-    try:
-        exporter = HTMLExporter()  # type: ignore[no-untyped-call]
-        page, _ = exporter.from_file(StringIO(text.decode()), resources)
-    except Exception as error:
-        # A notebook may hold anything; whatever of it can't be shown is the notebook's fault.
-        says = f"the notebook of run {short(run.id)} can't be shown as a page: {error}"
-        raise InvalidNotebook(says[:500]) from error
-    return str(page).encode()
-
-
-def _slug(name: str) -> str:
-    plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    return plain.strip("-")[:80] or "notebook"

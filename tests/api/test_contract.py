@@ -27,6 +27,7 @@ from orion_nb.errors import (
     RunStopped,
     UpstreamFailed,
 )
+from orion_nb.schemas.filters import parse_filter
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Status
 from orion_nb.schemas.runs import new_id
@@ -273,6 +274,20 @@ def test_runs_are_listed_by_the_page(api, name):
     page = api.filter_runs(root=above.id, kind="task", limit=4)
     rest = api.filter_runs(root=above.id, kind="task", limit=4, cursor=page["cursor"])
     assert len(page["runs"]) + len(rest["runs"]) == 7
+    with pytest.raises(InvalidInput, match="cursor"):
+        api.filter_runs(root=above.id, kind="flow", limit=4, cursor=page["cursor"])
+    asked = f"root:{above.id} kind:task -name:t0,t1 state:running"
+    found = api.find_runs(asked, limit=2)
+    assert [run["name"] for run in found["runs"]] == ["t6", "t5"]
+    found = api.find_runs(asked, limit=200, cursor=found["cursor"])
+    assert [run["name"] for run in found["runs"]] == ["t4", "t3", "t2"]
+    chosen = RunFilter(terms=parse_filter(asked, 0), cursor=made[4].id)
+    assert [run.name for run in api.list_runs(chosen)] == ["t3", "t2"]
+    (bucket,) = api.run_history(q=asked, step="1d", since=made[0].created)["buckets"]
+    assert bucket["counts"] == {"RUNNING": 5}
+    assert api.count_runs(q=asked, by="name")["counts"] == dict.fromkeys(
+        "t2 t3 t4 t5 t6".split(), 1
+    )
     assert api.count_runs(root=above.id, kind="task")["counts"] == {"RUNNING": 7}
     assert api.list_runs(RunFilter(root=above.id, states=("Completed",))) == []
 

@@ -1,0 +1,114 @@
+"""Executed notebooks as files and pages, made when they are asked for from what was kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from typing import Annotated, Any
+
+from orion_nb.api.routes import route
+from orion_nb.api.sources import SOURCE_LIMIT
+from orion_nb.deployments.files import notebook_of
+from orion_nb.errors import InvalidNotebook, NotebookNotFound
+from orion_nb.schemas.runs import Run, short
+from orion_nb_server.handlers import OrionHandler
+from orion_nb_server.services import Services
+
+#: A notebook's outputs are somebody else's HTML: it is shown without scripts, origin or network.
+NOTEBOOK_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+IPYNB = "application/x-ipynb+json"
+
+Export = Callable[[dict[str, Any], Run, bool], str]
+
+
+@route("GET", "/runs/{run_id}/notebook", action="read")
+async def read_notebook(handler: OrionHandler, run_id: str) -> None:
+    """The executed notebook of a run, as far as it came, in nbformat 4."""
+    _, text = await handler.services.read(_executed, handler.services, run_id)
+    handler.finish(text)
+
+
+@route("GET", "/runs/{run_id}/notebook.ipynb", action="read")
+async def download_notebook(handler: OrionHandler, run_id: str) -> Annotated[None, IPYNB]:
+    """The executed notebook of a run, as far as it came, as a file."""
+    run, text = await handler.services.read(_executed, handler.services, run_id)
+    handler.set_attachment_header(f"{_slug(run.name)}-{short(run.id)}.ipynb")
+    handler.finish(text, set_content_type=IPYNB)
+
+
+@route("GET", "/runs/{run_id}/notebook.html", action="read")
+async def show_notebook(
+    handler: OrionHandler, run_id: str, no_input: bool = False
+) -> Annotated[None, "text/html"]:
+    """The executed notebook of a run, as far as it came, as a page; it can run no script.
+
+    With `no_input` it shows what the cells put out, without their code.
+    """
+    _, page = await handler.services.read(_exported, handler.services, run_id, _page, no_input)
+    handler.set_header("Content-Security-Policy", NOTEBOOK_POLICY)
+    handler.finish(page, set_content_type="text/html; charset=utf-8")
+
+
+@route("GET", "/runs/{run_id}/notebook.py", action="read")
+async def download_script(handler: OrionHandler, run_id: str) -> Annotated[None, "text/x-python"]:
+    """The code of a run's executed notebook as a script, with the parameters it was run with."""
+    run, script = await handler.services.read(_exported, handler.services, run_id, _script, False)
+    handler.set_header("Content-Security-Policy", NOTEBOOK_POLICY)
+    handler.set_attachment_header(f"{_slug(run.name)}-{short(run.id)}.py")
+    handler.finish(script, set_content_type="text/x-python; charset=utf-8")
+
+
+EXPORTS = [
+    vars(function)["__orion_route__"]
+    for function in (read_notebook, download_notebook, show_notebook, download_script)
+]
+
+
+def _executed(services: Services, ref: str) -> tuple[Run, bytes]:
+    """A run and the bytes of its notebook.
+
+    Raises:
+        NotebookNotFound: the run executed none, or it was deleted.
+    """
+    run = services.orion.find(ref)
+    path = notebook_of(services.orion.settings, run.id)
+    if path is None:
+        raise NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
+    if path.stat().st_size > SOURCE_LIMIT:
+        raise InvalidNotebook(f"the notebook of run {short(run.id)} is larger than 100 MiB")
+    return run, path.read_bytes()
+
+
+def _exported(services: Services, ref: str, export: Export, no_input: bool) -> tuple[Run, bytes]:
+    run, text = _executed(services, ref)
+    try:
+        return run, export(json.loads(text), run, no_input).encode("utf-8", "replace")
+    except Exception as error:
+        # A notebook may hold anything; whatever of it can't be shown is the notebook's fault.
+        says = f"the notebook of run {short(run.id)} can't be shown: {error}"
+        raise InvalidNotebook(says[:500]) from error
+
+
+def _page(told: dict[str, Any], run: Run, no_input: bool) -> str:
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(exclude_input=no_input, exclude_output_prompt=no_input)  # type: ignore[no-untyped-call]
+    resources = {"metadata": {"name": run.name}}
+    page, _ = exporter.from_file(StringIO(json.dumps(told)), resources)
+    return str(page)
+
+
+def _script(told: dict[str, Any], run: Run, no_input: bool) -> str:
+    from nbconvert import PythonExporter
+
+    language = str(told.get("metadata", {}).get("language_info", {}).get("name", "python"))
+    if language.lower() not in ("python", "ipython", "xpython"):
+        raise InvalidNotebook(f"it is written in {language}, not in Python")
+    script, _ = PythonExporter().from_file(StringIO(json.dumps(told)))  # type: ignore[no-untyped-call]
+    return str(script)
+
+
+def _slug(name: str) -> str:
+    plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    return plain.strip("-")[:80] or "notebook"
