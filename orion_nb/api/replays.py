@@ -12,6 +12,7 @@ from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.values import evolve
 
+
 class ReplayRoutes(DeploymentRoutes):
     """The same again."""
 

@@ -19,7 +19,7 @@ from orion_nb.api.why import tell, told_state
 from orion_nb.errors import Conflict, InvalidInput
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
-from orion_nb.schemas.runs import Kind, Run, new_id
+from orion_nb.schemas.runs import Kind, Run, is_id, new_id
 from orion_nb.schemas.states import (
     CANCELLED,
     CANCELLING,

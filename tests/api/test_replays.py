@@ -1,0 +1,62 @@
+"""The same again, as a new run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orion_nb.api.orion import Orion
+from orion_nb.errors import Conflict, ParameterError
+from orion_nb.settings import Settings
+
+
+@pytest.fixture
+def orion(tmp_path):
+    opened = Orion(Settings.load(environ={}, home=str(tmp_path / "home")))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def deployed(orion, tmp_path):
+    cell = {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]},
+            "source": "rows = 1\nmode = 'a'", "outputs": [], "execution_count": None}  # fmt: skip
+    told = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    (tmp_path / "etl.ipynb").write_text(json.dumps(told))
+    return orion.create_deployment("etl", str(tmp_path / "etl.ipynb"), parameters={"mode": "b"})
+
+
+def test_a_replay_is_a_new_run_with_the_parameters_of_the_old(orion, deployed):
+    first = orion.run_deployment("etl", {"rows": 7})
+    again = orion.replay_run(first.id, why="late data", by="ann")
+    assert again.id != first.id
+    assert again.state.name == "Scheduled"
+    assert again.deployment == deployed["id"]
+    assert again.parameters == {"rows": 7, "mode": "b"}
+    assert again.state.by == "ann"
+    assert again.state.message == f"a replay of {first.id[-8:]}: late data"
+    assert orion.replay_run(first.id, {"mode": "c"}).parameters == {"rows": 7, "mode": "c"}
+
+
+def test_what_no_deployment_knows_is_not_replayed(orion, deployed):
+    run = orion.create_run("flow", "f")
+    with pytest.raises(Conflict, match="no run of a deployment"):
+        orion.replay_run(run.id)
+    first = orion.run_deployment("etl")
+    with pytest.raises(ParameterError, match="rows"):
+        orion.replay_run(first.id, {"rows": "many"})
+
+
+def test_a_stored_result_is_found_by_its_key(orion):
+    from orion_nb.errors import InvalidInput, ResultUnavailable
+    from orion_nb.schemas.results import Reference
+
+    reference = Reference.from_text(orion.keep("x" * 5000))
+    told = orion.read_stored_result(reference.key)
+    assert told["status"] == "stored"
+    assert (told["serializer"], told["size"]) == (reference.serializer, reference.size)
+    with pytest.raises(ResultUnavailable):
+        orion.read_stored_result("0" * 64)
+    with pytest.raises(InvalidInput, match="key: 'x' is no key"):
+        orion.read_stored_result("x")
