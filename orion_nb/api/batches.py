@@ -99,6 +99,7 @@ class Seat(Liveness):
         seat.__dict__.update(vars(seen_inside(orion, tx)))
         seat._session = (os.getpid(), session) if session else None
         seat._usual, seat._roots, seat._missed = orion.policies, {}, missed
+        seat._alike = None  # each proposal has a number, and maybe a time, of its own
         return seat
 
     def answer(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -242,9 +243,9 @@ class Seat(Liveness):
         tx: Connection,
         before: Run,
         after: Run,
-        report: Report | None,
+        report: Report,
         transition_id: str | None = None,
-    ) -> Run:
+    ) -> int:
         if before.id == self.told.run_id and not self._reviving:
             transition_id = self.told.transition_id
         return super()._append(tx, before, after, report, transition_id)

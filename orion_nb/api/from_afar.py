@@ -7,10 +7,12 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from orion_nb import clock
-from orion_nb.api import codec, locally
+from orion_nb.api import answers, codec, locally
+from orion_nb.api.answers import Answer
 from orion_nb.api.client import ADDRESS, Client
 from orion_nb.api.delivery import MOST
 from orion_nb.api.letters import Judged, Proposal, Told, answered, late, read, reported, told_of
@@ -32,7 +34,7 @@ from orion_nb.rules import POLICIES, Rule
 from orion_nb.rules.users import load_rules
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, new_id
-from orion_nb.schemas.states import Running, State
+from orion_nb.schemas.states import State
 from orion_nb.schemas.values import evolve
 from orion_nb.settings import Settings
 from orion_nb.store import sessions
@@ -129,20 +131,15 @@ class FromAfar(Orion):
         claim = {"retriable": retriable, "rerun": rerun, "pulled": pulled}
         return reported(self._put(self._advance_of(run, proposed, claim))[0])
 
-    def advance_and_begin(
-        self,
-        run: Run,
-        proposed: State,
-        following: Run,
-        upstream: Sequence[tuple[str, str]],
-        *,
-        retriable: bool = True,
-    ) -> tuple[tuple[Run, Report], Judged]:
-        """`advance` of one run and `begin` of the one that follows it, at once."""
-        begins = self._beginning_of(following, Running(), upstream)
-        begins.told["joined"] = True
-        ended, began = self._put(self._advance_of(run, proposed, {"retriable": retriable}), begins)
-        return reported(ended), began
+    def put_all(self, told: Sequence[answers.Proposal]) -> list[Answer]:
+        """The owner's proposals are judged in order; see `Proposals.put_all`."""
+        return [_caught(judged) for judged in self._sent([self._made_of(each) for each in told])]
+
+    def _made_of(self, each: answers.Proposal) -> Proposal:
+        if each.run.state.seq == 0:
+            return self._beginning_of(each.run, each.state, each.upstream, pulled=each.pulled)
+        claim = {"retriable": each.retriable, "rerun": each.rerun, "pulled": each.pulled}
+        return self._advance_of(each.run, each.state, claim)
 
     def judge(
         self,
@@ -243,7 +240,11 @@ class FromAfar(Orion):
         return Proposal(run, told, alone)
 
     def _put(self, *proposals: Proposal) -> list[Judged]:
-        """The server judges them; if it is away they are judged here, and told to it later.
+        """The server judges them; if it is away they are judged here, and told to it later."""
+        return [judged() for judged in self._sent(proposals)]
+
+    def _sent(self, proposals: Sequence[Proposal]) -> list[Callable[[], Judged]]:
+        """They are sent to the server, if it is there; what is answered says what came of each.
 
         After an interrupt they may have been judged: then the secret is that of the attempt.
         """
@@ -257,8 +258,11 @@ class FromAfar(Orion):
                 self._go_on_without(error)
             else:
                 pairs = zip(proposals, answers, strict=True)
-                return [self._noted(answered(p.run, p.told, told)) for p, told in pairs]
-        return [self._put_away(each) for each in proposals]
+                return [partial(self._heard, each, told) for each, told in pairs]
+        return [partial(self._put_away, each) for each in proposals]
+
+    def _heard(self, proposal: Proposal, told: Told) -> Judged:
+        return self._noted(answered(proposal.run, proposal.told, told))
 
     def _go_on_without(self, error: OrionError) -> None:
         """The server is away; so is one that has taken proposals, and now refuses all of them.
@@ -330,6 +334,13 @@ class FromAfar(Orion):
         self._session_lock = threading.Lock()
         self.outbox.leave()
         self._watcher.leave()
+
+
+def _caught(judged: Callable[[], Judged]) -> Answer:
+    try:
+        return reported(judged())
+    except OrionError as error:
+        return error
 
 
 _open: weakref.WeakSet[FromAfar] = weakref.WeakSet()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine import cancelling, handover
+from orion_nb.engine import cancelling
 from orion_nb.engine.cancelling import Cancellation
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
 from orion_nb.engine.context import RunContext, current, entered
@@ -75,11 +75,10 @@ class Attempt:
         self._before(context, run)
 
         def attempt() -> Any:
-            with handover.withheld():
-                value = body()
-                if context.futures:
-                    join_all(context)
-                    raise_unseen(context)
+            value = body()
+            if context.futures:
+                join_all(context)
+                raise_unseen(context)
             return value
 
         while True:

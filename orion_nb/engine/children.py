@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+from functools import partial
 from typing import Any
 
 from orion_nb.engine.context import RunContext
@@ -15,12 +16,14 @@ from orion_nb.schemas.states import COMPLETED
 def keep(context: RunContext, future: TaskFuture[Any]) -> None:
     """The run waits for the future at its end; one that completed is forgotten at once."""
     context.futures[future] = None
+    if context.on_done is None:  # one for all: closures by the thousand keep the collector busy
+        context.on_done = partial(_forget, context)
+    future.add_done_callback(context.on_done)
 
-    def forget(_: object) -> None:
-        if future.ended is not None and future.ended.report.state.type is COMPLETED:
-            context.futures.pop(future, None)
 
-    future.add_done_callback(forget)
+def _forget(context: RunContext, future: TaskFuture[Any]) -> None:
+    if future.ended is not None and future.ended.type is COMPLETED:
+        context.futures.pop(future, None)
 
 
 def join_all(context: RunContext, patience: float | None = None) -> None:

@@ -38,6 +38,8 @@ class RunContext:
     recall: Recall | None = None
     #: How often its code has paused.
     pauses: int = 0
+    #: Told of each submitted task that is done.
+    on_done: Callable[[Any], None] | None = None
     #: How many runs are around it in this process.
     depth: int = 0
 

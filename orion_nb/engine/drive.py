@@ -6,20 +6,19 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
+from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
-from orion_nb.engine import handover
-from orion_nb.engine.futures import Inputs, Joint
+from orion_nb.engine.futures import Inputs
 from orion_nb.engine.lead import Call, Fetch, Finish, Life, Outcome, Propose, Sleep
 from orion_nb.engine.waiting import pieces
 from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import COMPLETED, Cancelled, State
-from orion_nb.schemas.values import evolve
+from orion_nb.schemas.states import Cancelled, State
 
 
 class Proposer:
@@ -39,8 +38,7 @@ class Proposer:
         self.upstream = upstream
         self.on_state = on_state
         self.began = run.state.seq > 0
-        # A run that has begun together with another one's end has its first answer already.
-        self._early: Report | None = run.report if run.state.seq > 0 else None
+        self._early: Report | None = None
         self._lock: threading.Lock | None = None
 
     def propose(self, told: Propose) -> Report:
@@ -74,15 +72,12 @@ class Proposer:
             assert report is not None
             return report
         try:
-            if told.state.type is COMPLETED and (joint := handover.take()) is not None:
-                return self._end_and_begin(told, joint)
             self.run, report = self.orion.advance(
                 self.run, told.state, retriable=told.retriable, rerun=told.rerun,
                 pulled=told.pulled,
             )  # fmt: skip
         except Fenced as fenced:
-            self.run = self.orion.find(self.run.id)
-            return Report(Status.ABORT, self.run.state, str(fenced), proposed=told.state.name)
+            return self._fenced(told, fenced)
         return report
 
     def waiting(self, step: Sleep) -> Iterator[float]:
@@ -90,16 +85,32 @@ class Proposer:
         may_go_on = partial(self.may_go_on, step.again)
         return pieces(self.orion, step.report, self.run.state.n, may_go_on)
 
-    def _end_and_begin(self, told: Propose, joint: Joint) -> Report:
-        """The run ends, and another one, which comes next on this thread, begins."""
-        following, upstream = joint.first()
-        ended, (began, first) = self.orion.advance_and_begin(
-            self.run, told.state, following, upstream, retriable=told.retriable
+    def _fenced(self, told: Propose, fenced: Fenced) -> Report:
+        self.run = self.orion.find(self.run.id)
+        return Report(Status.ABORT, self.run.state, str(fenced), proposed=told.state.name)
+
+    @property
+    def may_be_asked(self) -> bool:
+        """What is proposed can be put to the API by somebody else: no deadline may come first."""
+        return self._lock is None
+
+    def ask(self, told: Propose) -> Proposal:
+        """The proposal as a value, for whoever puts it to the API together with others."""
+        self.began = True
+        return Proposal(
+            self.run, told.state, self.upstream, told.retriable, told.rerun, told.pulled
         )
-        joint.began(evolve(began, report=first))
-        self.run, report = ended
-        if not report.state.is_terminal:
-            handover.elsewhere()  # this one is to be tried again: the other does not wait for it
+
+    def hear(self, told: Propose, answer: Answer) -> Report:
+        """The report in the answer to what was asked."""
+        if isinstance(answer, Fenced):
+            report = self._fenced(told, answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            self.run, report = answer
+        if self.on_state is not None:
+            self.on_state(self.run, report)
         return report
 
     def may_go_on(self, again: Propose) -> bool:
@@ -128,6 +139,32 @@ def drive(life: Life, proposer: Proposer, call: Callable[[Run], Outcome]) -> Fin
             answer = call(proposer.run) if isinstance(step, Call) else answered(step, proposer)
     except StopIteration as end:
         return Finish(proposer.run, *end.value)
+    except BaseException as error:
+        proposer.give_up(error)
+        raise
+
+
+def in_turns(
+    life: Life, proposer: Proposer, call: Callable[[Run], Outcome]
+) -> Generator[Proposal, Answer, Finish]:
+    """The life is lived by a runner, which puts its proposals to the API together with others.
+
+    What is yielded is proposed, and the answer sent; on which threads does not matter.
+    """
+    answer: Any = None
+    try:
+        while True:
+            step = life.send(answer)
+            if isinstance(step, Call):
+                answer = call(proposer.run)
+            elif isinstance(step, Propose) and proposer.may_be_asked:
+                answer = proposer.hear(step, (yield proposer.ask(step)))
+            else:
+                answer = answered(step, proposer)
+    except StopIteration as end:
+        return Finish(proposer.run, *end.value)
+    except GeneratorExit:
+        raise  # nobody lives it on, in the child of a fork say: that tells nothing about the run
     except BaseException as error:
         proposer.give_up(error)
         raise

@@ -47,6 +47,9 @@ class ExecutorRunner(ThreadRunner):
             isinstance(executor, ThreadPoolExecutor) if in_process is None else in_process
         )
 
+    #: Runs are lived on the executor.
+    takes_turns = False
+
     def live(self, task: Living, orion: Orion, run: Run, *told: Any) -> Finish:
         """The run is lived on the executor; this thread waits for it."""
         if self.in_process:

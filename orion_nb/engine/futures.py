@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from orion_nb.engine.lead import Finish
+from orion_nb.api.answers import Answer, Proposal
+from orion_nb.api.orion import Orion
+from orion_nb.engine.latches import Latch
+from orion_nb.engine.lead import Ending, Finish
 from orion_nb.errors import Interruption, InvalidInput
-from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
 
 R = TypeVar("R")
@@ -19,14 +21,29 @@ R = TypeVar("R")
 Inputs = tuple[tuple[str, str], ...]
 
 
-class Joint(Protocol):
-    """A run that can begin in the same transaction in which another one ends."""
+class Lived(Protocol):
+    """A submitted call, as a runner lives it: piece by piece, or as a whole."""
 
-    def first(self) -> tuple[Run, Inputs]:
-        """The run, not yet written, and what it takes inputs from."""
+    orion: Orion
+    future: TaskFuture[Any]
+    #: What was answered to its last proposal.
+    answer: Answer | None
 
-    def began(self, run: Run) -> None:
-        """It was written; the run has the report on its first proposal."""
+    @property
+    def is_whole(self) -> bool:
+        """It proposes for itself: only `run` is called."""
+
+    def first(self) -> Proposal | None:
+        """What has to be in the file before it may run on; None: it is over."""
+
+    def run_on(self) -> Proposal | None:
+        """It runs on this thread until it proposes its end, which is given back; or it is over."""
+
+    def goes_on(self) -> bool:
+        """It hears the answer on its end; True: it is tried again."""
+
+    def run(self) -> None:
+        """All of it, or all that is left, is done on this thread."""
 
 
 class TaskFuture(concurrent.futures.Future[R], Generic[R]):
@@ -39,9 +56,12 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     def __init__(self, run_id: str, name: str) -> None:
         super().__init__()
+        self._condition = Latch()
         self.run_id = run_id
         self.name = name
-        self.ended: Finish | None = None
+        #: Its final state: all that is kept of its run.
+        self.ended: Ending | None = None
+        self._heed: Interruption | None = None
         self.was_looked_at = False
         #: What has to finish before it, kept until it has completed.
         self.upstream: tuple[TaskFuture[Any], ...] = ()
@@ -49,9 +69,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
         self.loop: asyncio.AbstractEventLoop | None = None
         #: Writes down that the run never began; called once, by `cancel`.
         self.on_cancel: Callable[[], Finish] | None = None
-        self._job: Callable[[], None] | None = None
-        #: Lets its run begin together with the end of the one before it on its thread.
-        self.joint: Joint | None = None
+        self._job: Lived | None = None
         self._is_dropped = False
 
     def result(self, timeout: float | None = None) -> R:
@@ -77,10 +95,9 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     def state(self) -> State | None:
         """The final state, None while the task has not finished."""
         self.look()
-        if self.ended is None:
-            return None
-        _heeded(self.ended.error)
-        return self.ended.ending
+        if self.ended is not None:
+            _heeded(self._heed)
+        return self.ended
 
     def cancel(self) -> bool:
         """The task will not run and its run is Cancelled; False if it has begun already."""
@@ -90,7 +107,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
             self._is_dropped, self._job = True, None
         try:
             if self.on_cancel is not None:
-                self.ended = self.on_cancel()
+                self.ended = self.on_cancel().ending
         finally:
             super().cancel()
         return True
@@ -102,26 +119,36 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     def look(self) -> None:
         """Somebody asks what came of it, and thereby of what it depends on."""
+        self.was_looked_at = True
+        if not self.upstream:
+            return
         for future in self._with_upstream():
             future.was_looked_at = True
 
     def settle(self, ended: Finish) -> None:
         """The run has ended: whoever waits is told."""
-        self.ended = ended
-        self.on_cancel = self.joint = None  # both hold the call's arguments and context
+        self.ended = ended.ending
+        self.on_cancel = None  # it holds the call's arguments and context
         error = ended.error
+        if isinstance(error, Interruption):
+            self._heed = error
         if error is None:
             self.upstream = ()
             self.set_result(ended.outcome.value)
         else:
             self.set_exception(error)
 
+    def fail(self, error: BaseException) -> None:
+        """The run could not be lived to its end."""
+        self.on_cancel = None
+        self.set_exception(error)
+
     def join(self) -> None:
         """The task has finished when this returns; that is no look at what came of it."""
         self._wait(None)
 
-    def give(self, job: Callable[[], None]) -> None:
-        """`job` settles this future; it is done once, by the first who calls `help`."""
+    def give(self, job: Lived) -> None:
+        """`job` settles this future; it is done once, by the first who takes it."""
         with self._condition:
             if not self._is_dropped:
                 self._job = job
@@ -129,12 +156,11 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     def help(self) -> None:
         """The job is done on this thread, unless somebody has taken it up already."""
-        job = self.take()
-        if job is not None:
+        if (job := self.take()) is not None:
             with on_runner_thread():
-                job()
+                job.run()
 
-    def take(self) -> Callable[[], None] | None:
+    def take(self) -> Lived | None:
         """The job, for whoever does it now; None if somebody has, or it was cancelled."""
         with self._condition:
             job, self._job = self._job, None
@@ -143,7 +169,9 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     def begin(self) -> bool:
         """It is running from now on; False if it was cancelled."""
         with self._condition:
-            return not self._is_dropped and self.set_running_or_notify_cancel()
+            if self._is_dropped:
+                return False
+            return self.running() or self.set_running_or_notify_cancel()
 
     def finish(self) -> None:
         """It is done when this returns; whatever it needs for that is run here, or waited for."""
@@ -205,7 +233,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
                     self._condition.wait()
 
     def __repr__(self) -> str:
-        word = self.ended.report.state.name if self.ended else "not finished"
+        word = self.ended.name if self.ended else "not finished"
         return f"<TaskFuture {self.name} {self.run_id[-8:]}: {word}>"
 
 
@@ -269,7 +297,7 @@ def resolved(value: Any, *, raising: bool = False) -> Any:
 
 def states_of(futures: Iterable[TaskFuture[Any]]) -> list[State]:
     """The final states of futures that have finished."""
-    return [each.ended.report.state for each in futures if each.ended is not None]
+    return [each.ended for each in futures if each.ended is not None]
 
 
 def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> list[State]:
@@ -280,11 +308,14 @@ def wait(futures: Iterable[TaskFuture[Any]], timeout: float | None = None) -> li
     """
     chosen = list(futures)
     if timeout is None:
-        for future in reversed(chosen):  # most often the last ends last: one wait for all of them
+        # From the last on, so that this thread is not woken up by each of a thousand in turn.
+        for future in chosen if is_runner_thread() else reversed(chosen):
             future.join()
-    _, waiting = concurrent.futures.wait(chosen, timeout)
-    if waiting:
-        raise TimeoutError(f"{len(waiting)} of {len(chosen)} tasks did not finish in {timeout} s")
+    else:
+        _, waiting = concurrent.futures.wait(chosen, timeout)
+        if waiting:
+            told = f"{len(waiting)} of {len(chosen)} tasks did not finish in {timeout} s"
+            raise TimeoutError(told)
     return [state for future in chosen if (state := future.state) is not None]
 
 

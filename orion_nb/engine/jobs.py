@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from typing import Any, Protocol
 
+from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.context import RunContext
 from orion_nb.engine.drive import Proposer
@@ -23,7 +24,7 @@ from orion_nb.engine.futures import (
 from orion_nb.engine.lead import NOTHING, Finish, Propose
 from orion_nb.engine.runners import DEFAULT_RUNNER, Living
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import Cancelled, NotReady
+from orion_nb.schemas.states import Cancelled, NotReady, State
 
 
 class Submitted(Living, Protocol):
@@ -31,13 +32,33 @@ class Submitted(Living, Protocol):
 
     @property
     def is_plain(self) -> bool:
-        """Its first proposal is Running, and nothing else."""
+        """Its first proposal is Running, and nothing else: it takes no time to make."""
+
+    def live_in_turns(
+        self,
+        orion: Orion,
+        run: Run,
+        args: Any,
+        kwargs: Any,
+        upstream: Any,
+        context: Any,
+        states: list[State],
+    ) -> Turns: ...
 
     def inputs(self, args: Any, kwargs: Any, context: RunContext | None) -> Inputs: ...
 
 
+#: A life whose proposals are put to the API by whoever drives it.
+Turns = Generator[Proposal, Answer, Finish]
+
+
 class Job:
     """One submitted call, and the future that tells of it."""
+
+    __slots__ = (
+        "_again", "_args", "_context", "_kwargs", "_run", "_runner", "_task", "_turns", "_upstream",
+        "_within", "answer", "future", "is_whole", "orion",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -49,10 +70,13 @@ class Job:
         kwargs: Any,
         within: RunContext | None,
     ) -> None:
-        self._task, self._orion, self._run, self._future = task, orion, run, future
+        self._task, self.orion, self._run, self.future = task, orion, run, future
         self._args, self._kwargs, self._within = args, kwargs, within
         self._context = contextvars.copy_context()
-        found = tuple(dict.fromkeys(futures_in((args, kwargs))))
+        self._turns: Generator[Proposal, Answer | None, None] | None = None
+        self._again: Proposal | None = None
+        self.answer: Answer | None = None
+        found = tuple(dict.fromkeys(futures_in((args, kwargs)))) if args or kwargs else ()
         self._upstream, future.upstream = task.inputs(args, kwargs, within), found
         if run.policy.trigger != "all_completed":
             for each in found:
@@ -62,11 +86,13 @@ class Job:
         is_here = self._runner.in_process and (within is None or within.is_async)
         if task.is_async and is_here:
             future.loop = running_loop()
+        #: It proposes for itself, where and when it likes: only `run` is called.
+        self.is_whole = task.is_async or not (task.is_plain and self._runner.takes_turns)
         future.on_cancel = self._drop
 
     def start(self) -> None:
         """It begins as soon as all it waits for has finished: now, or told by the last of them."""
-        waiting = [each for each in self._future.upstream if not each.done()]
+        waiting = [each for each in self.future.upstream if not each.done()]
         if not waiting:
             self._begin()
             return
@@ -74,7 +100,7 @@ class Job:
         if len(waiting) > 1:
             told += f" and {len(waiting) - 1} more"
         if self._run.state.seq == 0:
-            self._run = self._orion.begin(self._run, NotReady(message=told), self._upstream)[0]
+            self._run = self.orion.begin(self._run, NotReady(message=told), self._upstream)[0]
         lock, left = threading.Lock(), len(waiting)
 
         def one_done(_: object) -> None:
@@ -89,56 +115,97 @@ class Job:
             each.add_done_callback(one_done)
 
     def _begin(self) -> None:
-        if self._future.loop is not None:
-            self._future.loop.call_soon_threadsafe(self._begin_on_loop)
+        if self.future.loop is not None:
+            self.future.loop.call_soon_threadsafe(self._begin_on_loop)
             return
-        if self._run.state.seq == 0 and self._task.is_plain and not self._task.is_async:
-            self._future.joint = self
-        self._future.give(lambda: self._context.run(self._work))
-        self._runner.submit(self._future)
+        self.future.give(self)
+        self._runner.submit(self.future)
 
-    def first(self) -> tuple[Run, Inputs]:
-        """The run as it is written when it begins with the end of another one."""
-        return self._run, self._upstream
+    def first(self) -> Proposal | None:
+        """What has to be in the file before it may run on; None: it is over."""
+        if self._again is not None:
+            proposal, self._again = self._again, None
+            return proposal
+        self._turns = self._live_in_turns()
+        return self._hear(None)
 
-    def began(self, run: Run) -> None:
-        """It was written, with the report on its first proposal."""
-        self._run = run
+    def run_on(self) -> Proposal | None:
+        """It runs on this thread until it proposes its end, which is given back; or it is over."""
+        if self.is_whole:
+            self._context.run(self._live)
+            return None
+        proposal = self._hear(self.answer)
+        while proposal is not None and not proposal.state.is_terminal:
+            (self.answer,) = self.orion.put_all([proposal])
+            proposal = self._hear(self.answer)
+        return proposal
+
+    def goes_on(self) -> bool:
+        """It hears the answer on its end; True: it is tried again."""
+        self._again = self._hear(self.answer)
+        return self._again is not None
+
+    def run(self) -> None:
+        """All of it, or all that is left, is done on this thread."""
+        if not self.is_whole and (self._turns is None or self._again is not None):
+            proposal = self.first()
+            if proposal is None:
+                return
+            (self.answer,) = self.orion.put_all([proposal])
+        while (end := self.run_on()) is not None:
+            (self.answer,) = self.orion.put_all([end])
+
+    def _hear(self, answer: Answer | None) -> Proposal | None:
+        assert self._turns is not None
+        try:
+            return self._context.run(self._turns.send, answer)
+        except StopIteration:
+            return None
+
+    def _live_in_turns(self) -> Generator[Proposal, Answer | None, None]:
+        try:
+            self.future.settle((yield from self._task.live_in_turns(*self._call())))
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.future.fail(error)
 
     def _begin_on_loop(self) -> None:
-        assert self._future.loop is not None
-        if self._future.begin():
-            doing = self._future.loop.create_task(self._work_async(), context=self._context)
+        assert self.future.loop is not None
+        if self.future.begin():
+            doing = self.future.loop.create_task(self._work_async(), context=self._context)
             _loop_tasks.add(doing)
             doing.add_done_callback(_loop_tasks.discard)
 
-    def _work(self) -> None:
+    def _live(self) -> None:
         try:
             if self._task.is_async and self._runner.in_process:
                 finish = _run_to_end(self._live_async())
             else:
                 finish = self._runner.live(self._task, *self._call())
-            self._future.settle(finish)
+            self.future.settle(finish)
         except BaseException as error:
-            self._future.set_exception(error)
+            self.future.fail(error)
 
     async def _work_async(self) -> None:
         try:
-            self._future.settle(await self._live_async())
+            self.future.settle(await self._live_async())
         except BaseException as error:
-            self._future.set_exception(error)
+            self.future.fail(error)
 
     async def _live_async(self) -> Finish:
         return await self._task.live_async(*self._call())
 
     def _call(self) -> tuple[Any, ...]:
-        args, kwargs = resolved((self._args, self._kwargs))
-        states = states_of(self._future.upstream)
-        return self._orion, self._run, args, kwargs, self._upstream, self._within, states
+        args, kwargs = self._args, self._kwargs
+        if self.future.upstream:
+            args, kwargs = resolved((args, kwargs))
+        states = states_of(self.future.upstream)
+        return self.orion, self._run, args, kwargs, self._upstream, self._within, states
 
     def _drop(self) -> Finish:
         """The run is Cancelled: it will not begin."""
-        proposer = Proposer(self._orion, self._run, self._upstream)
+        proposer = Proposer(self.orion, self._run, self._upstream)
         report = proposer.propose(Propose(Cancelled("cancelled before it began")))
         return Finish(proposer.run, report, NOTHING)
 

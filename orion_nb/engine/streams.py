@@ -214,6 +214,10 @@ class Streamer:
                 finish: Finish = end.value
                 return finish
 
+    def live_in_turns(self, *told: Any) -> Any:
+        """It is lived as a whole: its items are put while it goes on."""
+        raise TypeError(f"{self.task!r} is not lived in turns")
+
     async def live_async(self, *told: Any) -> Finish:
         """As `live`: it is not asked for."""
         return await asyncio.to_thread(self.live, *told)

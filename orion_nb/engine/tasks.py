@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
+from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.attempts import Given
 from orion_nb.engine.children import keep
@@ -186,6 +187,24 @@ class Task(Work[P, R]):
         given = Given(args, kwargs) if args or kwargs else None
         finish = self._life(orion, run, body, runner, upstream, plan, given)
         return self._recalled(finish, context)
+
+    def live_in_turns(
+        self,
+        orion: Orion,
+        run: Run,
+        args: Any,
+        kwargs: Any,
+        upstream: Inputs,
+        context: RunContext | None,
+        states: list[State],
+    ) -> Generator[Proposal, Answer, Finish]:
+        """The same, with its proposals put to the API by the runner."""
+        runner = context.runner if context else None
+        plan = self.plan(run, args, kwargs, self.pulled(states))
+        given = Given(args, kwargs) if args or kwargs else None
+        body = _call_of(self.fn, args, kwargs)
+        life = self._life_in_turns(orion, run, body, runner, upstream, plan, given)
+        return self._recalled((yield from life), context)
 
     async def live_async(
         self,

@@ -8,15 +8,16 @@ import copy
 import functools
 import inspect
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
+from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.attempts import Attempt, Given
 from orion_nb.engine.context import RunContext, current
-from orion_nb.engine.drive import Proposer, drive, drive_async
+from orion_nb.engine.drive import Proposer, drive, drive_async, in_turns
 from orion_nb.engine.futures import Inputs, resolved
 from orion_nb.engine.lead import (
     Ending,
@@ -256,6 +257,29 @@ class Work(Generic[P, R]):
         _remember(orion, finish, plan, self.options)
         return finish
 
+    @property
+    def is_plain(self) -> bool:
+        """Its first proposal is Running, and nothing else: it takes no time to make."""
+        return not self.options.cache and self.options.trigger is None
+
+    def _life_in_turns(
+        self,
+        orion: Orion,
+        run: Run,
+        body: Callable[[], Any],
+        runner: ThreadRunner | None,
+        upstream: Inputs = (),
+        plan: Plan | None = None,
+        given: Given | None = None,
+    ) -> Generator[Proposal, Answer, Finish]:
+        """The same, with its proposals put to the API by the runner."""
+        proposer = Proposer(orion, run, upstream, self.told())
+        attempt = Attempt(self, proposer, runner, given)
+        life = lead(plan or self._plainly)
+        finish = yield from in_turns(life, proposer, partial(attempt.call, body))
+        _remember(orion, finish, plan, self.options)
+        return finish
+
     async def _life_async(
         self,
         orion: Orion,
@@ -273,11 +297,6 @@ class Work(Generic[P, R]):
         finish = await drive_async(life, proposer, partial(attempt.call_async, body))
         _remember(orion, finish, plan, self.options)
         return finish
-
-    @property
-    def is_plain(self) -> bool:
-        """Its first proposal is Running, and nothing else."""
-        return not self.options.cache and self.options.trigger is None
 
     def told(self) -> OnChange | None:
         """Who is told of each proposal: the notebook's cell, and what `on_change` names."""

@@ -65,6 +65,8 @@ class Database:
         #: What was read within writes, and is still so: work that `remembers` looks here first.
         self.memo: dict[Any, Any] = {}
         self._memo_of = -1
+        #: Another number whenever something that was remembered may not be so any more.
+        self.epoch = 0
         self._owner = threading.Lock()
         self._queue: deque[Job] = deque()
         self._readers = Readers(path, synchronous)
@@ -193,7 +195,7 @@ class Database:
         job.error = None  # it may have failed in a transaction that was interrupted
         _run(job, self._writer)
         if not job.remembers:
-            self.memo.clear()
+            self._forget_all()
 
     def _settle(self, jobs: list[Job]) -> None:
         for job in jobs:
@@ -222,11 +224,20 @@ class Database:
             self._checkpoints.leave_wait()
             _wait_a_little()
 
+    def forget(self, key: Any) -> None:
+        """What is remembered under the key is so no more."""
+        if self.memo.pop(key, None) is not None:
+            self.epoch += 1
+
+    def _forget_all(self) -> None:
+        self.memo.clear()
+        self.epoch += 1
+
     def _recall(self) -> None:
         """What another connection may have changed is not remembered; nor too much."""
         (version,) = self._writer.execute("PRAGMA data_version").fetchone()
         if version != self._memo_of or len(self.memo) > MOST_REMEMBERED:
-            self.memo.clear()
+            self._forget_all()
             self._memo_of = version
 
     def _roll_back(self) -> None:
@@ -235,7 +246,7 @@ class Database:
             self._writer.execute("ROLLBACK")
 
     def _forget(self) -> None:
-        self.memo.clear()
+        self._forget_all()
         for forget in self.on_rollback:
             forget()
 
@@ -252,7 +263,7 @@ class Database:
             self._checkpoints = Checkpoints(self.path)
             opened.callback(self._checkpoints.close)
             self._writer = connect(self.path, self.synchronous)
-            self.memo.clear()
+            self._forget_all()
             self._memo_of = -1
             opened.callback(self._writer.close)
             found = _version(self._writer)

@@ -27,6 +27,8 @@ class Inside(Database):
         Raises:
             Conflict: it was written already.
         """
+        if not remembers:
+            self._outer._forget_all()
         try:
             return work(self._tx)
         except sqlite3.IntegrityError as error:
@@ -48,6 +50,7 @@ class Inside(Database):
         except BaseException:
             self._tx.execute("ROLLBACK TO inside")
             self._tx.execute("RELEASE inside")
+            self._outer._forget_all()
             for forget in self.on_rollback:
                 forget()
             raise

@@ -28,7 +28,7 @@ class Reports:
     def keep(self, tx: sqlite3.Connection, report: Report) -> int:
         """The report is stored when the transaction commits; its digest is answered."""
         usual = self._usual.get((report.proposed, report.state.type))
-        if usual is not None and usual[0] is report.rules and not report.reason:
+        if usual is not None and usual[0] is report.rules and _is_plain(report):
             return usual[1]  # the very same lines: no rule has said anything
         key = _plain_key(report)
         if key is not None and (digest := self._known.get(key)) is not None:
@@ -44,11 +44,15 @@ class Reports:
 
 def _plain_key(report: Report) -> tuple[Any, ...] | None:
     """What tells one report from another when every rule passed without a word."""
-    if report.status is not Status.ACCEPT or report.reason:
+    if not _is_plain(report):
         return None
     if any(line.verdict != "pass" or line.reason or line.facts for line in report.rules):
         return None
     return (report.proposed, report.state.type, *(line.rule for line in report.rules))
+
+
+def _is_plain(report: Report) -> bool:
+    return report.status is Status.ACCEPT and not report.reason
 
 
 def dump(report: Report) -> str:

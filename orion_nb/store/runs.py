@@ -26,8 +26,13 @@ _TYPES = {kind.value: kind for kind in StateType}
 
 def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
     """A new run is written as it is now, behind its states."""
+    tx.execute(INSERT_RUN, row_of(run, slot))
+
+
+def row_of(run: Run, slot: int | None = None) -> tuple[Any, ...]:
+    """The run as a row, as `RUNS` names its columns."""
     state = run.state
-    row = (
+    return (
         bytes.fromhex(run.id),
         run.kind,
         run.name,
@@ -56,7 +61,6 @@ def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
         state.n,
         _marks_text(run.marks),
     )
-    tx.execute(INSERT_RUN, row)
 
 
 def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
@@ -101,7 +105,20 @@ def append(
 
     It is given its own number.
     """
-    row = (
+    row = row_of_state(run_id, state, before, report, transition_id)
+    complete(state, "n", tx.execute(INSERT_STATE, row).lastrowid)
+    return state
+
+
+def row_of_state(
+    run_id: str,
+    state: State,
+    before: int | None,
+    report: int | None,
+    transition_id: str | None = None,
+) -> tuple[Any, ...]:
+    """The state as a row, without its number."""
+    return (
         bytes.fromhex(run_id),
         state.seq,
         state.type.value,
@@ -118,8 +135,6 @@ def append(
         report,
         before,
     )
-    complete(state, "n", tx.execute(INSERT_STATE, row).lastrowid)
-    return state
 
 
 def withdraw(tx: sqlite3.Connection, state: State) -> None:

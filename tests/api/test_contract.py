@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from orion_nb import clock
+from orion_nb.api.answers import Proposal
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import ROUTES, Orion
 from orion_nb.api.remote import RemoteOrion
@@ -188,20 +189,24 @@ def test_one_ends_and_the_next_begins_at_once(api, name):
     flow_run = begun(api, name)
     first = begun(api, "a", "task", parent=flow_run.id)
     second = api.new_run("task", "b", parent=flow_run.id)
-    (ended, said), (next_run, told) = api.advance_and_begin(first, Completed(), second, [])
+    (ended, said), (next_run, told) = api.put_all(
+        [Proposal(first, Completed()), Proposal(second, Running())]
+    )
     assert (ended.state.type, next_run.state.type) == (COMPLETED, RUNNING)
     assert (said.status, told.status) == (Status.ACCEPT, Status.ACCEPT)
 
 
-def test_nothing_begins_after_an_attempt_that_is_over(api, name):
+def test_a_refused_proposal_keeps_none_beside_it_from_being_judged(api, name):
     first = begun(api, name, "task", policy=RunPolicy(retries=1))
     waiting, _ = api.advance(first, Failed("boom"))
     api.advance(waiting, Running())
     following = api.new_run("task", "c")
-    with pytest.raises(Fenced):
-        api.advance_and_begin(first, Completed(), following, [])
-    with pytest.raises(RunNotFound):
-        api.find(following.id)
+    late, (began, report) = api.put_all(
+        [Proposal(first, Completed()), Proposal(following, Running())]
+    )
+    assert isinstance(late, Fenced)
+    assert (began.state.type, report.status) == (RUNNING, Status.ACCEPT)
+    assert api.find(following.id).state.type is RUNNING
 
 
 def test_a_run_can_be_reopened(api, name):

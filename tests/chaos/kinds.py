@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.answers import Proposal
 from orion_nb.api.once import answer_once
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.pauses import Pause
@@ -336,7 +337,10 @@ KINDS: dict[str, Kind] = {
         lambda orion, run: orion.judge(run.id, Scheduled(clock.now()), rerun=True),
     ),
     "Completed, and the next is begun": Kind(
-        _running, lambda orion, run: orion.advance_and_begin(run, Completed(), _new(orion), [])
+        _running,
+        lambda orion, run: orion.put_all(
+            [Proposal(run, Completed()), Proposal(_new(orion), Running())]
+        ),
     ),
     "Crashed, to be retried": Kind(
         lambda orion: orion.begin(_new(orion, policy=RunPolicy(retry_crashes=1)), Running())[0],

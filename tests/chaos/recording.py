@@ -13,11 +13,12 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orion_nb.api.answers import Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.errors import RunNotFound
 from orion_nb.schemas.reports import Report, Status
@@ -87,7 +88,7 @@ def record(history: History) -> None:
     for name in CALLS:
         setattr(Orion, name, _recorded(history, name, getattr(Orion, name)))
     Orion.find = _recorded_find(history, Orion.find)
-    Orion.advance_and_begin = _recorded_pair(history, Orion.advance_and_begin)
+    Orion.put_all = _recorded_many(history, Orion.put_all)
 
 
 def _recorded(history: History, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,16 +120,14 @@ def _recorded_find(history: History, call: Callable[..., Run]) -> Callable[..., 
     return recorded
 
 
-def _recorded_pair(history: History, call: Callable[..., Any]) -> Callable[..., Any]:
+def _recorded_many(history: History, call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
-    def recorded(
-        self: Orion, run: Run, proposed: State, following: Run, *args: Any, **kwargs: Any
-    ) -> Any:
+    def recorded(self: Orion, proposals: Sequence[Proposal]) -> Any:
         ops = [
-            _asked(history, "advance", run, proposed, kwargs),
-            _asked(history, "begin", following, None, {}),
+            _asked(history, "advance" if run.state.seq else "begin", run, state, {"rerun": rerun})
+            for run, state, _, _, rerun, _ in proposals
         ]
-        return _called(history, ops, lambda: call(self, run, proposed, following, *args, **kwargs))
+        return _called(history, ops, lambda: call(self, proposals))
 
     return recorded
 
@@ -152,7 +151,11 @@ def _called(history: History, ops: list[tuple[str, str]], call: Callable[[], Any
         for _, op in ops:
             history.failed(op, error)
         raise
-    for (name, op), (after, report) in zip(ops, answers, strict=True):
+    for (name, op), answer in zip(ops, answers, strict=True):
+        if isinstance(answer, BaseException):
+            history.failed(op, answer)
+            continue
+        after, report = answer
         new = name == "begin" or entered(report)
         history.told(op, after, entered=new, token=report.token if new and report else None)
     return answers

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.answers import Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.flows import flow
 from orion_nb.engine.tasks import task
@@ -148,7 +149,8 @@ def plain_lives(orion: Orion, chance: random.Random, *_: Any) -> None:
         if run.state.is_terminal:
             return
     if run.state.type == "RUNNING":
-        _, (run, _) = orion.advance_and_begin(run, Completed(), orion.new_run("task", "plain"), [])
+        following = Proposal(orion.new_run("task", "plain"), Running())
+        _, (run, _) = orion.put_all([Proposal(run, Completed()), following])
         orion.advance(run, Completed())
 
 
