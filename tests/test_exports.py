@@ -12,8 +12,8 @@ import orion_nb
 
 SOURCE = Path(orion_nb.__file__)
 HEAVY = (
-    "pydantic sqlalchemy nbclient nbformat jupyter_server anywidget alembic IPython ipykernel "
-    "jupyter_client tornado typer rich"
+    "asyncio pydantic sqlalchemy nbclient nbformat jupyter_server anywidget alembic IPython "
+    "ipykernel jupyter_client tornado typer rich"
 ).split()
 
 

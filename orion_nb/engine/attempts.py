@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
@@ -99,6 +98,8 @@ class Attempt:
 
     async def call_async(self, body: Callable[[], Awaitable[Any]], run: Run) -> Outcome:
         """The same for code that is awaited, on the caller's loop."""
+        import asyncio
+
         context = RunContext(self.orion, run, self.runner, is_async=True, depth=_depth())
         timeout = self.work.options.policy.timeout
         self._before(context, run)

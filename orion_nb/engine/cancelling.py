@@ -8,7 +8,6 @@ stop, one interrupt ends them all, up to the outermost.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -157,6 +156,8 @@ class StoppableTask(Stoppable):
     __slots__ = ("before", "is_cancelled", "loop")
 
     def __init__(self, orion: Orion, run: Run) -> None:
+        import asyncio
+
         super().__init__(orion, run)
         self.place = asyncio.current_task()
         self.loop = asyncio.get_running_loop()
@@ -164,6 +165,8 @@ class StoppableTask(Stoppable):
         self.is_cancelled = False
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
+        import asyncio
+
         due = _due(self.place) if isinstance(error, asyncio.CancelledError) else None
         if due is not None and self._revoke():
             error = Cancellation(due)
@@ -173,6 +176,8 @@ class StoppableTask(Stoppable):
 
     async def settled(self) -> None:
         """A cancellation that was sent for this run, and came to nothing, is taken back."""
+        import asyncio
+
         if not self.is_cancelled:
             return
         if self._revoke():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 from functools import partial
@@ -38,6 +37,8 @@ def join_all(context: RunContext, patience: float | None = None) -> None:
 
 async def join_all_async(context: RunContext, patience: float | None = None) -> None:
     """The same; the loop goes on meanwhile."""
+    import asyncio
+
     while left := _unfinished(context):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):

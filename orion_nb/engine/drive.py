@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 import time
@@ -226,6 +225,8 @@ def _sleep(step: Sleep, proposer: Proposer) -> BaseException | None:
 
 
 async def _sleep_async(step: Sleep, proposer: Proposer) -> BaseException | None:
+    import asyncio
+
     try:
         for piece in proposer.waiting(step):
             await asyncio.sleep(piece)

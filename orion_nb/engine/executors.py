@@ -6,7 +6,6 @@ of this process waits for each of them, so that futures, upstream runs and cance
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 import multiprocessing
@@ -145,6 +144,8 @@ def _in_process(task: Living, orion: Orion, run: Run, *told: Any) -> Finish:
 
 def _in_child(environ: dict[str, str], sent: bytes) -> bytes:
     """Lives one run in this process, which is another one than that of its flow."""
+    import asyncio
+
     from orion_nb.api.connect import connect
 
     os.environ.update(environ)

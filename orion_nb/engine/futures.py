@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
@@ -15,6 +15,9 @@ from orion_nb.engine.latches import Latch
 from orion_nb.engine.lead import Ending, Finish
 from orion_nb.errors import Interruption, InvalidInput
 from orion_nb.schemas.states import State
+
+if TYPE_CHECKING:
+    import asyncio
 
 R = TypeVar("R")
 #: The runs that a call takes inputs from, each with the path of the argument: `rows[0].name`.
@@ -185,6 +188,8 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     async def finished(self) -> None:
         """It is done when this returns; the loop goes on meanwhile."""
+        import asyncio
+
         if self.done():
             return
         loop = asyncio.get_running_loop()
@@ -364,6 +369,10 @@ def is_runner_thread() -> bool:
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The loop that runs on this thread now: also around sync code in a notebook's cells."""
+    if "asyncio" not in sys.modules:
+        return None  # importing it takes longer than a task
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

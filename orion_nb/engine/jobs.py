@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import threading
 from collections.abc import Coroutine, Generator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
@@ -25,6 +24,9 @@ from orion_nb.engine.lead import NOTHING, Finish, Propose
 from orion_nb.engine.runners import DEFAULT_RUNNER, Living
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, NotReady, State
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Submitted(Living, Protocol):
@@ -212,6 +214,8 @@ class Job:
 
 def _run_to_end(work: Coroutine[Any, Any, Finish]) -> Finish:
     """The coroutine is run on a loop of its own."""
+    import asyncio
+
     if running_loop() is None:
         return asyncio.run(work)
     told: list[Finish | BaseException] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -68,6 +67,8 @@ async def pause_async(
     key: str | None = None,
 ) -> Any:
     """The same as `pause`; the loop goes on meanwhile."""
+    import asyncio
+
     asked = _Asked(get_run_context(), message, input, timeout, key)
     for piece in asked.waiting():
         await asyncio.sleep(piece)

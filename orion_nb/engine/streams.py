@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 import time
@@ -220,6 +219,8 @@ class Streamer:
 
     async def live_async(self, *told: Any) -> Finish:
         """As `live`: it is not asked for."""
+        import asyncio
+
         return await asyncio.to_thread(self.live, *told)
 
 
@@ -268,6 +269,8 @@ class TaskStream(TaskFuture[R]):
         return self._each()
 
     async def _each(self) -> AsyncIterator[R]:
+        import asyncio
+
         taken, end = iter(self), object()
         while (item := await asyncio.to_thread(next, taken, end)) is not end:
             yield item  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
@@ -33,6 +32,8 @@ from orion_nb.schemas.states import State
 from orion_nb.settings import is_disabled
 
 if TYPE_CHECKING:
+    import asyncio
+
     from orion_nb.engine.explaining import CacheExplanation
 
 P = ParamSpec("P")
@@ -120,6 +121,8 @@ class Task(Work[P, R]):
 
     def _done_plainly(self, args: Any, kwargs: Any) -> TaskFuture[Any]:
         """Disabled: the plain function is called, here and now, or on the loop."""
+        import asyncio
+
         future: TaskFuture[Any] = TaskFuture("", self.name)
         loop = running_loop() if self.is_async else None
         if loop is not None:
@@ -352,6 +355,8 @@ def _is_mapped(value: Any) -> bool:
 
 
 def _copy_outcome(future: TaskFuture[Any], done: asyncio.Task[Any]) -> None:
+    import asyncio
+
     error = asyncio.CancelledError() if done.cancelled() else done.exception()
     if error is not None:
         future.set_exception(error)

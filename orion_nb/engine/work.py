@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copy
 import functools
@@ -123,6 +122,8 @@ class Work(Generic[P, R]):
         return f"<{self.kind} {self.name}>"
 
     async def _run_async(self, args: Any, kwargs: Any) -> Ending:
+        import asyncio
+
         if current() is None and is_disabled():
             value: Any = self(*args, **kwargs)
             return await _plain_ending_async(value)
