@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.futures import Inputs
 from orion_nb.engine.lead import Call, Fetch, Finish, Life, Outcome, Propose, Sleep
-from orion_nb.engine.waiting import pieces
+from orion_nb.engine.waiting import Pause, pauses
 from orion_nb.errors import Fenced, OrionError
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
@@ -79,10 +78,10 @@ class Proposer:
             return self._fenced(told, fenced)
         return report
 
-    def waiting(self, step: Sleep) -> Iterator[float]:
-        """Pieces of time (seconds) to wait for, until it is worth proposing again."""
+    def waiting(self, step: Sleep) -> Iterator[Pause]:
+        """Pauses to make one after another, until it is worth proposing again."""
         may_go_on = partial(self.may_go_on, step.again)
-        return pieces(self.orion, step.report, self.run.state.n, may_go_on)
+        return pauses(self.orion, step.report, self.run.state.n, may_go_on)
 
     def _fenced(self, told: Propose, fenced: Fenced) -> Report:
         self.run = self.orion.find(self.run.id)
@@ -217,19 +216,17 @@ def fetch(orion: Orion, state: State) -> Outcome:
 
 def _sleep(step: Sleep, proposer: Proposer) -> BaseException | None:
     try:
-        for piece in proposer.waiting(step):
-            time.sleep(piece)
+        for pause in proposer.waiting(step):
+            pause.sleep()
     except BaseException as interrupt:
         return interrupt
     return None
 
 
 async def _sleep_async(step: Sleep, proposer: Proposer) -> BaseException | None:
-    import asyncio
-
     try:
-        for piece in proposer.waiting(step):
-            await asyncio.sleep(piece)
+        for pause in proposer.waiting(step):
+            await pause.sleep_async()
     except BaseException as interrupt:
         return interrupt
     return None

@@ -19,7 +19,21 @@ from orion_nb.store.statements import INSERT_USE
 
 AWAITING = "AwaitingSlot"
 #: A paused run keeps its slot: when it is resumed, its code goes on at once.
-_TAKES_A_SLOT = (RUNNING.value, CANCELLING.value, PAUSED.value)
+_TAKES_A_SLOT = (
+    f"(runs.state_type IN ('{RUNNING.value}', '{CANCELLING.value}', '{PAUSED.value}') "
+    "OR runs.state_name = 'Submitting')"
+)
+_USERS = "FROM uses JOIN runs ON runs.id = uses.run WHERE uses.limit_name = ?"
+_HOLDERS = (
+    "SELECT runs.id, runs.name, runs.state_type, runs.state_name, runs.session "
+    f"{_USERS} AND {_TAKES_A_SLOT} ORDER BY runs.state_n"
+)
+#: How many runs of each process take a slot, and how many wait in front of state number ?.
+_BY_SESSION = (
+    f"SELECT runs.session, SUM({_TAKES_A_SLOT}), "
+    f"SUM(runs.state_name = '{AWAITING}' AND (? IS NULL OR runs.state_n < ?)) "
+    f"{_USERS} AND runs.id <> ? GROUP BY runs.session"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +72,22 @@ def read_all(connection: sqlite3.Connection) -> list[Limit]:
     """All limits with their use, by name."""
     found = []
     for name, slots in sorted(known(connection).items()):
-        users = [_User(*row) for row in connection.execute(_USERS, (name,))]
-        used = sum(user.takes_a_slot for user in users)
-        found.append(Limit(name, slots, used, sum(user.waits for user in users)))
+        place = _sum(
+            name, slots, connection.execute(_BY_SESSION, (None, None, name, b"")).fetchall()
+        )
+        found.append(Limit(name, slots, place.used, place.ahead))
     return found
 
 
 def holders(connection: sqlite3.Connection, name: str) -> list[Other]:
     """The runs that have a slot of a limit, oldest first, as far as their processes live."""
-    sql = (
-        "SELECT runs.id, runs.name, runs.state_type, runs.state_name, runs.session FROM uses "
-        "JOIN runs ON runs.id = uses.run WHERE uses.limit_name = ? ORDER BY runs.state_n"
-    )
-    found, alive = [], dict[bytes, bool]()
-    for key, run_name, kind, state, session in connection.execute(sql, (name,)).fetchall():
-        user = _User(key, kind, state, 0, session)
-        if user.takes_a_slot and _lives(connection, user, alive):
-            found.append(Other(key.hex(), run_name, State(StateType(kind), state)))
-    return found
+    rows = connection.execute(_HOLDERS, (name,)).fetchall()
+    alive = {session: _lives(connection, session) for session in {row[-1] for row in rows}}
+    return [
+        Other(key.hex(), run_name, State(StateType(kind), state))
+        for key, run_name, kind, state, session in rows
+        if alive[session]
+    ]
 
 
 def of(run: Run, slots: Mapping[str, int]) -> dict[str, int]:
@@ -108,51 +120,23 @@ def leave(tx: sqlite3.Connection, run_id: str) -> None:
     tx.execute("DELETE FROM uses WHERE run=?", (bytes.fromhex(run_id),))
 
 
-_USERS = (
-    "SELECT runs.id, runs.state_type, runs.state_name, runs.state_n, runs.session FROM uses "
-    "JOIN runs ON runs.id = uses.run WHERE uses.limit_name = ?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _User:
-    run: bytes
-    state_type: str
-    state_name: str
-    state_n: int
-    session: bytes | None
-
-    @property
-    def takes_a_slot(self) -> bool:
-        return self.state_type in _TAKES_A_SLOT or self.state_name == "Submitting"
-
-    @property
-    def waits(self) -> bool:
-        return self.state_name == AWAITING
-
-
 def _place(connection: sqlite3.Connection, run: Run, name: str, slots: int) -> Place:
+    # Whose state is later than his own is behind him; before he waits, all who do are ahead.
+    queued = run.state.n if run.state.name == AWAITING else None
     mine = bytes.fromhex(run.id)
-    users = [_User(*row) for row in connection.execute(_USERS, (name,)) if row[0] != mine]
-    place = _count(run, name, slots, users)
+    groups = connection.execute(_BY_SESSION, (queued, queued, name, mine)).fetchall()
+    place = _sum(name, slots, groups)
     if place.is_full:
-        alive: dict[bytes, bool] = {}
-        users = [user for user in users if _lives(connection, user, alive)]
-        place = _count(run, name, slots, users)
+        place = _sum(name, slots, [each for each in groups if _lives(connection, each[0])])
     return place
 
 
-def _count(run: Run, name: str, slots: int, users: list[_User]) -> Place:
-    queued = run.state.n if run.state.name == AWAITING else None
-    used = sum(user.takes_a_slot for user in users)
-    ahead = sum(user.waits and (queued is None or user.state_n < queued) for user in users)
-    return Place(name, slots, used, ahead)
+def _sum(name: str, slots: int, groups: list[tuple[bytes | None, int, int]]) -> Place:
+    return Place(name, slots, sum(each[1] for each in groups), sum(each[2] for each in groups))
 
 
-def _lives(connection: sqlite3.Connection, user: _User, alive: dict[bytes, bool]) -> bool:
-    if user.session is None:
+def _lives(connection: sqlite3.Connection, session: bytes | None) -> bool:
+    if session is None:
         return True
-    if user.session not in alive:
-        found = sessions.read(connection, user.session)
-        alive[user.session] = found is None or found.is_alive
-    return alive[user.session]
+    found = sessions.read(connection, session)
+    return found is None or found.is_alive

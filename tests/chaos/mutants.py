@@ -82,8 +82,8 @@ MUTANTS = {
     ),
     "a lost race is taken for won": _mutant(
         f"{PROPOSALS}_record",
-        "runs.withdraw(tx, moved.state)\n        return None",
-        "runs.withdraw(tx, moved.state)\n        return moved",
+        "runs.withdraw(tx, after.state)\n        return None",
+        "runs.withdraw(tx, after.state)\n        return after",
         "acknowledged",
     ),
     "nothing is withdrawn": _mutant(
