@@ -27,8 +27,11 @@ from orion_nb.errors import KernelNotFound
 #: Seconds that a kernel gets to end by itself after its last cell: exit handlers run.
 FAREWELL = 5.0
 #: What ends an ipykernel. A shutdown request does too, but now and then its control thread then
-#: waits ten seconds for a thread that is gone already (seen with 7.4 on a busy machine).
-EXIT = "__import__('IPython').get_ipython().ask_exit()"
+#: waits ten seconds for a thread that is gone already (seen with 7.4 on a busy machine). By itself
+#: it would wait for a tenth of a second before its loop ends.
+EXIT = """(lambda shell: (shell.ask_exit(),
+    shell.kernel.io_loop.call_later(0, shell.kernel.io_loop.stop)))(
+    __import__('IPython').get_ipython())"""
 READY = 60.0
 LOOK = 0.01
 #: Bytes: the system takes 104 for a socket's address, where it takes the fewest (macOS).

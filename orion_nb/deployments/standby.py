@@ -14,8 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from string import Template
 
-from orion_nb.deployments.environ import child_environ
-
 HERE = Path(__file__).parent
 #: The name of the kernel that every Jupyter has, also where no file says so.
 NATIVE = "python3"
@@ -48,10 +46,10 @@ class StandbyKernel:
         )
 
     @classmethod
-    def of(cls, kernel: str) -> StandbyKernel | None:
+    def of(cls, kernel: str, environ: Mapping[str, str]) -> StandbyKernel | None:
         """One for the kernel of this name; None if it is of a kind that can't wait."""
         argv, path = find_command(kernel)
-        command, environ = beginning(argv), child_environ(os.environ)
+        command, environ = beginning(argv), dict(environ)
         if command is None or sys.platform == "win32":
             return None
         for name, text in _changes(path).items():

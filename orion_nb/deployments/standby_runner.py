@@ -12,8 +12,10 @@ import json
 import os
 import select
 import sys
+from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def main(kernel: str) -> int:
 
     runner.forgo_grammar()
     if sys.platform == "win32" or not select.select([0], [], [], 0)[0]:
-        from orion_nb.deployments import attempt, notebook  # noqa: F401 - time to spare
+        _get_ready(kernel)
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
         if standby is not None:
@@ -39,15 +41,32 @@ def main(kernel: str) -> int:
     return runner.main([json.loads(line)["run"]], standby)
 
 
+def _get_ready(name: str) -> None:
+    """What takes long the first time is done, since there is time to spare."""
+    from orion_nb.deployments import attempt, notebook  # noqa: F401
+    from orion_nb.deployments.kernel import find_kernel
+    from orion_nb.errors import KernelNotFound
+
+    with suppress(KernelNotFound):
+        find_kernel(name)
+
+
 def _standby_kernel(name: str) -> StandbyKernel | None:
     """One is started before our package is imported, which takes a tenth of a second."""
-    spec = spec_from_file_location("orion_standby", Path(__file__).with_name("standby.py"))
+    environ = _load("environ").child_environ(os.environ)
+    kernel: StandbyKernel | None = _load("standby").StandbyKernel.of(name, environ)
+    return kernel
+
+
+def _load(name: str) -> ModuleType:
+    """A module of this folder, by itself."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = spec_from_file_location(f"orion_early_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    kernel: StandbyKernel | None = module.StandbyKernel.of(name)
-    return kernel
+    return module
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ def test_what_can_wait_is_told_by_the_command():
     assert beginning(["py", "-Xdev", "-m", "ipykernel", "-f", "x"]) == ["py", "-Xdev"]
     assert beginning(["R", "--slave", "-e", "IRkernel::main()"]) is None
     assert beginning(["py", "-m", "xonsh.kernel", "-f", "x"]) is None
-    assert StandbyKernel.of("no such kernel") is None
+    assert StandbyKernel.of("no such kernel", os.environ) is None
     assert find_command("no such kernel") == ([], None)
 
 
