@@ -12,6 +12,8 @@
 | `ORION_NB_WARM_RUNNERS` | runners that a worker or server keeps ready, 100 MB each | `1` |
 | `ORION_NB_RULES` | rules of your own, each `package.module:rule`, by commas | none |
 | `ORION_NB_HIDE` | names of variables that notebooks don't see, by commas | `*_SECRET` |
+| `ORION_NB_WEBHOOK_ALLOW` | networks of this machine that webhooks may go to, by commas | none |
+| `ORION_NB_PUBLIC_URL` | the server's address as people see it, for links in notifications | none |
 | `ORION_NB_LOG_LEVEL` | the least level that runs keep: `debug`, `warning` ... or `off` | `info` |
 | `ORION_NB_LOG_PRINTS` | `0`: what runs print is not kept | on |
 | `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
@@ -45,6 +47,8 @@ class Settings:
     keep: str | None = None
     rules: tuple[str, ...] = ()
     warm_runners: int = 1
+    webhook_allow: tuple[str, ...] = ()
+    public_url: str | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -73,7 +77,19 @@ class Settings:
         rules = told.split(",") if isinstance(told, str) else told
         named = tuple(name.strip() for name in rules if name.strip())
         warm = _warm(changes.get("warm_runners", env.get("ORION_NB_WARM_RUNNERS") or 1))
-        return cls(home, url, synchronous.lower(), results, api_url, api_token, keep, named, warm)
+        return cls(
+            home,
+            url,
+            synchronous.lower(),
+            results,
+            api_url,
+            api_token,
+            keep,
+            named,
+            warm,
+            _networks(changes.get("webhook_allow") or env.get("ORION_NB_WEBHOOK_ALLOW") or ""),
+            _page(changes.get("public_url") or env.get("ORION_NB_PUBLIC_URL") or ""),
+        )
 
     @property
     def database_path(self) -> Path:
@@ -105,6 +121,8 @@ class Settings:
             "ORION_NB_RESULTS_URL": self.results_url,
             "ORION_NB_KEEP": self.keep,
             "ORION_NB_RULES": ",".join(self.rules) or None,
+            "ORION_NB_WEBHOOK_ALLOW": ",".join(self.webhook_allow) or None,
+            "ORION_NB_PUBLIC_URL": self.public_url,
             "ORION_NB_API_URL": self.api_url or "",
             "ORION_NB_API_TOKEN": self.api_token,
         }
@@ -117,6 +135,34 @@ def _warm(told: Any) -> int:
         return int(told)
     says = f"ORION_NB_WARM_RUNNERS: expected 0..{MOST_WARM}, got {told!r}"
     raise InvalidInput(says, field="ORION_NB_WARM_RUNNERS")
+
+
+def _networks(told: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Networks like `127.0.0.0/8`, by commas; `localhost` is those of this machine."""
+    if not told:
+        return ()
+    from ipaddress import ip_network
+
+    listed = told.split(",") if isinstance(told, str) else told
+    found: list[str] = []
+    for each in (name.strip() for name in listed):
+        for network in ("127.0.0.0/8", "::1/128") if each == "localhost" else (each,):
+            try:
+                found.append(str(ip_network(network)))
+            except ValueError as error:
+                says = f"ORION_NB_WEBHOOK_ALLOW: {error}; write 127.0.0.0/8 or localhost"
+                raise InvalidInput(says, field="ORION_NB_WEBHOOK_ALLOW") from None
+    return tuple(found)
+
+
+def _page(url: str) -> str | None:
+    """The address without a slash at its end."""
+    if not url:
+        return None
+    if not url.startswith(("http://", "https://")) or not url.isprintable():
+        says = f"ORION_NB_PUBLIC_URL: {url!r} is no address like https://jupyter.example.com/"
+        raise InvalidInput(says, field="ORION_NB_PUBLIC_URL")
+    return url.rstrip("/")
 
 
 def _api(env: Mapping[str, str], changes: Mapping[str, Any]) -> tuple[str | None, str]:

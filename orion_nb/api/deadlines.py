@@ -82,10 +82,14 @@ class Deadlines:
         word = "start" if what == LATE_START else "end"
         told = f"its SLA is missed: it did not {word} within {allowed:g} s"
 
+        from orion_nb.api.telling import note_late
+
         def work(tx: Connection) -> bool:
             if not deadlines.mark(tx, run, what):
                 return False
             notes.add(tx, run.id, told, now)
+            if run.parent is None:
+                note_late(tx, run.id, run.deployment, run.name, f"{what}:{run.id}", now)
             return True
 
         if self._orion.database.write(work) and policy.sla_action == "cancel":

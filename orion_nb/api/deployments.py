@@ -99,9 +99,9 @@ class DeploymentRoutes(RunRoutes):
 
     @route("DELETE", "/deployments/{deployment}", action="execute")
     def delete_deployment(self, deployment: str) -> dict[str, Any]:
-        """The deployment is gone; its runs stay."""
+        """The deployment is gone, with its notifications; its runs stay."""
         known = self.find_deployment(deployment)
-        self.database.write(lambda tx: deployment_rows().delete(tx, known.id))
+        self.database.write(lambda tx: _delete(tx, known.id))
         return {"deleted": known.name, "id": known.id}
 
     @route("POST", "/deployments/{deployment}/pause", action="execute")
@@ -199,6 +199,14 @@ class DeploymentRoutes(RunRoutes):
             "next_times": times,
             "last_runs": [run.as_json() for run in last],
         }
+
+
+def _delete(tx: Connection, deployment_id: str) -> None:
+    """The deployment is gone, and whoever was told of its runs is told no more."""
+    from orion_nb.store import notifications
+
+    notifications.delete_of(tx, deployment_id)
+    deployment_rows().delete(tx, deployment_id)
 
 
 def _replace(known: Deployment, wanted: Deployment, now: int, tx: Connection) -> Deployment | None:

@@ -21,6 +21,8 @@ from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
 from orion_nb.api.routes import Route, route, routes_of
 from orion_nb.api.scheduling import Scheduling
+from orion_nb.api.services import Services
+from orion_nb.api.telling import Telling
 from orion_nb.store import events
 from orion_nb.store.database import SCHEMA_VERSION
 from orion_nb.store.events import Event
@@ -40,6 +42,8 @@ class Orion(
     ArtifactRoutes,
     Retention,
     ReplayRoutes,
+    Telling,
+    Services,
     Scheduling,
     Liveness,
 ):
@@ -50,11 +54,18 @@ class Orion(
 
     @route("GET", "/health", action="read")
     def health(self) -> dict[str, Any]:
-        """The database answers; what it holds, in numbers."""
+        """The database answers; and how the loops of all servers and workers on it are.
+
+        `status` is "ok" if all of them are well, "degraded" if one fails or is stuck: `services`
+        says which, and why.
+        """
         with self.database.read() as connection:
             newest = events.last(connection)
+        found = self.services()
+        bad = any(each["status"] in ("failing", "stuck") for each in found)
         return {
-            "status": "ok",
+            "status": "degraded" if bad else "ok",
+            "services": found,
             "time": clock.now(),
             "schema": SCHEMA_VERSION,
             "last_event": newest,

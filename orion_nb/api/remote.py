@@ -21,7 +21,7 @@ from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PAUSED
-from orion_nb.store.events import Event
+from orion_nb.store.events import Event, EventFilter
 from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
@@ -114,9 +114,15 @@ class RemoteOrion(FromAfar):
         except ServerUnreachable:
             return 0
 
-    def events_after(self, n: int, root: str | None = None, limit: int = MANY) -> list[Event]:
+    def events_after(
+        self,
+        n: int,
+        root: str | None = None,
+        limit: int = MANY,
+        chosen: EventFilter | None = None,
+    ) -> list[Event]:
         """The states entered after event number `n`, oldest first; none while it is away."""
-        asked = {"after": n, "wait": 0, **({"root": root} if root else {})}
+        asked = {"after": n, "wait": 0, **(chosen or EventFilter(root)).as_query()}
         try:
             told = self.client.ask("GET", f"/events?{urlencode(asked)}")
         except ServerUnreachable:

@@ -33,7 +33,7 @@ from orion_nb.schemas.states import (
     state,
 )
 from orion_nb.store import events, listing, runs
-from orion_nb.store.events import Event
+from orion_nb.store.events import Event, EventFilter
 
 
 class RunRoutes(ListRoutes):
@@ -221,10 +221,16 @@ class RunRoutes(ListRoutes):
         with self.database.read() as connection:
             return events.stopping(connection, after)
 
-    def events_after(self, n: int, root: str | None = None, limit: int = 1000) -> list[Event]:
-        """The states entered after event number `n`, oldest first."""
+    def events_after(
+        self,
+        n: int,
+        root: str | None = None,
+        limit: int = 1000,
+        chosen: EventFilter | None = None,
+    ) -> list[Event]:
+        """The states entered after event number `n`, oldest first; of one tree, or as `chosen`."""
         with self.database.read() as connection:
-            return events.after(connection, n, root, limit)
+            return events.after(connection, n, chosen or EventFilter(root), limit)
 
     def last_event(self) -> int:
         """The number of the newest event."""

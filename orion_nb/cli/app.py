@@ -17,6 +17,7 @@ from orion_nb.cli import (
     explain,
     limits,
     lineage,
+    notifications,
     outbox,
     params,
     results,
@@ -69,7 +70,7 @@ app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 for module in (demo, run, deploy, deployments, runs, explain, lineage, results, cache, rules):
     module.register(app)
-for module in (artifacts, limits, schedule, params):
+for module in (artifacts, limits, schedule, params, notifications):
     module.register(app)
 for module in (server, worker, db, outbox, doctor):
     module.register(app)

@@ -6,11 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import suppress
 
 from orion_nb.api.deadlines import Deadlines
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.aftermath import reap
+from orion_nb.deployments.loops import Loop
 
 #: Seconds between two looks; a process that was killed is noticed after one.
 LOOK = 1.0
@@ -38,23 +38,17 @@ class Upkeep:
         self.log = log or logging.getLogger(__name__)
         self._spare = spare
         self._deadlines = Deadlines(orion)
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
         self._forget_at = 0.0
+        self._resumed = False
+        self.loop = Loop("upkeep", self._step, self.log, first_rest=REST)
 
     def start(self) -> None:
         """From now on it looks every second, until `stop`."""
-        self._stopped.clear()
-        self.orion.keeper.resume()  # results that processes left in the spool when they died
-        self._thread = threading.Thread(target=self._loop, name="orion-upkeep", daemon=True)
-        self._thread.start()
+        self.loop.start()
 
     def stop(self) -> None:
         """No more looks; safe to call twice."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(PATIENCE)
-            self._thread = None
+        self.loop.stop(PATIENCE)
 
     def look(self) -> None:
         """Once: what is overdue, whose process is gone, and once a day what is too old."""
@@ -82,16 +76,12 @@ class Upkeep:
     def _keep(self) -> str | None:
         return self.orion.settings.keep
 
-    def _loop(self) -> None:
-        pause = 0.0
-        while not self._stopped.wait(pause):
-            if self.orion.database.is_closed:
-                return
-            try:
-                self.look()
-                pause = LOOK
-            except Exception:
-                # The thread must not end: runs would stay Running for ever unnoticed.
-                with suppress(Exception):
-                    self.log.exception("a look after the runs failed; going on")
-                pause = REST
+    def _step(self) -> float:
+        if self.orion.is_closed:
+            self.loop.halt()
+            return 0.0
+        if not self._resumed:
+            self.orion.keeper.resume()  # results that processes left in the spool when they died
+            self._resumed = True
+        self.look()
+        return LOOK

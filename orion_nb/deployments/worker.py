@@ -6,16 +6,18 @@ import logging
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.aftermath import settle_exit
+from orion_nb.deployments.duties import Duties
 from orion_nb.deployments.files import Spec
 from orion_nb.deployments.launch import kernel_of, launch
+from orion_nb.deployments.loops import Loop, Watched
 from orion_nb.deployments.pool import WarmRunners
 from orion_nb.deployments.standby import NATIVE
-from orion_nb.deployments.upkeep import Upkeep
 from orion_nb.errors import Conflict, DeploymentNotFound
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, Crashed, State
@@ -27,7 +29,7 @@ IDLE = 1.0
 
 
 class Worker:
-    """Executes the runs of deployments, and looks after all others (see `Upkeep`).
+    """Executes the runs of deployments, and looks after all others (see `Duties`).
 
     Any number of workers may share a database.
 
@@ -45,6 +47,8 @@ class Worker:
         concurrency: int = 2,
         warm: int | None = None,
         log: logging.Logger | None = None,
+        link: Callable[[], str | None] | None = None,
+        more: Sequence[Watched] = (),
     ) -> None:
         self.orion = orion
         self.concurrency = concurrency
@@ -57,29 +61,29 @@ class Worker:
         self._taken: list[Run] = []
         self._runners: dict[str, subprocess.Popen[bytes]] = {}
         self._told = threading.Event()
-        self._stopping = False
         self._idle = threading.Event()
         self._idle.set()
-        self._upkeep = Upkeep(orion, self.log, self._started)
+        self._loop = Loop("worker", self._step, self.log, first_rest=IDLE)
+        self.duties = Duties(orion, self.log, spare=self._started, link=link, more=more)
+        self.duties.watch(self._loop)
 
     def run(self) -> None:
         """Works until `stop` is called, from another thread or a signal handler."""
         self._idle.clear()
-        self._upkeep.start()
+        self.duties.start()
         try:
-            while not self._stopping:
-                try:
-                    seen = self.orion.database.version()
-                    self._pass()
-                    self._wait(seen)
-                except Exception:
-                    self.log.exception("a pass of the worker failed; going on")
-                    time.sleep(IDLE)
+            self._loop.run()
         finally:
-            self._upkeep.stop()
+            self.duties.stop()
             self._warm.close()
             self._leave()
             self._idle.set()
+
+    def _step(self) -> float:
+        seen = self.orion.database.version()
+        self._pass()
+        self._wait(seen)
+        return 0.0
 
     def stop(self, timeout: float | None = 0.0) -> bool:
         """No more runs are taken; true if `run` has returned within `timeout` seconds.
@@ -87,7 +91,7 @@ class Worker:
         Runners that are at work go on. With a timeout of 0 a signal handler may call it.
         """
         # Setting an event that the interrupted thread waits for could wait for ever itself.
-        self._stopping = True
+        self._loop.halt()
         return self._idle.is_set() if timeout == 0 else self._idle.wait(timeout)
 
     def wake(self) -> None:
@@ -162,7 +166,7 @@ class Worker:
             pause = min(IDLE, max(0.01, (due - clock.now()) / clock.SECOND))
         end = time.monotonic() + pause
         while not self._told.is_set() and (left := end - time.monotonic()) > 0:
-            if self._stopping:
+            if self._loop.is_stopping:
                 return
             self._told.wait(min(left, LOOK))
             if self.orion.database.version() != seen or self._one_has_ended():

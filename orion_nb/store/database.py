@@ -36,8 +36,8 @@ T = TypeVar("T")
 Connection = sqlite3.Connection
 
 #: The schema this code reads and writes; kept in SQLite's user_version. One step per migration.
-SCHEMA_VERSION = 2
-REVISION = "0002"
+SCHEMA_VERSION = 3
+REVISION = "0003"
 PAGE_SIZE = 2048  # bytes
 MOST_REMEMBERED = 1000
 

@@ -23,30 +23,93 @@ class Event:
     timestamp: int
     attempt: int
     message: str | None
+    deployment: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+_SELECT = (
+    "SELECT states.n, runs.id, runs.root, runs.kind, runs.name, states.seq, states.type, "
+    "states.name, states.timestamp, states.attempt, states.message, runs.parent, runs.deployment "
+    "FROM states JOIN runs ON runs.id = states.run WHERE states.n > ? "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are asked for: those for which all that is given holds.
+
+    `types` are types of states; `top_level`: only of outermost runs.
+    """
+
+    root: str | None = None
+    run: str | None = None
+    deployment: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    types: tuple[str, ...] = ()
+    top_level: bool = False
+
+    def fits(self, event: Event) -> bool:
+        """The event is one of them."""
+        for name in ("root", "run", "deployment", "kind", "name"):
+            wanted = getattr(self, name)
+            if wanted is not None and wanted != getattr(event, name):
+                return False
+        return (not self.types or event.type in self.types) and not (
+            self.top_level and event.parent is not None
+        )
+
+    def as_query(self) -> dict[str, str]:
+        """The same as the query of a URL."""
+        names = ("root", "run", "deployment", "kind", "name")
+        told = {name: value for name in names if (value := getattr(self, name)) is not None}
+        told |= {"types": ",".join(self.types)} if self.types else {}
+        return {**told, **({"top_level": "true"} if self.top_level else {})}
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The same as SQL, to be put behind a WHERE."""
+        parts, values = [], list[Any]()
+        for name in ("root", "run", "deployment"):
+            if (wanted := getattr(self, name)) is not None:
+                parts.append(f"AND runs.{'id' if name == 'run' else name} = ?")
+                values.append(bytes.fromhex(wanted))
+        for name in ("kind", "name"):
+            if (wanted := getattr(self, name)) is not None:
+                parts.append(f"AND runs.{name} = ?")
+                values.append(wanted)
+        if self.types:
+            parts.append(f"AND states.type IN ({', '.join('?' * len(self.types))})")
+            values += self.types
+        if self.top_level:
+            parts.append("AND runs.parent IS NULL")
+        return " ".join(parts), values
+
+
+ALL = EventFilter()
+
+
 def after(
-    connection: sqlite3.Connection, n: int, root: str | None = None, limit: int = 1000
+    connection: sqlite3.Connection,
+    n: int,
+    chosen: EventFilter = ALL,
+    limit: int = 1000,
+    until: int | None = None,
 ) -> list[Event]:
-    """The events after number `n`, oldest first; of one tree of runs if `root` is given."""
-    sql = (
-        "SELECT states.n, runs.id, runs.root, runs.kind, runs.name, states.seq, states.type, "
-        "states.name, states.timestamp, states.attempt, states.message, runs.parent FROM states "
-        "JOIN runs ON runs.id = states.run WHERE states.n > ? "
-        f"{'AND runs.root = ? ' if root else ''}ORDER BY states.n LIMIT ?"
-    )
-    values: list[Any] = [n, *([bytes.fromhex(root)] if root else []), limit]
-    rows = connection.execute(sql, values).fetchall()
+    """The events that are asked for after number `n`, up to number `until`, oldest first."""
+    where, values = chosen.where()
+    if until is not None:
+        where, values = f"{where} AND states.n <= ?", [*values, until]
+    sql = f"{_SELECT}{where} ORDER BY states.n LIMIT ?"
+    rows = connection.execute(sql, [n, *values, limit]).fetchall()
     return [_event(row) for row in rows]
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    n, run, root, *told, parent = row
-    ids: tuple[Any, ...] = run.hex(), root.hex(), parent.hex() if parent else None
-    return Event(n, *ids, *told)
+    n, run, root, *told, parent, deployment = row
+    parent, deployment = (each.hex() if each else None for each in (parent, deployment))
+    return Event(*(n, run.hex(), root.hex(), parent, *told, deployment))
 
 
 def last(connection: sqlite3.Connection) -> int:

@@ -154,7 +154,7 @@ def delete_reports(tx: sqlite3.Connection, digests: Sequence[int], newest: int) 
 
 
 def delete_remains(tx: sqlite3.Connection, before: int, requests_before: int) -> int:
-    """Answers, cache keys and sessions that nothing refers to any more are gone; how many."""
+    """What belonged to runs that are gone, or is too old to be asked for, is gone; how many."""
     answers = "DELETE FROM requests WHERE created < ?"
     keys = (
         "DELETE FROM cache_keys WHERE created < ? AND NOT EXISTS "
@@ -164,7 +164,14 @@ def delete_remains(tx: sqlite3.Connection, before: int, requests_before: int) ->
         "DELETE FROM sessions WHERE reaped IS NOT NULL AND coalesce(ended, beat, started) < ? "
         "AND id NOT IN (SELECT session FROM runs WHERE session IS NOT NULL)"
     )
-    told = ((answers, requests_before), (keys, before), (sessions, requests_before))
+    services = "DELETE FROM services WHERE session NOT IN (SELECT id FROM sessions)"
+    tx.execute(services)
+    told = (
+        (answers, requests_before),
+        (keys, before),
+        (sessions, requests_before),
+        ("DELETE FROM deliveries WHERE ended < ?", before),
+    )
     return sum(tx.execute(sql, (moment,)).rowcount for sql, moment in told)
 
 

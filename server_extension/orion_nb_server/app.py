@@ -119,9 +119,16 @@ class OrionApp(ExtensionApp):
         if self.services is None:
             return
         if self.scheduler:
-            self.services.work(self.concurrency, self.warm_runners)
+            self.services.work(self.concurrency, self.warm_runners, self._dashboard)
         else:
-            self.services.look_after_runs()
+            self.services.look_after_runs(self._dashboard)
+
+    def _dashboard(self) -> str | None:
+        """The address of the dashboard as people see it, for links; without a token."""
+        assert self.services is not None
+        public = self.services.orion.settings.public_url
+        address = public or self._server.custom_display_url or self._server.connection_url
+        return f"{address.partition('?')[0].rstrip('/')}/orion"
 
     async def stop_extension(self) -> None:
         if self.live is not None:

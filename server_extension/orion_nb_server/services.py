@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +21,8 @@ from orion_nb.schemas import targets
 from orion_nb_server.together import Together
 
 if TYPE_CHECKING:
-    from orion_nb.deployments.upkeep import Upkeep
+    from orion_nb.deployments.duties import Duties
+    from orion_nb.deployments.loops import Watched
     from orion_nb.deployments.worker import Worker
 
 T = TypeVar("T")
@@ -66,7 +67,9 @@ class Services:
         self._together = Together(orion, self._writers)
         self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
-        self._upkeep: Upkeep | None = None
+        self._stopping = False
+        self._told = threading.Event()
+        self._duties: Duties | None = None
 
     async def call(self, route: Route, arguments: dict[str, Any]) -> bytes:
         """What the route's method answers, as JSON; the loop goes on meanwhile."""
@@ -96,29 +99,46 @@ class Services:
         """What `work` answers, on a thread for reading."""
         return await self._run(self._readers, work, *args)
 
-    def work(self, concurrency: int, warm: int) -> None:
-        """From now on this process schedules deployments and starts their runs."""
+    def work(
+        self,
+        concurrency: int,
+        warm: int,
+        link: Callable[[], str | None],
+        more: Sequence[Watched] = (),
+    ) -> None:
+        """From now on this process schedules deployments and starts their runs.
+
+        `link` answers the dashboard's address; `more` are watched as its own loops are.
+        """
         from orion_nb.deployments.worker import Worker
 
         _ = self.orion.session  # that a server lives can be seen before it does anything
-        self._worker = Worker(self.orion, concurrency=concurrency, warm=warm, log=self.log)
+        self._worker = Worker(
+            self.orion, concurrency=concurrency, warm=warm, log=self.log, link=link, more=more
+        )
         self._thread = threading.Thread(target=self._work, name="orion-worker", daemon=True)
         self._thread.start()
 
-    def look_after_runs(self) -> None:
-        """From now on this process ends runs that were lost or are overdue; a worker does, too."""
-        from orion_nb.deployments.upkeep import Upkeep
+    def look_after_runs(self, link: Callable[[], str | None], more: Sequence[Watched] = ()) -> None:
+        """From now on this process ends runs that were lost or are overdue, and tells people.
 
-        self._upkeep = Upkeep(self.orion, self.log)
-        self._upkeep.start()
+        A worker does, too.
+        """
+        from orion_nb.deployments.duties import Duties
+
+        _ = self.orion.session
+        self._duties = Duties(self.orion, self.log, link=link, more=more)
+        self._duties.start()
 
     async def stop(self) -> None:
         """The worker has stopped, calls have ended and the database is closed."""
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
-        if self._upkeep is not None:
-            self._upkeep.stop()
+        self._stopping = True
+        self._told.set()
+        if self._duties is not None:
+            self._duties.stop()
         if self._worker is not None and self._thread is not None:
             self._worker.stop(0.0)
             self._thread.join(PATIENCE)
@@ -127,12 +147,17 @@ class Services:
         self.orion.close()
 
     def _work(self) -> None:
+        """The worker works until it is told to stop, whatever comes in its way."""
         assert self._worker is not None
-        try:
-            self._worker.run()
-        except Exception:
-            # A thread that ends in silence would leave every schedule standing still unnoticed.
-            self.log.exception("The worker failed: no scheduled run is started from here any more")
+        while not self._stopping:
+            try:
+                self._worker.run()
+            except BaseException:
+                # A thread that ends in silence would leave every schedule standing still unnoticed.
+                self.log.exception("The worker failed, and starts again")
+                self._told.wait(1.0)
+            else:
+                return
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:
         loop = asyncio.get_running_loop()

@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 
 from orion_nb.errors import StoreUnavailable
+from orion_nb.store import generate as described
 from orion_nb.store import migrate, statements
-from orion_nb.store import tables as described
 from orion_nb.store.database import REVISION, SCHEMA_VERSION, Database
 
 NEXT = SCHEMA_VERSION + 1
@@ -67,7 +67,7 @@ def scripts(tmp_path):
 
 
 def test_the_statements_are_those_that_the_tables_say():
-    """`python -m orion_nb.store.tables` writes them."""
+    """`python -m orion_nb.store.generate` writes them."""
     generated = {}
     exec(described.statements(), generated)
     written = vars(statements)

@@ -1,0 +1,94 @@
+"""One try of a delivery, in the way its notification says: webhook, command, call or apprise."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+from orion_nb import clock
+from orion_nb.clock import SECOND
+from orion_nb.deployments.webhooks import Undelivered, post, sign
+from orion_nb.schemas.notifications import Delivery, Notification
+from orion_nb.settings import Settings
+
+#: So much of what a command says when it fails is kept (characters).
+SAID = 500
+#: What lets its holder act on a server: no command is told it.
+SERVER_TOKENS = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "ORION_NB_API_TOKEN")
+
+
+def send(settings: Settings, known: Notification, delivery: Delivery) -> None:
+    """The delivery's payload has been taken, within the notification's timeout.
+
+    Raises:
+        Undelivered: it was not; the message says why.
+    """
+    body = (delivery.payload or "").encode()
+    if known.webhook is not None:
+        post(
+            known.webhook, body, webhook_headers(known, delivery, body), known.timeout,
+            settings.webhook_allow,
+        )  # fmt: skip
+        return
+    if known.command is not None:
+        _run(settings, list(known.command), body, delivery, known.timeout)
+        return
+    how: dict[str, Any] = {"call": known.call} if known.call else {"apprise": known.apprise}
+    told = json.dumps({**how, "payload": json.loads(body)}).encode()
+    module = [sys.executable, "-m", "orion_nb.deployments.called"]
+    _run(settings, module, told, delivery, known.timeout)
+
+
+def webhook_headers(known: Notification, delivery: Delivery, body: bytes) -> dict[str, str]:
+    """The headers of a webhook, its signature among them; the time is now."""
+    at = clock.now() // SECOND
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "orion-nb",
+        **known.headers,
+        "webhook-id": delivery.id,
+        "webhook-timestamp": str(at),
+        "webhook-signature": sign(known.secret or "", delivery.id, at, body),
+    }
+
+
+def _run(
+    settings: Settings, command: list[str], told: bytes, delivery: Delivery, timeout: float
+) -> None:
+    """The command has ended well; when its time is over, it and its children are killed."""
+    kept = {name: value for name, value in os.environ.items() if name not in SERVER_TOKENS}
+    environ = {**kept, **settings.as_environ(), "ORION_NB_DELIVERY": delivery.id}
+    environ.pop("ORION_NB_API_TOKEN", None)
+    try:
+        process = subprocess.Popen(
+            command, env=environ, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise Undelivered(f"{command[0]!r} can't be started: {error}") from error
+    with process:
+        try:
+            _, said = process.communicate(told, timeout)
+        except subprocess.TimeoutExpired:
+            raise Undelivered(f"not done within {timeout:g} s, and killed") from None
+        finally:
+            _end(process)
+    if process.returncode != 0:
+        text = said.decode("utf-8", "replace").strip()[-SAID:]
+        raise Undelivered(f"exit code {process.returncode}: {text}".rstrip(": "))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Nothing of it is left, if it has not ended by itself."""
+    if process.poll() is not None:
+        return
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()

@@ -1,0 +1,37 @@
+"""How the loops of servers and workers are, as they have told themselves."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from orion_nb.store import sessions
+
+
+def put(
+    tx: sqlite3.Connection, session: str, name: str, status: str, error: str | None,
+    failures: int, now: int,
+) -> None:  # fmt: skip
+    """From now on a loop of this session is like this."""
+    sql = "INSERT OR REPLACE INTO services (session, name, status, error, failures, since)"
+    values = (bytes.fromhex(session), name, status, error, failures, now)
+    tx.execute(f"{sql} VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def living(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The loops of all processes that live, and how each is; `since` in microseconds, UTC."""
+    known = {}
+    for session in sessions.unsettled(connection):
+        if session.is_alive:
+            known[bytes.fromhex(session.id)] = session
+    sql = "SELECT session, name, status, error, failures, since FROM services ORDER BY 1, 2"
+    found = []
+    for key, name, status, error, failures, since in connection.execute(sql).fetchall():
+        if (of := known.get(key)) is not None:
+            found.append(
+                {
+                    "name": name, "status": status, "error": error, "failures": failures,
+                    "since": since, "process": of.label, "host": of.host, "pid": of.pid,
+                }
+            )  # fmt: skip
+    return found
