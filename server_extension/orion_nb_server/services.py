@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orion_nb.api.once import answer_once
 from orion_nb.api.orion import Orion
 from orion_nb.api.routes import Route
-from orion_nb.api.wire import render
+from orion_nb.api.wire import render, shown
 from orion_nb.errors import InvalidInput, NotebookNotFound
 from orion_nb.schemas import targets
 from orion_nb_server.together import Together
@@ -181,21 +181,37 @@ def inside(root: str, field: str, value: str, allow_hidden: bool = False) -> Pat
         NotebookNotFound: it leads out of the root by a link, or is hidden.
     """
     top = Path(os.path.abspath(root))
+    told = shown(value)
     if "\0" in value:
-        raise InvalidInput(f"{field}: {value!r} has a NUL character", field=field)
+        raise InvalidInput(f"{field}: {told} has a NUL character", field=field)
     given = Path(value)
     if given.drive or given.is_absolute():
         if not given.is_relative_to(top):
-            says = f"{field}: {value!r} is outside of the server's root folder; give it from there"
+            says = f"{field}: {told} is outside of the server's root folder; give it from there"
             raise InvalidInput(says, field=field)
         given = given.relative_to(top)
     if ".." in given.parts:
-        says = f"{field}: {value!r} has '..'; give it from the server's root folder"
+        says = f"{field}: {told} has '..'; give it from the server's root folder"
         raise InvalidInput(says, field=field)
+    if (why := _trouble(top / given)) is not None:
+        raise InvalidInput(f"{field}: {told} can't be a path: {why}", field=field)
     hidden = not allow_hidden and any(part.startswith(".") for part in given.parts)
     if hidden or not _is_inside(top / given, top):
-        raise NotebookNotFound(f"{field}: {value!r} is not in the server's root folder")
+        raise NotebookNotFound(f"{field}: {told} is not in the server's root folder")
     return top / given
+
+
+def _trouble(path: Path) -> str | None:
+    """Why the system can't even look for this path; None if it can, be there something or not."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except OSError as error:  # too long, a loop of links
+        return os.strerror(error.errno) if error.errno else str(error)
+    except ValueError as error:  # half a pair of surrogates
+        return str(error)
+    return None
 
 
 def _is_inside(path: Path, top: Path) -> bool:
