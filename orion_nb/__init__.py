@@ -18,6 +18,7 @@ from orion_nb.engine.tasks import task
 from orion_nb.schemas.states import State
 
 if TYPE_CHECKING:
+    from orion_nb.api.deploying import deploy
     from orion_nb.deployments.runner import run_notebook
     from orion_nb.engine.executors import ExecutorRunner, ProcessRunner
 
@@ -32,6 +33,7 @@ __all__ = [
     "as_completed",
     "concurrency",
     "connect",
+    "deploy",
     "flow",
     "get_logger",
     "get_run_context",
@@ -48,6 +50,7 @@ __all__ = [
 _LATER = {
     "ExecutorRunner": "orion_nb.engine.executors",
     "ProcessRunner": "orion_nb.engine.executors",
+    "deploy": "orion_nb.api.deploying",
     "run_notebook": "orion_nb.deployments.runner",
 }
 

@@ -236,8 +236,6 @@ def _checked(told: dict[str, Any]) -> Deployment:
         raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
     check_tags(made.tags)
     check_size(made.parameters)
-    if made.flow is not None:
-        raise InvalidInput("path: flows can't be deployed yet", field="path")
     source = inspect(made.path, made.flow, allow_untagged=made.allow_untagged)
     source.check(made.parameters)
     made = made.model_copy(update={"flow": source.flow})

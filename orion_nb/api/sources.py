@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orion_nb.errors import InvalidInput, InvalidNotebook, NotebookNotFound
+from orion_nb.errors import FlowNotFound, InvalidInput, InvalidNotebook, NotebookNotFound
 from orion_nb.schemas import cells, targets
 
 if TYPE_CHECKING:
@@ -154,6 +157,30 @@ def target_of(text: str) -> tuple[str, str | None]:
     """The file, absolute, and the flow in it; None for a notebook."""
     file, flow = targets.split(text)
     return absolute(file), flow
+
+
+def file_of(target: str) -> str:
+    """`package/module.py:flow` for `package.module:flow`: a module that can be imported here.
+
+    No package is imported to find it. What is no such target is as it was.
+
+    Raises:
+        FlowNotFound: there is no such module.
+    """
+    if not targets.is_of_module(target):
+        return target
+    module, _, flow = target.partition(":")
+    where: Any = [os.getcwd(), *sys.path]
+    origin = None
+    for end in range(len(parts := module.split("."))):
+        name = ".".join(parts[: end + 1])
+        spec = None if where is None else PathFinder.find_spec(name, where)
+        if spec is None:
+            raise FlowNotFound(f"no module {name!r} can be imported here")
+        where, origin = spec.submodule_search_locations, spec.origin
+    if origin is None or not origin.endswith(".py"):
+        raise FlowNotFound(f"{module!r} has no Python file")
+    return targets.joined(origin, flow)
 
 
 def kernel_of(notebook: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""`orion-nb deploy`: a notebook gets a name, parameters and schedules."""
+"""`orion-nb deploy`: a notebook or a flow gets a name, parameters and schedules."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from orion_nb.cli.options import (
     flag,
     parameters_of,
 )
-from orion_nb.errors import InvalidInput, ScheduleError
+from orion_nb.errors import ScheduleError
 
 EXAMPLES = (
     "orion-nb deploy daily.ipynb --name daily --cron '0 7 * * 1-5' --tz Europe/Prague",
     "orion-nb deploy watch.ipynb --name watch --every 15m -p city=Brno --retries 2",
+    "orion-nb deploy etl.py:load --name load --every 1h --retries 2",
     "orion-nb deploy daily.ipynb --name daily --update --cron '30 6 * * *'",
 )
 
@@ -35,7 +36,9 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy(
-    target: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="A notebook.ipynb.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A notebook.ipynb, file.py:flow or module:flow.")
+    ],
     name: Annotated[
         str, typer.Option("--name", "-n", metavar="NAME", help="The name of the deployment.")
     ],
@@ -111,14 +114,18 @@ def deploy(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Deploy a notebook: give it a name, parameters and schedules.
+    """Deploy a notebook or a flow: give it a name, parameters and schedules.
 
     It runs while `orion-nb server`, a Jupyter server or `orion-nb worker` runs. Times without an
     offset are read in --tz, which is UTC unless given.
     """
-    path = _notebook(target)
+    from orion_nb.api.sources import file_of, target_of
+
+    file, flow = target_of(file_of(target))
     given: dict[str, Any] = {
-        "parameters": parameters_of(str(path), param, params_file, allow_untagged=allow_untagged)
+        "parameters": parameters_of(
+            file, param, params_file, flow=flow, allow_untagged=allow_untagged
+        )
         or None,
         "allow_untagged": allow_untagged or None,
         "schedules": _schedules(cron, every, rrule, at, tz) or None,
@@ -137,8 +144,9 @@ def deploy(
         "update": update,
     }
     from orion_nb.api.connect import connect
+    from orion_nb.schemas.targets import joined
 
-    made = connect().create_deployment(name, str(path), **given)
+    made = connect().create_deployment(name, joined(file, flow), **given)
     if as_json:
         return output.print_json(made)
     from orion_nb.cli.deployments import describe
@@ -148,14 +156,6 @@ def deploy(
 
 def _words(given: list[str] | None) -> list[str]:
     return [word.strip() for each in given or () for word in each.split(",") if word.strip()]
-
-
-def _notebook(target: str) -> Path:
-    if target.partition(":")[0].endswith(".py"):
-        raise InvalidInput(
-            f"target: {target!r} is no notebook; deploy a notebook.ipynb that calls it"
-        )
-    return Path(target).expanduser().absolute()
 
 
 def _schedules(

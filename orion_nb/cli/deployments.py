@@ -11,6 +11,7 @@ from orion_nb import clock
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, flag
+from orion_nb.schemas.targets import joined
 
 DeploymentJson = Mapping[str, Any]
 
@@ -39,14 +40,14 @@ def ls(as_json: Json = False) -> None:
     from orion_nb.cli.looks import cut, plain_table, relative
 
     now = clock.now()
-    columns = ("name", "schedule", "next", "last runs", "notebook")
+    columns = ("name", "schedule", "next", "last runs", "runs what")
     table = plain_table(*columns, cuttable=["schedule"])
     for each in found["deployments"]:
         due = "paused" if each["paused"] else relative(next(iter(each["next_times"]), None), now)
         due = due or ("never" if each["words"] else "")
         words = cut(output.plain(" · ".join(each["words"]) or "no schedule"))
         last = _last_runs(each)
-        path = cut(output.plain(each["path"]))
+        path = cut(output.plain(joined(each["path"], each["flow"])))
         table.add_row(output.plain(each["name"]), words, due, last, path)
     return output.console().print(table)
 
@@ -112,7 +113,7 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
     from orion_nb.cli.looks import times_table
 
     facts = {
-        "notebook": told["path"],
+        "notebook" if told["flow"] is None else "flow": joined(told["path"], told["flow"]),
         "schedule": " · ".join(told["words"]) or "none; it runs when asked to",
         "parameters": ", ".join(f"{name}={value!r}" for name, value in told["parameters"].items()),
         "kernel": told["kernel"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import inspect
 import os
 import sys
@@ -11,12 +10,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from orion_nb.cli import output
-from orion_nb.cli.options import suggestion, values_of
-from orion_nb.errors import FlowNotFound, InvalidInput
+from orion_nb.cli.options import values_of
+from orion_nb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -100,22 +98,18 @@ def load_flow(target: str) -> Any:
 
     Raises:
         FlowNotFound: there is no such file or flow.
+        InvalidInput: the file can't be imported; why is shown on stderr.
     """
-    from orion_nb.engine.flows import Flow
+    from orion_nb.engine import loading
+    from orion_nb.schemas.targets import split
 
-    file, _, name = target.partition(":")
-    module = _import(Path(file).expanduser().absolute())
-    flows = {key: value for key, value in vars(module).items() if isinstance(value, Flow)}
-    if not name and len(flows) == 1:
-        return next(iter(flows.values()))
-    if name in flows:
-        return flows[name]
-    have = f"there are: {', '.join(flows)}" if flows else "it has none; is @flow missing?"
-    if name:
-        raise FlowNotFound(
-            f"no flow {name!r} in {file}{suggestion(name, list(flows)) or f'; {have}'}"
-        )
-    raise FlowNotFound(f"{file}: name the flow, as in `{file}:NAME`; {have}")
+    file, name = split(target)
+    try:
+        return loading.load_flow(file, name or "")
+    except InvalidInput as error:
+        if error.__cause__ is not None:
+            _show(error.__cause__)
+        raise
 
 
 @contextmanager
@@ -135,23 +129,6 @@ def printing_to_stderr(wanted: bool) -> Iterator[None]:
         sys.stdout = shown
         os.dup2(saved, 1)
         os.close(saved)
-
-
-def _import(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None or not file.is_file():
-        near = [each.name for each in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        raise FlowNotFound(f"{file} is not there{suggestion(file.name, near)}")
-    module = importlib.util.module_from_spec(spec)
-    # As `python file.py` does: its neighbours can be imported, and it can be pickled by name.
-    sys.path.insert(0, str(file.parent))
-    sys.modules[file.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        _show(error)
-        raise InvalidInput(f"{file} can't be imported: {type(error).__name__}: {error}") from error
-    return module
 
 
 def _texts(fn: Any) -> frozenset[str]:

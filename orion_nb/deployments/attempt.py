@@ -7,10 +7,11 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from orion_nb import clock
 from orion_nb.api.orion import Orion
@@ -42,7 +43,6 @@ from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.deployments.kept import KeptNotebook
-    from orion_nb.deployments.notebook import Execution
 
 #: How often the run is looked at, whether it was asked to stop (seconds).
 LOOK = 0.25
@@ -50,6 +50,15 @@ UNFINISHED = tuple(sorted(ACTIVE))
 MANY = 100_000
 
 log = logging.getLogger(__name__)
+
+
+T = TypeVar("T")
+
+
+class Stoppable(Protocol):
+    """An execution that can be told to end in a state."""
+
+    def stop(self, state: State, ename: str) -> None: ...
 
 
 class Attempt:
@@ -73,7 +82,8 @@ class Attempt:
         self._set_aside()
         source = None
         try:
-            source = read_source(self.spec.path)
+            source = read_source(self.spec.path, self.spec.text)
+            self.note_source(source.version)
             source = with_parameters(
                 source, self.run.parameters or {}, allow_untagged=self.spec.allow_untagged
             )
@@ -100,24 +110,35 @@ class Attempt:
         if not cwd.is_dir():
             raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
         mark = new_mark(self.run.id, self.run.attempt)
-        told = {
+        name = self.spec.kernel or source.kernel
+        environ = child_environ(os.environ, **self.environ(mark, source.path))
+        return await Kernel.start(name, cwd, environ, mark, self.standby)
+
+    def environ(self, mark: str, path: str) -> dict[str, str]:
+        """What the environment says to the code of this attempt."""
+        return {
             **self.orion.settings.as_environ(),
             RUN_ID_VARIABLE: self.run.id,
             ATTEMPT_VARIABLE: mark,
             "ORION_NB_HEADLESS": "1",
-            "JPY_SESSION_NAME": source.path,
+            "JPY_SESSION_NAME": path,
             # For kernels of other languages, into whose notebooks nothing is injected.
             "ORION_NB_PARAMETERS": json.dumps(self.run.parameters or {}),
         }
-        name = self.spec.kernel or source.kernel
-        environ = child_environ(os.environ, **told)
-        return await Kernel.start(name, cwd, environ, mark, self.standby)
+
+    def note_source(self, version: dict[str, str]) -> None:
+        """Which version of which file this attempt executes."""
+        log.debug("run %s executes %s, sha256 %s", self.run.id, version["path"], version["sha256"])
 
     async def _execute(self, kernel: Kernel, kept: KeptNotebook) -> Ending:
         from orion_nb.deployments.notebook import Execution, Limits
 
         limits = Limits(self.run.policy.timeout, self.spec.cell_timeout, self.spec.grace)
         execution = Execution(kept, kernel, limits)
+        return await self.steer(execution, execution.play())
+
+    async def steer(self, execution: Stoppable, playing: Awaitable[T]) -> T:
+        """What an execution comes to, which is stopped when the run, or the runner, is to end."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             told = Crashed(f"the runner was told to end ({number.name})")
@@ -125,11 +146,11 @@ class Attempt:
                 loop.add_signal_handler(number, execution.stop, told, "RunnerStopped")
         watching = asyncio.ensure_future(self._watch(execution))
         try:
-            return await execution.play()
+            return await playing
         finally:
             watching.cancel()
 
-    async def _watch(self, execution: Execution) -> None:
+    async def _watch(self, execution: Stoppable) -> None:
         """The execution is stopped when somebody cancels the run, or takes it over."""
         while True:
             await asyncio.sleep(LOOK)
@@ -147,7 +168,7 @@ class Attempt:
             if now.state.type not in (RUNNING, PAUSED):
                 return self._give_up(execution, f"the run was set to {now.state} meanwhile")
 
-    def _give_up(self, execution: Execution, why: str) -> None:
+    def _give_up(self, execution: Stoppable, why: str) -> None:
         log.warning("run %s: %s; stopping", self.run.id, why)
         self.ours = False
         execution.stop(Cancelled(why), "Cancelled")

@@ -20,7 +20,9 @@ LOG = "runner.log"
 class Spec:
     """What a runner is told about a run besides the run itself. Durations are seconds.
 
-    `grace` passes between the interrupt of a stopped run and its kill.
+    `grace` passes between the interrupt of a stopped run and its kill. `flow` is the flow in a
+    Python file, None for a notebook; `text` is a file with what is run instead of what the file at
+    `path` holds.
     """
 
     path: str
@@ -29,6 +31,8 @@ class Spec:
     cell_timeout: float | None = None
     grace: float = 10.0
     allow_untagged: bool = False
+    flow: str | None = None
+    text: str | None = None
 
     def write(self, folder: Path) -> None:
         write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n", durable=False)

@@ -23,6 +23,7 @@ from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, SCHEDULED, Running
 
 if TYPE_CHECKING:
+    from orion_nb.deployments.attempt import Attempt
     from orion_nb.deployments.standby import StandbyKernel
 
 __all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook"]
@@ -49,11 +50,8 @@ class Runner:
         A deployed run that is to be retried is left to the workers; any other is retried here.
         """
         while (begun := self._begin()) is not None:
-            # A tenth of a second of imports that the run needs not wait for to be Running.
-            from orion_nb.deployments.attempt import Attempt
-
             spec = Spec.read(run_folder(self.orion.settings, begun.id))
-            attempt = Attempt(self.orion, begun, spec, self.standby)
+            attempt = self._attempt(begun, spec)
             ending = asyncio.run(attempt.play())
             log.info("run %s, attempt %d: %s", begun.id, begun.attempt, ending.state)
             if not attempt.ours:
@@ -61,6 +59,16 @@ class Runner:
             after = self._end(begun, ending)
             if after is None or after.state.type is not SCHEDULED or after.deployment:
                 return
+
+    def _attempt(self, run: Run, spec: Spec) -> Attempt:
+        # A tenth of a second of imports that the run needs not wait for to be Running.
+        if spec.flow is not None:
+            from orion_nb.deployments.flows import FlowAttempt
+
+            return FlowAttempt(self.orion, run, spec)
+        from orion_nb.deployments.attempt import Attempt
+
+        return Attempt(self.orion, run, spec, self.standby)
 
     def _begin(self) -> Run | None:
         """The run, RUNNING and ours; None if it is somebody else's, or not to be run."""

@@ -7,9 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orion_nb.api.sources import as_notebook, kernel_of, read_text
+from orion_nb.deployments.files import Spec
 from orion_nb.errors import InvalidNotebook
 
 DEFAULT_KERNEL = "python3"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSource:
+    """A Python file with a flow, and the version of it that is run."""
+
+    path: str
+    text: bytes
+
+    @property
+    def version(self) -> dict[str, str]:
+        return version_of(self.path, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +40,29 @@ class Source:
 
     @property
     def version(self) -> dict[str, str]:
-        return {"path": self.path, "sha256": hashlib.sha256(self.text).hexdigest()}
+        return version_of(self.path, self.text)
 
 
-def read_source(path: str) -> Source:
-    """The notebook as it is on disk.
+def version_of(path: str, text: bytes) -> dict[str, str]:
+    return {"path": path, "sha256": hashlib.sha256(text).hexdigest()}
+
+
+def read_flow_source(spec: Spec) -> FlowSource:
+    """The file of a flow as it is to be run: pinned, or as it is on disk.
 
     Raises:
         NotebookNotFound, InvalidNotebook.
     """
-    text = read_text(path)
+    return FlowSource(spec.path, read_text(spec.text or spec.path))
+
+
+def read_source(path: str, text_at: str | None = None) -> Source:
+    """The notebook as it is to be run: as it is on disk, or in the file `text_at`.
+
+    Raises:
+        NotebookNotFound, InvalidNotebook.
+    """
+    text = read_text(text_at or path)
     notebook = as_notebook(text, path)
     notebook["metadata"] = notebook.get("metadata") or {}
     notebook.setdefault("nbformat", 4)

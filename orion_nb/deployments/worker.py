@@ -141,16 +141,24 @@ class Worker:
                 known.cwd,
                 known.cell_timeout,
                 allow_untagged=known.allow_untagged,
+                flow=known.flow,
             )
-            runner = self._warm.take(spec.kernel or self._kernels.get(known.id, NATIVE))
-            self._runners[run.id] = launch(self.orion, run.id, spec, runner)
-            self._kernel = self._kernels[known.id] = spec.kernel or kernel_of(spec.path)
+            self._runners[run.id] = self._launch(run.id, known.id, spec)
             self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)
         except DeploymentNotFound:
             self._refuse(run, Cancelled("its deployment was deleted"))
         except Exception as error:
             self.log.exception("run %s of %s", run.id, run.name)
             self._refuse(run, Crashed(f"no runner can be started: {error}"))
+
+    def _launch(self, run_id: str, deployment: str, spec: Spec) -> subprocess.Popen[bytes]:
+        """A runner for it: a warm one, if there is one and it is to have a kernel."""
+        if spec.flow is not None:
+            return launch(self.orion, run_id, spec)
+        runner = self._warm.take(spec.kernel or self._kernels.get(deployment, NATIVE))
+        process = launch(self.orion, run_id, spec, runner)
+        self._kernel = self._kernels[deployment] = spec.kernel or kernel_of(spec.path)
+        return process
 
     def _refuse(self, run: Run, state: State) -> None:
         self.log.warning("run %s of %s: %s", run.id, run.name, state)

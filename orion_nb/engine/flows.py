@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.attempts import Given
+from orion_nb.engine.attempts import Attempt, Given
 from orion_nb.engine.context import RunContext, here, observed
+from orion_nb.engine.drive import Proposer
 from orion_nb.engine.futures import futures_in, resolved
-from orion_nb.engine.lead import Finish
+from orion_nb.engine.lead import Finish, Outcome
 from orion_nb.engine.options import OnChange, Options, Retriable, options_of
-from orion_nb.engine.parameters import coerced, preview
+from orion_nb.engine.parameters import coerced, coerced_named, preview
 from orion_nb.engine.rerunning import Rerun
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.work import Work
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import InvalidInput, ParameterError
 from orion_nb.schemas.runs import Kind, Run
 
 P = ParamSpec("P")
@@ -115,6 +118,55 @@ class Flow(Work[P, R]):
             return await self._life_async(
                 orion, run, lambda: self._call(args, kwargs), runner, plan=plan, given=given
             )
+
+    def deploy(self, name: str | None = None, **told: Any) -> dict[str, Any]:
+        """The flow runs by schedule from now on, from the file that it is defined in.
+
+        `told` is what `orion_nb.deploy` takes: `cron="0 7 * * *"`, `params={...}`, `update=True`.
+
+        Raises:
+            InvalidInput: it is not defined at the top of a Python file.
+        """
+        from orion_nb.api.deploying import deploy
+        from orion_nb.schemas.targets import joined
+
+        fn = inspect.unwrap(self.fn)
+        file, at = inspect.getsourcefile(fn) or "", getattr(fn, "__qualname__", "")
+        if not file.endswith(".py") or not Path(file).is_file() or not at.isidentifier():
+            says = (
+                f"{self.name!r} is defined in no Python file, or within a function: put it at the "
+                "top of one, or deploy the notebook that calls it"
+            )
+            raise InvalidInput(says, field="path")
+        return deploy(joined(file, at), name or self.name, **told)
+
+    def attempt(self, orion: Orion, run: Run, kwargs: dict[str, Any]) -> Outcome:
+        """The flow is called once for a run that is RUNNING already; nothing is proposed.
+
+        For who owns the run and proposes what this comes to: its retries and its timeout are
+        theirs, too.
+        """
+        work = self._changed({"timeout": None})
+        given = Given((), kwargs) if kwargs else None
+        attempt = Attempt(work, Proposer(orion, run), self.runner, given)
+        if self.is_async:
+            awaited: Any = lambda: self._call((), kwargs)  # noqa: E731 - each attempt has its own
+            import asyncio
+
+            return asyncio.run(attempt.call_async(awaited, run))
+        return attempt.call(lambda: self._call((), kwargs), run)
+
+    def checked(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """These parameters as the flow takes them.
+
+        Raises:
+            ParameterError: one is unknown or missing, or its value doesn't fit.
+        """
+        try:
+            inspect.signature(self.fn).bind(**kwargs)
+        except TypeError as error:
+            raise ParameterError(f"parameters of {self.name}: {error}") from None
+        return coerced_named(self.fn, kwargs) if self.validates else kwargs
 
     def _begun(self, args: Any, kwargs: Any) -> tuple[Orion, Run, Finish | None, RunContext | None]:
         orion, parent, context = here(self.kind)

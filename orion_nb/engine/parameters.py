@@ -35,6 +35,19 @@ def coerced(fn: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Any]:
     return bound.args, bound.kwargs
 
 
+def coerced_named(fn: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The same for arguments that are given by name, and are known to fit the function.
+
+    Raises:
+        ParameterError: a value doesn't fit its annotation.
+    """
+    hints = _hints(fn)
+    return {
+        name: _coerce(name, hints[name], value) if name in hints else value
+        for name, value in given.items()
+    }
+
+
 def preview(fn: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments as short JSON values, for people to read."""
     try:

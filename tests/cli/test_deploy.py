@@ -75,10 +75,23 @@ def test_a_notebook_that_is_not_there_is_named_with_the_nearest(call, daily):
     assert "did you mean 'daily.ipynb'?" in done.err
 
 
-def test_a_flow_can_not_be_deployed_and_it_is_said_what_can(call):
-    done = call("deploy", "etl.py:etl", "--name", "etl")
-    assert done.code == 2
-    assert "notebook" in done.err
+def test_a_flow_is_deployed_by_its_file_or_its_module(call, tmp_path, monkeypatch):
+    etl = tmp_path / "pack" / "etl.py"
+    etl.parent.mkdir()
+    (etl.parent / "__init__.py").write_text("1/0  # nothing is imported", "utf-8")
+    etl.write_text("@flow(retries=2)\ndef load(day: date, n: int = 3):\n    pass", "utf-8")
+    told = call("deploy", f"{etl}:load", "--name", "load", "-p", "day=2024-02-29", "--json").json
+    assert (told["path"], told["flow"], told["retries"]) == (str(etl), "load", 2)
+    assert f"{etl}:load" in call("deployments", "show", "load").out
+    monkeypatch.chdir(tmp_path)
+    words = ["deploy", "pack.etl:load", "--name", "again", "-p", "day=2024-02-29", "--json"]
+    assert call(*words, "--retries", 0).json["path"] == str(etl)
+    refused = call("deploy", "pack.elt:load", "--name", "x")
+    assert refused.code == 2
+    assert "no module 'pack.elt' can be imported here" in refused.err
+    refused = call("deploy", f"{etl}:load", "--name", "x")
+    assert refused.code == 2
+    assert "day: a value is required" in refused.err
 
 
 def test_a_name_that_is_taken_needs_update(call, daily):

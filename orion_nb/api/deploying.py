@@ -1,0 +1,86 @@
+"""`deploy`: what Python code calls to give a notebook or a flow a name and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from orion_nb.api.connect import connect
+from orion_nb.api.sources import file_of, target_of
+from orion_nb.errors import InvalidInput
+from orion_nb.schemas.fields import DeploymentFields
+from orion_nb.schemas.targets import joined
+
+if TYPE_CHECKING:
+    from orion_nb.api.orion import Orion
+
+Texts = str | Iterable[str] | None
+
+
+def deploy(
+    target: str | Path,
+    name: str | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    cron: Texts = None,
+    every: Texts = None,
+    at: Texts = None,
+    tz: str = "UTC",
+    paused: bool | None = None,
+    update: bool = False,
+    orion: Orion | None = None,
+    **fields: Unpack[DeploymentFields],
+) -> dict[str, Any]:
+    """A notebook, or a flow `file.py:flow` or `module:flow`, runs by its schedules from now on.
+
+    It does so while a Jupyter server, `orion-nb server` or `orion-nb worker` runs. Answers the
+    deployment as the API shows it, with its next times.
+
+    Args:
+        target: a path, from the current folder on if it is relative.
+        name: of the deployment; default: that of the file, or of the flow.
+        params: values for its parameters, checked before anything is written.
+        cron: cron expressions, in the time zone `tz`.
+        every: durations like "15m".
+        at: dates and times; each is run once.
+        tz: an IANA time zone.
+        paused: no run is made by schedule until it is resumed.
+        update: a deployment of this name is changed; what is not given stays.
+        orion: the API to use; default: `connect()`.
+        fields: as `schemas.fields` lists them: `retries=2`, `timeout="1h"`, `schedules=[...]`.
+
+    Raises:
+        NotebookNotFound, FlowNotFound, InvalidNotebook, ParameterError, ScheduleError,
+        DeploymentExists: nothing was written.
+    """
+    file, flow = target_of(file_of(str(target)))
+    told: dict[str, Any] = dict(fields)
+    if params is not None:
+        if told.get("parameters") is not None:
+            raise InvalidInput("params: give them as params or as parameters", field="params")
+        told["parameters"] = dict(params)
+    if schedules := schedules_of(cron, every, at, tz):
+        told["schedules"] = [*(told.get("schedules") or ()), *schedules]
+    called = name or flow or Path(file).stem
+    return (orion or connect()).create_deployment(
+        called, joined(file, flow), paused=paused, update=update, **told
+    )
+
+
+def schedules_of(cron: Texts, every: Texts, at: Texts, tz: str) -> list[dict[str, Any]]:
+    """The schedules as the API takes them.
+
+    Raises:
+        ScheduleError: one can't be read.
+    """
+    from orion_nb.schemas.schedules import Cron, Interval, dump_schedule, parse_schedule
+
+    found: list[Any] = [Cron(each, timezone=tz) for each in _texts(cron)]
+    found += [Interval(each, timezone=tz) for each in _texts(every)]
+    found += [parse_schedule(each, timezone=tz) for each in _texts(at)]
+    return [dump_schedule(each) for each in found]
+
+
+def _texts(given: Texts) -> list[str]:
+    return [given] if isinstance(given, str) else list(given or ())
