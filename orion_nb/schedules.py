@@ -1,7 +1,8 @@
-"""The schedules that a deployment takes: `Cron`, `Interval`, `RRule` and `Once`."""
+"""The schedules of deployments: `Cron`, `Interval`, `RRule`, `CalendarEvent` and `Once`."""
 
 from __future__ import annotations
 
+from orion_nb.schemas.calendars import CalendarEvent, from_ics
 from orion_nb.schemas.recurring import RRule
 from orion_nb.schemas.schedules import (
     Cron,
@@ -12,4 +13,14 @@ from orion_nb.schemas.schedules import (
     parse_schedule,
 )
 
-__all__ = ["Cron", "Interval", "Once", "RRule", "Schedule", "dump_schedule", "parse_schedule"]
+__all__ = [
+    "CalendarEvent",
+    "Cron",
+    "Interval",
+    "Once",
+    "RRule",
+    "Schedule",
+    "dump_schedule",
+    "from_ics",
+    "parse_schedule",
+]

@@ -56,6 +56,13 @@ def deploy(
             metavar="RULE", help="Run when this RFC 5545 rule says: FREQ=WEEKLY;BYDAY=MO."
         ),
     ] = None,
+    ics: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE[#EVENT]",
+            help="Run when an event of this calendar file begins; EVENT is its UID or summary.",
+        ),
+    ] = None,
     at: Annotated[
         list[str] | None,
         typer.Option(metavar="TIME", help="Run once, at this date and time: 2030-01-31T09:00."),
@@ -128,7 +135,7 @@ def deploy(
         )
         or None,
         "allow_untagged": allow_untagged or None,
-        "schedules": _schedules(cron, every, rrule, at, tz) or None,
+        "schedules": _schedules(cron, every, rrule, ics, at, tz) or None,
         "kernel": kernel,
         "cwd": None if cwd is None else str(cwd.expanduser().absolute()),
         "timeout": timeout,
@@ -162,9 +169,11 @@ def _schedules(
     cron: list[str] | None,
     every: list[str] | None,
     rrule: list[str] | None,
+    ics: list[str] | None,
     at: list[str] | None,
     tz: str | None,
 ) -> list[Any]:
+    from orion_nb.cli.schedule import event_of
     from orion_nb.schemas import zones
     from orion_nb.schemas.recurring import RRule
     from orion_nb.schemas.schedules import Cron, Interval
@@ -174,6 +183,7 @@ def _schedules(
         *(Cron(expression, timezone=zone) for expression in cron or ()),
         *(Interval(interval, timezone=zone) for interval in every or ()),
         *(RRule(rule, timezone=zone) for rule in rrule or ()),
+        *(event_of(calendar, tz) for calendar in ics or ()),
         *(_once(moment, zone) for moment in at or ()),
     ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +15,7 @@ EXAMPLES = (
     "orion-nb schedule preview '0 7 * * 1-5' --tz Europe/Prague",
     "orion-nb schedule preview 90m -n 10 --json",
     "orion-nb schedule preview 'FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=16' --tz America/New_York",
+    "orion-nb schedule preview 'team.ics#Stand-up'",
 )
 
 
@@ -27,7 +29,8 @@ def preview(
         str,
         typer.Argument(
             metavar="SCHEDULE",
-            help="A cron expression, a duration such as 15m, an RFC 5545 rule, or a date and time.",
+            help="A cron expression, a duration such as 15m, an RFC 5545 rule, a calendar "
+            "file.ics or file.ics#EVENT, or a date and time.",
         ),
     ],
     tz: Tz = None,
@@ -36,9 +39,8 @@ def preview(
 ) -> None:
     """Show the next times of a schedule, in local time and in UTC."""
     from orion_nb.api.connect import connect
-    from orion_nb.schemas.schedules import parse_schedule
 
-    told = connect().preview_schedules([parse_schedule(expression, timezone=tz)], n)
+    told = connect().preview_schedules([schedule_of(expression, tz)], n)
     if as_json:
         return output.print_json(told)
     from orion_nb.cli.looks import times_table
@@ -48,3 +50,24 @@ def preview(
     if not told["next_times"]:
         return output.say("It never runs again.")
     return console.print(times_table(told["next_times"], zone=tz))
+
+
+def schedule_of(text: str, tz: str | None) -> Any:
+    """The schedule that a text stands for, or an event of the calendar file it names."""
+    from orion_nb.schemas.schedules import parse_schedule
+
+    if text.partition("#")[0].strip().lower().endswith(".ics"):
+        return event_of(text, tz)
+    return parse_schedule(text, timezone=tz)
+
+
+def event_of(text: str, tz: str | None) -> Any:
+    """The event of `file.ics#EVENT`, or the only one of `file.ics`."""
+    from orion_nb.schemas.calendars import from_ics
+
+    path = Path(text).expanduser()
+    event = None
+    if not path.is_file() and "#" in text:
+        name, _, event = text.partition("#")
+        path = Path(name).expanduser()
+    return from_ics(path, event, timezone=tz)

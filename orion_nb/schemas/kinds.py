@@ -15,7 +15,7 @@ from orion_nb.schemas import instants, zones
 
 MISSING: Any = object()
 
-KINDS = ("cron", "interval", "rrule", "once")
+KINDS = ("cron", "interval", "rrule", "ics", "once")
 
 
 def _zone_name(name: object) -> str:

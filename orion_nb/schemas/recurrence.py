@@ -136,10 +136,8 @@ class Recurrence:
         """The last local time that UNTIL may allow."""
         if until is None:
             return datetime(YEARS.stop, 1, 1)
-        if not isinstance(until, datetime):
-            return datetime(until.year, until.month, until.day, 23, 59, 59)
-        if self.whole_day:  # an event of whole days ends with a day, whatever the time says
-            return datetime(until.year, until.month, until.day, 23, 59, 59)
+        if self.whole_day or not isinstance(until, datetime):  # a day begins at midnight
+            return _midnight(until)
         if until.tzinfo is None:
             return until
         until = until.astimezone(UTC)
@@ -223,25 +221,34 @@ def build(
     def instants(name: str) -> Iterator[datetime | date]:
         for each in properties:
             if each.name == name:
-                yield from _values(each, zone, find_zone)
+                yield from values(each, zone, find_zone)
 
     dropped = list(instants("EXDATE"))
-    days = {at for at in dropped if not isinstance(at, datetime)}
     exact = {at for at in dropped if isinstance(at, datetime)}
+    days = {at for at in dropped if not isinstance(at, datetime)}
     if whole_day:  # some programs leave out a day by a time on it
-        days |= {at.astimezone(zone).date() for at in exact}
+        days = {day for told in properties if told.name == "EXDATE" for day in dates(told, zone)}
     added = tuple(
         at if isinstance(at, datetime)
         else datetime.combine(at, wall.time()).replace(tzinfo=zone).astimezone(UTC)
         for at in instants("RDATE")
     )  # fmt: skip
     rules, without = (_rules(properties, name) for name in ("RRULE", "EXRULE"))
+    over = [rule.until and _before(rule.until, wall, zone) for rule in rules]
+    with_start = with_start and not (over and all(over))
     if len(rules) + len(without) > MOST_RULES:
         raise rrules.wrong(f"more than {MOST_RULES} rules in one set")
     return Recurrence(
         wall.replace(fold=0), zone, whole_day, rules, without, added, frozenset(exact),
         frozenset(days), with_start or not (rules or added),
     )  # fmt: skip
+
+
+def _before(until: date | datetime, start: datetime, zone: tzinfo) -> bool:
+    """The rule has ended before its start."""
+    if not isinstance(until, datetime):
+        return until < start.date()
+    return (until.astimezone(zone).replace(tzinfo=None) if until.tzinfo else until) < start
 
 
 def _rules(properties: Sequence[Property], name: str) -> tuple[Rule, ...]:
@@ -257,7 +264,7 @@ def _zone_of(
     return find_zone(name) if name and isinstance(value, datetime) else local
 
 
-def _values(told: Property, zone: tzinfo, find_zone: FindZone) -> Iterator[datetime | date]:
+def values(told: Property, zone: tzinfo, find_zone: FindZone) -> Iterator[datetime | date]:
     """The instants (in UTC) and the dates that RDATE or EXDATE lists; of a period its start."""
     name = told.parameters.get("TZID")
     local = find_zone(name) if name else zone
@@ -269,6 +276,16 @@ def _values(told: Property, zone: tzinfo, find_zone: FindZone) -> Iterator[datet
             yield value
         else:
             yield value.replace(tzinfo=local).astimezone(UTC)
+
+
+def dates(told: Property, zone: tzinfo) -> Iterator[date]:
+    """The days that RDATE, EXDATE or RECURRENCE-ID names, whatever time it gives."""
+    for text in filter(None, told.value.split(",")):
+        value = icaltimes.read(text.partition("/")[0], told.name)
+        if isinstance(value, datetime):
+            yield (value.astimezone(zone) if value.tzinfo else value).date()
+        else:
+            yield value
 
 
 def _midnight(day: date) -> datetime:

@@ -26,6 +26,7 @@ from orion_nb.clock import EPOCH, micros, utc
 from orion_nb.errors import InvalidInput, ScheduleError
 from orion_nb.schemas import cron as crontab
 from orion_nb.schemas import durations, instants, zones
+from orion_nb.schemas.calendars import CalendarEvent
 from orion_nb.schemas.kinds import MISSING, Instant, ScheduleKind, Zone, schedule_error
 from orion_nb.schemas.recurring import RRule
 
@@ -195,9 +196,9 @@ class Once(ScheduleKind):
         return iter((self.at,) if self.at >= after else ())
 
 
-Schedule = Annotated[Cron | Interval | RRule | Once, Field(discriminator="kind")]
+Schedule = Annotated[Cron | Interval | RRule | CalendarEvent | Once, Field(discriminator="kind")]
 
-_SCHEDULE: TypeAdapter[Cron | Interval | RRule | Once] = TypeAdapter(Schedule)
+_SCHEDULE: TypeAdapter[Cron | Interval | RRule | CalendarEvent | Once] = TypeAdapter(Schedule)
 _RRULE = re.compile(r"(DTSTART|RRULE|RDATE|EXDATE|EXRULE)[;:]|[A-Z]+\s*=", re.IGNORECASE)
 _INSTANT = re.compile(r"\d{4}-", re.ASCII)
 _EXAMPLES = "try '0 9 * * 1-5', '15m' or '2030-01-31T09:00Z'"
@@ -234,7 +235,7 @@ def dump_schedule(schedule: Schedule) -> dict[str, Any]:
     return schedule.model_dump(mode="json")
 
 
-def _from_text(text: str, timezone: str | None) -> Cron | Interval | RRule | Once:
+def _from_text(text: str, timezone: str | None) -> Cron | Interval | RRule | CalendarEvent | Once:
     if _RRULE.match(text):
         return RRule(text, timezone=timezone)
     zone = timezone or "UTC"

@@ -92,7 +92,7 @@ def test_a_day_begins_at_midnight_of_its_zone():
 @pytest.mark.parametrize(
     ("until", "last"),
     [
-        ("20261203", "2026-12-03 09:00"),
+        ("20261203", "2026-12-02 09:00"),  # a date is its midnight
         ("20261203T090000", "2026-12-03 09:00"),
         ("20261203T085959", "2026-12-02 09:00"),
         ("20261203T080000Z", "2026-12-03 09:00"),  # nine in Prague
@@ -270,7 +270,10 @@ def test_it_agrees_with_dateutil_and_the_clock(rule, start, ahead, zone):
     begin = start + timedelta(days=ahead)
     fast = rule.startswith(("FREQ=MINUTELY", "FREQ=HOURLY"))
     assume(not (fast and ahead > 30))  # dateutil steps through all of it
-    known = rrulestr(rule, dtstart=start)
+    try:
+        known = rrulestr(rule, dtstart=start)
+    except ValueError:  # it refuses some that name no time at all
+        assume(False)
     horizon = begin + timedelta(days=30 if fast else 4000)
     expected = list(islice((at for at in known.between(begin, horizon, inc=True)), 12))
     place = ZoneInfo(zone)

@@ -304,9 +304,9 @@ ERRORS = [
 ]  # fmt: skip
 MORE_ERRORS = [
     ({"cron": "@daily"}, "kind",
-     "kind: a schedule is of kind 'cron', 'interval', 'rrule' or 'once'; none is given"),
+     "kind: a schedule is of kind 'cron', 'interval', 'rrule', 'ics' or 'once'; none is given"),
     ({"kind": "moon"}, "kind",
-     "kind: a schedule is of kind 'cron', 'interval', 'rrule' or 'once', got 'moon'"),
+     "kind: a schedule is of kind 'cron', 'interval', 'rrule', 'ics' or 'once', got 'moon'"),
     ({"kind": "cron", 5: 1}, "cron", "cron: a value is required"),
     ("61 * * * *", "cron", "cron: minute '61'"),
     ("9 * *", "cron", "cron: '9 * *' has 3 fields; it takes 5"),

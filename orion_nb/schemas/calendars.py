@@ -1,0 +1,116 @@
+"""The schedule that is an event of a calendar: an .ics file, as calendar programs export it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationInfo, field_validator, model_validator
+
+from orion_nb.errors import ScheduleError
+from orion_nb.schemas import icscomponents, icsevents
+from orion_nb.schemas.icscomponents import wrong
+from orion_nb.schemas.icsevents import Event
+from orion_nb.schemas.kinds import MISSING, ScheduleKind, Zone
+
+#: What a schedule keeps of a calendar is no longer.
+LONGEST = 256 * 1024
+
+
+class CalendarEvent(ScheduleKind):
+    """Runs when an event of a calendar begins (RFC 5545), moved and deleted occurrences included.
+
+    Args:
+        ics: the text of a calendar. Only what tells the times of the event is kept of it.
+        event: the UID or the summary of the event, if there are several.
+        timezone: the IANA name of the zone of whole days, which begin at midnight, and of times
+            that name none; by default the calendar's own, or UTC.
+    """
+
+    kind: Literal["ics"] = "ics"
+    event: str | None = None
+    timezone: Zone | None = None
+    ics: str
+
+    def __init__(
+        self,
+        ics: str = MISSING,
+        event: str | None = None,
+        timezone: str | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(ics=ics, event=event, timezone=timezone, **more)
+
+    @field_validator("ics", mode="before")
+    @classmethod
+    def _reduce(cls, value: Any, info: ValidationInfo) -> str:
+        if not isinstance(value, str):
+            raise wrong(f"{str(value)[:40]!r} is not the text of a calendar")
+        chosen = icsevents.choose(icscomponents.read(value), info.data.get("event"))
+        text = "\n".join(line for calendar in chosen for line in calendar.lines())
+        if len(text) > LONGEST:
+            raise wrong(f"the event is longer than {LONGEST:,} characters")
+        return text
+
+    @model_validator(mode="after")
+    def _check(self) -> CalendarEvent:
+        self._told()
+        return self
+
+    def describe(self) -> str:
+        return self._told().words()
+
+    def _told(self) -> Event:
+        return _read(self.ics, self.timezone)
+
+    def _instants(self, after: datetime) -> Iterator[datetime]:
+        return self._told().instants(after)
+
+
+def from_ics(
+    path_or_text: str | Path, event: str | None = None, *, timezone: str | None = None
+) -> CalendarEvent:
+    """The schedule of an event in a calendar file, or in the text of one.
+
+    Args:
+        path_or_text: a path, or text with `BEGIN:VCALENDAR`.
+        event: the UID or the summary of the event; needed if there are several.
+        timezone: the zone of whole days and of times that name none.
+
+    Raises:
+        ScheduleError: the file can't be read, does not say which event, or says what can't be
+            honoured.
+    """
+    text = str(path_or_text)
+    if isinstance(path_or_text, Path) or "BEGIN:VCALENDAR" not in text.upper():
+        text = read_file(Path(path_or_text))
+    return CalendarEvent(text, event, timezone)
+
+
+def read_file(path: Path) -> str:
+    """The text of a calendar file: UTF-8, or Latin-1 as old programs write it.
+
+    Raises:
+        ScheduleError: there is no such file, or it is too long.
+    """
+    try:
+        if path.stat().st_size > icscomponents.LONGEST:
+            raise wrong(f"{str(path)!r} is longer than {icscomponents.LONGEST:,} bytes")
+        data = path.read_bytes()
+    except (OSError, ValueError):
+        raise ScheduleError(f"ics: {str(path)[:200]!r} can't be read", field="ics") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _read(text: str, timezone: str | None) -> Event:
+    try:
+        return icsevents.read(icscomponents.read(text), timezone)
+    except OverflowError as error:
+        raise wrong(str(error)) from None
