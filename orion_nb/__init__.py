@@ -15,6 +15,7 @@ from orion_nb.engine.pausing import pause, pause_async, stop
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.slots import concurrency
 from orion_nb.engine.tasks import task
+from orion_nb.engine.telling import result
 from orion_nb.schemas.states import State
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = [
     "get_run_context",
     "pause",
     "pause_async",
+    "result",
     "run_notebook",
     "stop",
     "task",

@@ -11,6 +11,7 @@ from orion_nb import clock
 from orion_nb.api.artifacts import ArtifactRoutes
 from orion_nb.api.batches import BatchRoutes
 from orion_nb.api.caching import CacheRoutes
+from orion_nb.api.cells import CellRoutes
 from orion_nb.api.limits import LimitRoutes
 from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
@@ -40,6 +41,7 @@ class Orion(
     LimitRoutes,
     LogRoutes,
     ArtifactRoutes,
+    CellRoutes,
     Retention,
     ReplayRoutes,
     Telling,

@@ -135,7 +135,11 @@ class Attempt:
 
         limits = Limits(self.run.policy.timeout, self.spec.cell_timeout, self.spec.grace)
         execution = Execution(kept, kernel, limits)
-        return await self.steer(execution, execution.play())
+        try:
+            return await self.steer(execution, execution.play())
+        finally:
+            execution.memory.look()
+            kept.progress.about["peak_memory"] = execution.memory.peak
 
     async def steer(self, execution: Stoppable, playing: Awaitable[T]) -> T:
         """What an execution comes to, which is stopped when the run, or the runner, is to end."""
@@ -164,7 +168,8 @@ class Attempt:
             if now.attempt != self.run.attempt:
                 return self._give_up(execution, f"attempt {now.attempt} took over")
             if now.state.type is CANCELLING:
-                return execution.stop(Cancelled(now.state.message), "Cancelled")
+                told = Cancelled(now.state.message, by=now.state.by)
+                return execution.stop(told, "Cancelled")
             if now.state.type not in (RUNNING, PAUSED):
                 return self._give_up(execution, f"the run was set to {now.state} meanwhile")
 
@@ -186,8 +191,10 @@ class Attempt:
     def _finish(self, kept: KeptNotebook, ending: Ending) -> Ending:
         """The notebook is marked and saved; if it can't be saved, the state says so."""
         try:
-            marks.finish(kept.nb, self.run, ending, clock.now())
-            kept.save()
+            at = clock.now()
+            kept.progress.finish(ending.index, ending.state, at)
+            marks.finish(kept.nb, self.run, ending, at)
+            kept.finish()
         except OSError as error:
             log.exception("run %s", self.run.id)
             told = f"{ending.state.message or ''} (the notebook can't be kept: {error})".lstrip()

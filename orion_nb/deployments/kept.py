@@ -11,6 +11,8 @@ from nbformat import NotebookNode, v4
 
 from orion_nb.deployments import marks
 from orion_nb.deployments.files import write_whole
+from orion_nb.deployments.journal import JOURNAL, SAVED, Journal
+from orion_nb.deployments.progress import Progress
 from orion_nb.schemas.runs import Run
 
 #: Seconds between two savings while a cell runs; and between the ends of two cells.
@@ -21,11 +23,16 @@ SHARE = 0.05
 
 
 class KeptNotebook:
-    """A notebook and its file; `settle` is called before each saving."""
+    """A notebook and its file; `settle` is called before each saving.
 
-    def __init__(self, nb: NotebookNode, path: Path) -> None:
+    What is told to `journal` is not lost with this process, `progress` is kept beside it.
+    """
+
+    def __init__(self, nb: NotebookNode, path: Path, run: Run) -> None:
         self.nb = nb
         self.path = path
+        self.progress = Progress.of(nb, run.id, run.attempt)
+        self.journal = Journal(path.with_name(JOURNAL))
         self.settle: Callable[[], None] = lambda: None
         self._changed = self._between_cells = False
         self._saved = time.monotonic()
@@ -38,7 +45,7 @@ class KeptNotebook:
         """The notebook to execute, made from the JSON of its source."""
         nb = v4.to_notebook(source)  # type: ignore[no-untyped-call]
         marks.prepare(nb, run, version)
-        return cls(nb, path)
+        return cls(nb, path, run)
 
     def touch(self, *, between_cells: bool = False) -> None:
         """Something changed, which is saved in a while; the begin or end of a cell soon."""
@@ -53,8 +60,19 @@ class KeptNotebook:
         """
         pause = BETWEEN_CELLS if self._between_cells else WITHIN_CELL
         passed = time.monotonic() - self._saved
-        if self._changed and passed >= max(pause, self._cost / SHARE):
+        if self._changed and (passed >= max(pause, self._cost / SHARE) or self.journal.is_large):
             self.save(durable=False)
+
+    def finish(self) -> None:
+        """The file is as the notebook is, for good; the journal is not needed any more.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        self.nb["metadata"][marks.METADATA].pop(SAVED, None)
+        self.save()
+        self.nb["metadata"][marks.METADATA].pop(SAVED, None)
+        self.journal.remove()
 
     def save(self, *, durable: bool = True) -> None:
         """The file is as the notebook is now; if `durable`, also after a loss of power.
@@ -64,8 +82,11 @@ class KeptNotebook:
         """
         began = time.monotonic()
         self.settle()
+        self.nb["metadata"][marks.METADATA][SAVED] = self.journal.n
         text = v4.writes(self.nb)  # type: ignore[no-untyped-call]
         write_whole(self.path, text + "\n", durable=durable)
+        self.journal.begin_anew()
+        self.progress.write(self.path.parent)
         self._changed = self._between_cells = False
         self._saved = time.monotonic()
         self._cost = self._saved - began

@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
@@ -33,6 +34,8 @@ EXIT = """(lambda shell: (shell.ask_exit(),
     shell.kernel.io_loop.call_later(0, shell.kernel.io_loop.stop)))(
     __import__('IPython').get_ipython())"""
 READY = 60.0
+#: Messages that may wait for being taken; by default they are a thousand.
+QUEUE = 100_000
 LOOK = 0.01
 #: Bytes: the system takes 104 for a socket's address, where it takes the fewest (macOS).
 LONGEST_FOLDER = 80
@@ -215,6 +218,8 @@ class Kernel:
         assert isinstance(client, CellClient)
         self.client = client
         await self._has_sockets(deadline)
+        # Where more outputs wait than this, ZeroMQ loses the next ones without a word.
+        client.context.setsockopt(zmq.RCVHWM, QUEUE)
         client.start_channels()
         client.allow_stdin = False
         while loop.time() < deadline:

@@ -12,7 +12,10 @@ from typing import Any
 from orion_nb.clock import iso
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import write_whole
-from orion_nb.schemas.runs import Run
+from orion_nb.deployments.journal import JOURNAL, SAVED, replay
+from orion_nb.deployments.progress import Progress
+from orion_nb.deployments.sound import make_sound, tags
+from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, RUNNING, State, StateType, look
 
 BANNER = "orion-failure"
@@ -28,13 +31,11 @@ def prepare(nb: Json, run: Run, source: Json) -> None:
     """The notebook is as it was before any run, and says which run of which file this is."""
     nb["cells"] = [cell for cell in nb["cells"] if not {BANNER, ANCHOR} & tags(cell)]
     nb["metadata"].pop("widgets", None)
-    for place, cell in enumerate(nb["cells"], 1):
-        if nb["nbformat_minor"] < 5:
-            cell.setdefault("id", f"cell-{place}")
+    make_sound(nb)
+    for cell in nb["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
             cell["metadata"].pop("execution", None)
-    nb["nbformat_minor"] = max(5, nb["nbformat_minor"])
     nb["metadata"][METADATA] = {"run": run.id, "attempt": run.attempt, "source": source}
     _label(nb, RUNNING, "Running")
 
@@ -62,6 +63,7 @@ def finish_lost(path: Path, run: Run, at: int) -> None:
     told = nb["metadata"].get(METADATA, {})
     if told.get("state", {}).get("type") != RUNNING or told.get("attempt") != run.attempt:
         return
+    replay(nb, path.with_name(JOURNAL), told.pop(SAVED, 0))
     # nbclient notes when a cell begins and when its reply comes.
     begun = [at for at, cell in enumerate(nb["cells"]) if "execution" in cell["metadata"]]
     left = [at for at in begun if "shell.execute_reply" not in _timing(nb["cells"][at])]
@@ -69,6 +71,14 @@ def finish_lost(path: Path, run: Run, at: int) -> None:
     number = begun.index(index) + 1 if index is not None else None
     finish(nb, run, Ending(run.state, index, number, "RunnerLost"), at)
     write_whole(path, json.dumps(nb, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    path.with_name(JOURNAL).unlink(missing_ok=True)
+    progress = Progress.read(path.parent)
+    if progress is not None:
+        for place, at_index in enumerate(begun, 1):
+            cell = progress.at(at_index)
+            cell.number, cell.state = place, "Running" if at_index in left else "Completed"
+        progress.finish(index, run.state, at)
+        progress.write(path.parent)
 
 
 def add_error(cell: Json, ename: str, evalue: str) -> None:
@@ -81,12 +91,6 @@ def add_error(cell: Json, ename: str, evalue: str) -> None:
     traceback = [*where, f"{ename}: {evalue}"]
     error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": traceback}
     cell["outputs"].append(type(cell)(error))
-
-
-def tags(cell: Json) -> set[str]:
-    """The tags of a cell."""
-    found = cell["metadata"].get("tags", ())
-    return {each for each in found if isinstance(each, str)} if isinstance(found, list) else set()
 
 
 def _label(nb: Json, kind: StateType, name: str) -> None:
@@ -111,8 +115,18 @@ def _banner(run: Run, ending: Ending, at: int) -> str:
     told = [f"{_headline(state)}{where}."]
     if state.message:
         told.append(_verbatim(state.message))
+    if state.by:
+        told.append(f"by {_verbatim(state.by).strip()}")
     told.append(f"run `{run.id}` · attempt {run.attempt} · {iso(at)}")
+    told.append(_what_to_do(run))
     return "\n\n".join(told)
+
+
+def _what_to_do(run: Run) -> str:
+    """How the run is looked into, and run once more."""
+    known = short(run.id)
+    told = f"Why: `orion-nb explain {known}` · again from here: "
+    return f"{told}`orion-nb runs rerun {known} --from-failed` · this file is a copy."
 
 
 def _markdown(nb: Json, tag: str, text: str) -> Json:

@@ -6,26 +6,27 @@ It runs in a runner's process, never in a server: nbclient takes the process for
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from orion_nb.deployments import marks
+from orion_nb.deployments import marks, verdicts
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.kept import KeptNotebook
 from orion_nb.deployments.kernel import CellClient, Kernel
-from orion_nb.deployments.outputs import Outputs, Streams
+from orion_nb.deployments.memory import Memory
+from orion_nb.deployments.taking import Taking
+from orion_nb.deployments.verdicts import Failure, Stop, is_code, is_skipped
 from orion_nb.schemas.states import Completed, Crashed, Failed, State, TimedOut
 
 #: Seconds from an interrupt to a kill, unless the run says otherwise.
 GRACE = 10.0
 LOOK = 0.25
-LONGEST = 500
-#: What stays of a kernel that has just been asked to exit, by code that is 0 for success.
-CLEAN_EXITS = ("", "0", "None", "False")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,23 @@ class _Ended(Exception):
         self.ending = ending
 
 
-class Execution(NotebookClient):
+class Execution(Taking):
     """Executes the cells of a kept notebook in `kernel`; its file is kept up to date meanwhile."""
 
     def __init__(self, kept: KeptNotebook, kernel: Kernel, limits: Limits) -> None:
         super().__init__(
-            kept.nb,
+            kept,
             km=kernel.manager,
-            store_widget_state=False,
-            iopub_timeout=60,
+            allow_errors=verdicts.allows_errors(kept.nb),
             on_cell_execute=self._on_execute,
             on_cell_executed=self._on_executed,
         )
         self.kernel = kernel
-        self.kept = kept
-        kept.settle = self.settle
         self.limits = limits
-        self.streams: dict[int, Streams] = {}
+        self.memory = Memory(kernel.pid)
         self.number = 0
+        #: The reference of the notebook's result, if a cell has declared one.
+        self.result: str | None = None
         self._index: int | None = None
         self._order: tuple[State, str] | None = None
         self._ordered = asyncio.Event()
@@ -72,7 +72,8 @@ class Execution(NotebookClient):
         """The cells are executed until the last one, a failure or an order to stop."""
         loop = asyncio.get_running_loop()
         cells = asyncio.ensure_future(self._play())
-        beside = [asyncio.ensure_future(self._obey(cells)), asyncio.ensure_future(self._keep())]
+        aside = self._obey(cells), self._keep(), self.memory.watch()
+        beside = [asyncio.ensure_future(each) for each in aside]
         alarm = None
         if self.limits.run is not None:
             alarm = loop.call_later(self.limits.run, self._out_of_time)
@@ -98,21 +99,18 @@ class Execution(NotebookClient):
             self._order = state, ename
             self._ordered.set()
 
-    def settle(self) -> None:
-        """The printed text is in the notebook."""
-        for streams in self.streams.values():
-            streams.settle()
-
     async def _play(self) -> Ending:
         try:
             await self._get_ready()
             for index, cell in enumerate(self.nb.cells):
                 await self._play_cell(cell, index)
-            return Ending(Completed())
+            if not await self.kernel.manager.is_alive():
+                return self._died("after its last cell")
+            return Ending(Completed(result=self.result))
         except _Ended as ended:
             return ended.ending
         except DeadKernelError:
-            return self._died()
+            return self._died(f"in cell {self.number}")
 
     async def _get_ready(self) -> None:
         """The kernel answers, and has told its language."""
@@ -122,21 +120,27 @@ class Execution(NotebookClient):
         except (RuntimeError, DeadKernelError) as error:
             told = self.kernel.fate() if not await self.kernel.manager.is_alive() else str(error)
             self._end(Crashed(f"the kernel was never ready: {told}; runner.log may say why"))
+        self.session = info["header"]["session"] if info else None
         if info and "language_info" in info["content"]:
             self.nb.metadata["language_info"] = info["content"]["language_info"]
 
     async def _play_cell(self, cell: NotebookNode, index: int) -> None:
         if self._order is not None:
             raise _Ended(self._as_ordered())
+        if not is_code(cell):
+            return
+        if is_skipped(cell):
+            self.kept.progress.end(index, "Skipped")
+            return
         self._index = index
         assert isinstance(self.kc, CellClient)
         self.kc.cell_id = cell.get("id")
         await self.async_execute_cell(cell, index)
-        if index in self.streams:
-            self.streams.pop(index).settle()
 
     def _on_execute(self, cell: NotebookNode, cell_index: int) -> None:
         self.number += 1
+        at = self.kept.progress.begin(cell_index, self.number)
+        self.kept.journal.write("begin", cell_index, at=at)
         self.kept.touch(between_cells=True)
         if self.limits.cell is not None:
             told = f"cell {self.number} took longer than {self.limits.cell:g} s"
@@ -150,41 +154,47 @@ class Execution(NotebookClient):
         """The kernel's reply is judged: whatever is not `ok` ends the run."""
         if self._cell_alarm is not None:
             self._cell_alarm.cancel()
+        self.end_cell(cell, cell_index)
+        reply = execute_reply["content"]
+        self.result = verdicts.result_in(reply) or self.result
+        verdict = verdicts.judge(cell, reply, allowed=self.allow_errors)
+        failed = isinstance(verdict, Failure) or self._order is not None
+        at = self.kept.progress.end(cell_index, "Failed" if failed else "Completed")
+        self.kept.journal.write("end", cell_index, at=at, count=cell.execution_count)
         self.kept.touch(between_cells=True)
-        self.kept.save_if_due()
+        self._save_if_due()
         if self._order is not None:
             raise _Ended(self._as_ordered())
-        reply = execute_reply["content"]
-        if any(told.get("source") == "ask_exit" for told in reply.get("payload") or ()):
-            self._stop_early()  # exit(): the kernel is about to end, and there is no error
-        if reply["status"] == "ok" or "raises-exception" in marks.tags(cell):
-            return
-        if reply.get("ename") == "SystemExit" and reply.get("evalue") in CLEAN_EXITS:
-            self._stop_early()
-        self._fail(cell, reply)
+        if isinstance(verdict, Stop):
+            self._stop_early(cell, verdict.reason)
+        elif verdict is not None:
+            self._fail(cell, verdict)
 
-    def _fail(self, cell: NotebookNode, reply: dict[str, Any]) -> NoReturn:
-        ename, evalue = reply.get("ename"), reply.get("evalue") or ""
-        if not ename:
-            ename, evalue = "Aborted", "not executed"
-        # An assert often says no more than its name.
-        told = f"cell {self.number}: {ename}" + (f": {evalue}" if evalue else "")
-        if ename == "StdinNotImplementedError":
-            told = f"cell {self.number} asks for input; make it a parameter"
+    def _fail(self, cell: NotebookNode, failure: Failure) -> NoReturn:
         if not any(output.output_type == "error" for output in cell.outputs):
-            marks.add_error(cell, ename, evalue)  # an unknown magic leaves none
-        self._end(Failed(told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"))
+            marks.add_error(cell, failure.ename, failure.evalue)  # an unknown magic leaves none
+        spec = self.kernel.manager.kernel_spec
+        python = spec.argv[0] if spec is not None else ""
+        told = f"cell {self.number}{failure.told}"
+        self._end(Failed(told + verdicts.hint(failure, self.kernel.manager.kernel_name, python)))
 
-    def _stop_early(self) -> NoReturn:
-        left = sum(1 for cell in self.nb.cells[(self._index or 0) + 1 :] if self._is_run(cell))
-        told = f"stopped early in cell {self.number}: {left} cell{'s' * (left != 1)} did not run"
-        self._end(Completed(message=told))
+    def _stop_early(self, cell: NotebookNode, reason: str) -> NoReturn:
+        verdicts.without_exit(cell)
+        rest = self.nb.cells[(self._index or 0) + 1 :]
+        left = sum(is_code(cell) and not is_skipped(cell) for cell in rest)
+        why = f" ({reason})" if reason else ""
+        told = f"stopped early in cell {self.number}{why}: {left} cell{'s' * (left != 1)}"
+        self._end(Completed(message=f"{told} did not run", result=self.result))
 
-    def _died(self) -> Ending:
+    def _died(self, where: str) -> Ending:
         """The kernel is gone: as ordered, or by itself."""
         if self._order is not None:
             return self._as_ordered()
-        told = f"kernel {self.kernel.fate()} in cell {self.number}"
+        fate = self.kernel.fate()
+        killed = "signal 9" in fate
+        told = f"kernel {fate} {where}{self.memory.told(killed)}"
+        if self.restarted:
+            told = f"kernel restarted by itself {where}: what the cells before had made was gone"
         return Ending(Crashed(told), self._index, self.number, "KernelDied")
 
     def _end(self, state: State) -> NoReturn:
@@ -216,31 +226,11 @@ class Execution(NotebookClient):
         """What a long cell prints is saved while it runs."""
         while True:
             await asyncio.sleep(LOOK)
+            self._save_if_due()
+
+    def _save_if_due(self) -> None:
+        """A notebook that can't be saved now may be at the end: the cells are executed."""
+        try:
             self.kept.save_if_due()
-
-    def _is_run(self, cell: NotebookNode) -> bool:
-        skipped = self.skip_cells_with_tag in marks.tags(cell)
-        return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
-
-    # -- what nbclient calls for messages of the kernel --------------------------------------------
-
-    def output(
-        self, outs: Outputs, msg: dict[str, Any], display_id: str | None, cell_index: int
-    ) -> NotebookNode | None:
-        self.kept.touch()
-        captured = self.output_hook_stack[msg["parent_header"].get("msg_id")]
-        if msg["msg_type"] != "stream" or captured:
-            return super().output(outs, msg, display_id, cell_index)
-        if self.clear_before_next_output:
-            outs[:] = []
-            self.clear_display_id_mapping(cell_index)
-            self.clear_before_next_output = False
-        streams = self.streams.setdefault(cell_index, Streams())
-        streams.add(outs, msg["content"]["name"], msg["content"]["text"])
-        return None
-
-    def clear_display_id_mapping(self, cell_index: int) -> None:
-        """The outputs of a cell were cleared."""
-        super().clear_display_id_mapping(cell_index)
-        if cell_index in self.streams:
-            self.streams[cell_index].clear()
+        except OSError:
+            log.warning("%s can't be saved", self.kept.path, exc_info=True)

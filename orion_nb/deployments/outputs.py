@@ -1,17 +1,81 @@
-"""The text that a cell prints, as it is kept: joined, and of a flood only its head and its tail."""
+"""The outputs of a cell, as they are kept: of a flood only its head and its tail."""
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from nbformat import NotebookNode
 
 #: Characters of a cell's printed text that are kept: the first ones, and the last of each stream.
 HEAD = 512 * 1024
 TAIL = 256 * 1024
+#: Outputs of a cell that are kept; and what they show, in characters, all together.
+MANY = 10_000
+SHOWN = 16 * 1024 * 1024
+#: Characters of the words of an error.
+ERROR = 64 * 1024
 
 Outputs = list[NotebookNode]
+
+
+def cut(text: str, head: int, tail: int) -> str:
+    """The text, or if it is longer its head and its tail, with the number of what is left out."""
+    dropped = len(text) - head - tail
+    if dropped <= 0:
+        return text
+    return f"{text[:head]}{gap(dropped, 'characters')}{text[len(text) - tail :]}"
+
+
+def gap(dropped: int, what: str) -> str:
+    return f"\n… {dropped:,} {what} are not kept …\n"
+
+
+class Shown:
+    """What one cell displays, besides what it prints: so much of it is kept."""
+
+    def __init__(self, room: int = SHOWN, many: int = MANY) -> None:
+        self._room, self._many = room, many
+        self._note: NotebookNode | None = None
+        self.dropped = 0
+
+    def is_full(self, outputs: Outputs) -> bool:
+        """No more outputs are kept; the note behind the last one counts them."""
+        if len(outputs) < self._many:
+            return False
+        if self._note is None:
+            self._note = NotebookNode(output_type="stream", name="stderr", text="")  # type: ignore[no-untyped-call]
+            outputs.append(self._note)
+        self.dropped += 1
+        self._note["text"] = gap(self.dropped, "outputs").lstrip("\n")
+        return True
+
+    def trim(self, output: NotebookNode) -> int:
+        """What is too large gives way to a note; answers the characters that stay."""
+        if output.output_type == "error":
+            return _trim_error(output)
+        data: dict[str, Any] = output.get("data", {})
+        for kind in list(data):
+            size = len(data[kind] if isinstance(data[kind], str) else json.dumps(data[kind]))
+            if size > self._room:
+                told = f"{kind}: {size:,} characters are not kept"
+                data.setdefault("text/plain", told)
+                if kind == "text/plain":
+                    data[kind] = cut(data[kind], HEAD // 8, TAIL // 8)
+                else:
+                    del data[kind]
+        size = sum(len(value if isinstance(value, str) else "") for value in data.values())
+        self._room = max(0, self._room - size)
+        return size
+
+
+def _trim_error(output: NotebookNode) -> int:
+    output["evalue"] = cut(str(output["evalue"]), ERROR // 2, ERROR // 2)
+    lines = [cut(str(line), ERROR // 2, ERROR // 2) for line in output["traceback"]]
+    output["traceback"] = lines if len(lines) < 2_000 else [*lines[:1000], "…", *lines[-999:]]
+    return sum(map(len, output["traceback"]))
 
 
 @dataclass(eq=False, slots=True)
@@ -38,8 +102,8 @@ class _Piece:
             self.dropped += too_much
 
     def settle(self) -> None:
-        gap = f"\n… {self.dropped:,} characters are not kept …\n" if self.dropped else ""
-        self.output["text"] = "".join(self.head) + gap + "".join(self.tail)
+        between = gap(self.dropped, "characters") if self.dropped else ""
+        self.output["text"] = "".join(self.head) + between + "".join(self.tail)
 
 
 class Streams:
@@ -53,6 +117,8 @@ class Streams:
 
     def add(self, outputs: Outputs, name: str, text: str) -> None:
         """The kernel printed `text` on the stream `name`."""
+        if len(outputs) >= MANY:
+            self._room = 0
         piece = self._piece(outputs, name)
         head, tail = text[: self._room], text[self._room :]
         if head:

@@ -10,7 +10,8 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.files import notebook_of
-from orion_nb.deployments.marks import ANCHOR, METADATA, tags
+from orion_nb.deployments.marks import ANCHOR, METADATA
+from orion_nb.deployments.sound import tags
 from orion_nb.errors import DeploymentNotFound, RunNotFound
 from orion_nb.schemas.notifications import Delivery, Notification
 from orion_nb.schemas.runs import Run

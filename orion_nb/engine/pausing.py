@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from orion_nb import clock
-from orion_nb.engine.context import RunContext, get_run_context
+from orion_nb.engine.context import RunContext, current, get_run_context
 from orion_nb.engine.lead import Stopped
+from orion_nb.engine.telling import STOP, is_notebooks_own, shell, tell_runner
 from orion_nb.errors import InvalidInput, RunStopped, TaskTimeout
 from orion_nb.schemas import durations
 from orion_nb.schemas.pauses import Pause
@@ -21,13 +22,20 @@ LOOK = 0.1
 def stop(reason: str = "enough") -> NoReturn:
     """The flow around ends here, Completed: it has done enough. Tasks end with it.
 
-    In a task outside any flow, the task ends so.
+    In a task outside any flow, the task ends so. A cell, and in a notebook that is executed the
+    notebook: it is Completed, and the cells below are skipped.
 
     Raises:
-        RuntimeError: no flow or task is being executed here.
+        RuntimeError: no flow, task or cell is being executed here.
     """
-    get_run_context()
-    raise Stopped(reason)
+    context = current()
+    if is_notebooks_own(context) and shell() is not None:
+        tell_runner(STOP, reason=reason)
+    elif context is None:
+        get_run_context()  # it says what is missing
+    stopped = Stopped(reason)
+    stopped._render_traceback_ = lambda: [f"stopped: {reason}"]  # type: ignore[attr-defined]
+    raise stopped
 
 
 def pause(

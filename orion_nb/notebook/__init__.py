@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from functools import partial
 from typing import Any
 
 from orion_nb.engine.context import flow_observers
+from orion_nb.notebook.cells import number
 from orion_nb.notebook.live import show_live
 from orion_nb.notebook.magics import OrionMagics, rewrite_task_cells
 from orion_nb.notebook.session import is_headless
 
 _ATTRIBUTE = "orion_nb_magics"
+#: Messages that a kernel keeps for its runner.
+QUEUE = 100_000
 
 
 def load(shell: Any) -> None:
@@ -23,6 +29,28 @@ def load(shell: Any) -> None:
     setattr(shell, _ATTRIBUTE, magics)
     if is_headless():
         _allow_loading_again(shell)
+        if "PYTHONBREAKPOINT" not in os.environ:
+            sys.breakpointhook = partial(_pass_over, shell)
+
+
+def _lose_no_output(shell: Any) -> None:
+    """Outputs that the runner is slow to take wait for it; by default only a thousand do.
+
+    It is done once the runner is connected: the option changes connections that there are.
+    """
+    thread = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
+    if thread is None:
+        return
+    import zmq
+
+    thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, QUEUE))
+
+
+def _pass_over(shell: Any, *_: Any, **__: Any) -> None:
+    """A `breakpoint()` where nobody is there to answer: it is passed over, and says so."""
+    line = sys._getframe(1).f_lineno
+    told = f"breakpoint() in cell [{number(shell)}], line {line}, is ignored: nobody watches"
+    print(told, file=sys.stderr)  # noqa: T201 - it is the cell that speaks
 
 
 def _allow_loading_again(shell: Any) -> None:
@@ -32,6 +60,7 @@ def _allow_loading_again(shell: Any) -> None:
     """
 
     def forget(*_: Any) -> None:
+        _lose_no_output(shell)
         shell.extension_manager.loaded.discard("orion_nb")
         shell.events.unregister("pre_run_cell", forget)
 

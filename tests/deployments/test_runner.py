@@ -64,10 +64,13 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
     orion, started, processes, kept, eventually
 ):
     # The kernel holds the interpreter in C code: only the system can tell it that its runner died.
-    hang = BUSY.replace("time.sleep(600)\n", "time.sleep(1)\nsum(range(2 * 10**9))\n")
+    hang = BUSY.replace("time.sleep(600)\n", "time.sleep(0.3)\nsum(range(2 * 10**9))\n")
     run, process = started("print('first')", hang)
     path = eventually(lambda: notebook_of(orion.settings, run.id))
-    eventually(lambda: "busy\\n" in path.read_text(), "the cell's output to be in the file")
+    journal = path.with_name("journal.jsonl")
+    eventually(
+        lambda: "busy\\n" in path.read_text() + journal.read_text(), "the output to be written down"
+    )
 
     process.kill()
     process.wait()
@@ -80,7 +83,11 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
     assert "Crashed" in banner["source"]
     assert first["outputs"][0]["text"] == "first\n"
     assert anchor["metadata"]["tags"] == ["orion-anchor"]
+    assert busy["outputs"][0]["text"] == "busy\n"
     assert busy["outputs"][-1]["ename"] == "RunnerLost"
+    assert not journal.exists()
+    told = orion.read_cells(run.id)
+    assert [cell["state"] for cell in told["cells"]] == ["Completed", "Crashed"]
 
 
 def test_a_run_that_somebody_ends_by_force_is_given_up(orion, started, processes):

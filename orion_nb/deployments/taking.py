@@ -1,0 +1,137 @@
+"""What a kernel says while a cell is executed, taken into the notebook and its journal."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete
+from nbformat import NotebookNode
+
+from orion_nb.deployments.kept import KeptNotebook
+from orion_nb.deployments.outputs import Outputs, Shown, Streams
+
+#: Seconds that outputs may lag behind the reply to a cell.
+LAG = 60
+
+
+class Taking(NotebookClient):
+    """A client of a kernel that takes its outputs into a kept notebook, so many of each cell."""
+
+    def __init__(self, kept: KeptNotebook, **options: Any) -> None:
+        super().__init__(kept.nb, store_widget_state=False, iopub_timeout=LAG, **options)
+        self.kept = kept
+        kept.settle = self.settle
+        self.streams: dict[int, Streams] = {}
+        self.shown: dict[int, Shown] = {}
+        #: The kernel has told that it is idle again: all outputs of the cell have come.
+        self.is_idle = True
+        #: How the kernel names itself in its messages; another name is another kernel's.
+        self.session: str | None = None
+        self.restarted = False
+
+    def settle(self) -> None:
+        """The printed text is in the notebook."""
+        for streams in self.streams.values():
+            streams.settle()
+
+    def end_cell(self, cell: NotebookNode, index: int) -> None:
+        """The cell's outputs are complete; if they may not be, they say so."""
+        if index in self.streams:
+            self.streams.pop(index).settle()
+        self.shown.pop(index, None)
+        if not self.is_idle:
+            told = f"… the output may be cut off: it did not end within {LAG} s …\n"
+            made = NotebookNode(output_type="stream", name="stderr", text=told)  # type: ignore[no-untyped-call]
+            cell.outputs.append(made)
+            self.kept.journal.write("add", index, output=made)
+
+    # -- what nbclient calls for messages of the kernel --------------------------------------------
+
+    async def _async_poll_output_msg(
+        self, parent_msg_id: str, cell: NotebookNode, cell_index: int
+    ) -> None:
+        self.is_idle = False
+        await self._take(parent_msg_id, cell, cell_index)
+        self.is_idle = True
+
+    async def _take(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+        assert self.kc is not None
+        while True:
+            msg = await self.kc.iopub_channel.get_msg(timeout=None)
+            if msg["parent_header"].get("msg_id") == parent_msg_id:
+                try:
+                    self.process_message(msg, cell, cell_index)
+                except CellExecutionComplete:
+                    return
+            elif self._is_of_a_new_kernel(msg):
+                self.restarted = True
+                assert self.task_poll_for_reply is not None
+                self.task_poll_for_reply.cancel()
+                return
+
+    def _is_of_a_new_kernel(self, msg: dict[str, Any]) -> bool:
+        """The kernel's process has become another kernel, which knows nothing of this notebook."""
+        is_other = self.session is not None and msg["header"].get("session") != self.session
+        starts = msg["content"].get("execution_state") == "starting"
+        return is_other and (msg["msg_type"] == "iopub_welcome" or starts)
+
+    def output(
+        self, outs: Outputs, msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        self.kept.touch()
+        if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            return super().output(outs, msg, display_id, cell_index)
+        if self.clear_before_next_output:
+            self._clear(outs, cell_index)
+        if msg["msg_type"] == "stream":
+            self._print(outs, msg["content"], cell_index)
+        elif not self.shown.setdefault(cell_index, Shown()).is_full(outs):
+            return self._show(outs, msg, display_id, cell_index)
+        return None
+
+    def _print(self, outs: Outputs, content: dict[str, Any], index: int) -> None:
+        name, text = content["name"], content["text"]
+        self.streams.setdefault(index, Streams()).add(outs, name, text)
+        self.kept.journal.write("text", index, name=name, text=text)
+        self.kept.progress.at(index).output_bytes += len(text)
+        if self.kept.journal.is_large:
+            self.kept.save_if_due()
+
+    def _show(
+        self, outs: Outputs, msg: dict[str, Any], display_id: str | None, index: int
+    ) -> NotebookNode | None:
+        made = super().output(outs, msg, display_id, index)
+        if made is not None:
+            self.kept.progress.at(index).output_bytes += self.shown[index].trim(made)
+            self.kept.journal.write("add", index, output=made)
+        return made
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        super()._update_display_id(display_id, msg)
+        self.kept.touch()
+        for index, places in self._display_id_map.get(display_id, {}).items():
+            outputs = self.nb["cells"][index]["outputs"]
+            for at in places:
+                Shown().trim(outputs[at])
+                self.kept.journal.write("set", index, at=at, output=outputs[at])
+
+    def clear_display_id_mapping(self, cell_index: int) -> None:
+        """The outputs of a cell were cleared."""
+        super().clear_display_id_mapping(cell_index)
+        self.kept.journal.write("clear", cell_index)
+        self.shown.pop(cell_index, None)
+        if cell_index in self.streams:
+            self.streams[cell_index].clear()
+
+    def _clear(self, outs: Outputs, index: int) -> None:
+        """The clearing that was to wait for the next output."""
+        outs[:] = []
+        self.clear_display_id_mapping(index)
+        self.clear_before_next_output = False
+
+    def handle_comm_msg(self, outs: Outputs, msg: dict[str, Any], cell_index: int) -> None:
+        """What widgets say; what is broken in it must not end the run."""
+        with suppress(KeyError, AttributeError, AssertionError, TypeError, IndexError, ValueError):
+            super().handle_comm_msg(outs, msg, cell_index)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from orion_nb.deployments.journal import JOURNAL, LARGE, Journal, replay
+
+
+def test_what_came_after_the_last_saving_is_replayed(tmp_path, code):
+    path = tmp_path / JOURNAL
+    journal = Journal(path)
+    journal.write("begin", 0, at=1)
+    journal.write("text", 0, name="stdout", text="it is ")
+    saved = journal.n
+    journal.write("text", 0, name="stdout", text="done ✓ \ud800")
+    shown = {"output_type": "display_data", "data": {"text/plain": "1"}, "metadata": {}}
+    journal.write("add", 0, output=shown)
+    journal.write("set", 0, at=1, output={**shown, "data": {"text/plain": "2"}})
+    journal.write("end", 0, at=2, count=7)
+    with path.open("a") as file:
+        file.write('{"n":9,"do":"clear","cell"')  # the process died while it wrote
+    cell = code("x")
+    cell["metadata"]["execution"] = {}
+    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["it is "]}]
+
+    replay({"cells": [cell]}, path, saved)
+
+    assert cell["outputs"][0]["text"] == "it is done ✓ \ud800"
+    assert cell["outputs"][1]["data"] == {"text/plain": "2"}
+    assert cell["execution_count"] == 7
+
+
+def test_a_journal_says_when_it_is_large_and_is_begun_anew(tmp_path):
+    journal = Journal(tmp_path / JOURNAL)
+    while not journal.is_large:
+        journal.write("text", 0, name="stdout", text="x" * 100_000)
+    assert LARGE < journal.path.stat().st_size < LARGE + 200_000
+
+    journal.begin_anew()
+    journal.write("clear", 0)
+
+    assert journal.path.stat().st_size < 100
+    journal.remove()
+    assert not journal.path.exists()
+
+
+def test_a_journal_that_can_not_be_written_costs_no_run_its_life(tmp_path):
+    journal = Journal(tmp_path / "nowhere" / JOURNAL)
+    journal.write("clear", 0)
+    journal.begin_anew()
+    journal.remove()
