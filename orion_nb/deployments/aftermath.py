@@ -12,6 +12,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.deployments.endings import fate
 from orion_nb.deployments.files import LOG, notebook_of
 from orion_nb.deployments.marks import finish_lost
+from orion_nb.deployments.sockets import remove_abandoned
 from orion_nb.deployments.sweeping import sweep
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
@@ -52,6 +53,7 @@ def clear_up(orion: Orion, run: Run) -> None:
     if run.kind != "flow" or not run.state.is_terminal or not run.attempt:
         return
     sweep(f"{run.id}.{run.attempt}.")
+    remove_abandoned()
     kept = notebook_of(orion.settings, run.id)
     if kept is not None:
         try:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +19,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from orion_nb.deployments.endings import fate
+from orion_nb.deployments.sockets import SocketFolder
 from orion_nb.deployments.standby import StandbyKernel, guarded
 from orion_nb.deployments.sweeping import sweep
 from orion_nb.errors import KernelNotFound
@@ -37,8 +36,6 @@ READY = 60.0
 #: Messages that may wait for being taken; by default they are a thousand.
 QUEUE = 100_000
 LOOK = 0.01
-#: Bytes: the system takes 104 for a socket's address, where it takes the fewest (macOS).
-LONGEST_FOLDER = 80
 
 
 class CellClient(AsyncKernelClient):
@@ -107,15 +104,6 @@ def find_kernel(name: str) -> KernelSpec:
         raise KernelNotFound(f"kernel {name!r} not found; have: {have}") from None
 
 
-def _socket_folder() -> str:
-    """A new folder that only we may enter, with a name short enough for a socket's address."""
-    folder = tempfile.mkdtemp(prefix="orion-kernel-")
-    if len(os.fsencode(folder)) <= LONGEST_FOLDER or not Path("/tmp").is_dir():
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="orion-kernel-", dir="/tmp")
-
-
 class Kernel:
     """A running kernel that leads a process group of its own."""
 
@@ -123,7 +111,7 @@ class Kernel:
         self,
         manager: GuardedKernelManager,
         process: subprocess.Popen[bytes],
-        folder: str,
+        folder: SocketFolder,
         mark: str,
     ) -> None:
         self.manager = manager
@@ -152,8 +140,8 @@ class Kernel:
         spec = find_kernel(name)
         # Sockets in a folder that only we may enter: ports of TCP can be taken by another kernel
         # between being chosen and being opened, and other users of the machine can read from them.
-        folder = _socket_folder()
-        options: dict[str, Any] = {"connection_file": str(Path(folder, "kernel.json"))}
+        folder = SocketFolder()
+        options: dict[str, Any] = {"connection_file": str(folder.path / "kernel.json")}
         if _is_ipykernel(spec) and hasattr(os, "killpg"):
             options["transport"] = "ipc"
         manager = GuardedKernelManager(kernel_name=name, client_factory=CellClient, **options)
@@ -163,7 +151,7 @@ class Kernel:
                 cwd=str(cwd), env=dict(environ), extra_arguments=_arguments(spec)
             )
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
             raise
         process = manager.provisioner.process  # type: ignore[union-attr]
         return cls(manager, process, folder, mark)
@@ -200,7 +188,7 @@ class Kernel:
             if self.client is not None:
                 self.client.stop_channels()
             await self.manager.cleanup_resources()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
 
     def fate(self) -> str:
         """How the kernel's process ended, in words: `killed by signal 9`, `exited with code 3`."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.files import LOG, Spec, run_folder
@@ -18,6 +19,10 @@ from orion_nb.deployments.standby import NATIVE
 from orion_nb.settings import Settings
 
 PROGRAM = Path(__file__).with_name("standby_runner.py")
+#: Where the logs are of those who wait; they move into the folders of their runs.
+FOLDER = "standby"
+#: Seconds after which such a log can't be of one that still waits.
+OLD = 24 * 3600.0
 #: Bytes of a notebook that is read only to begin with the right kernel.
 SOON_READ = 4 * 2**20
 #: Characters of what a runner said that are shown.
@@ -37,7 +42,7 @@ class StandbyRunner:
             OSError: no file can be written, or no process started.
         """
         self.kernel = kernel
-        folder = settings.home / "standby"
+        folder = settings.home / FOLDER
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(".log", dir=folder)
         self._log = Path(name)
@@ -86,6 +91,14 @@ class StandbyRunner:
         if self.process.stdin is not None:
             self.process.stdin.close()
         self._log.unlink(missing_ok=True)
+
+
+def remove_abandoned_logs(settings: Settings) -> None:
+    """The logs of those who waited until they were killed are gone, after a day."""
+    for path in (settings.home / FOLDER).glob("*.log"):
+        with suppress(OSError):
+            if clock.now() / clock.SECOND - path.stat().st_mtime > OLD:
+                path.unlink()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from orion_nb.api.deadlines import Deadlines
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.loops import Loop
+from orion_nb.deployments.sockets import remove_abandoned
 
 #: Seconds between two looks; a process that was killed is noticed after one.
 LOOK = 1.0
@@ -81,6 +82,7 @@ class Upkeep:
             self.loop.halt()
             return 0.0
         if not self._resumed:
+            remove_abandoned()
             self.orion.keeper.resume()  # results that processes left in the spool when they died
             self._resumed = True
         self.look()

@@ -14,7 +14,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.duties import Duties
 from orion_nb.deployments.files import Spec
-from orion_nb.deployments.launch import kernel_of, launch
+from orion_nb.deployments.launch import kernel_of, launch, remove_abandoned_logs
 from orion_nb.deployments.loops import Loop, Watched
 from orion_nb.deployments.pool import WarmRunners
 from orion_nb.deployments.standby import NATIVE
@@ -71,6 +71,7 @@ class Worker:
         """Works until `stop` is called, from another thread or a signal handler."""
         self._idle.clear()
         self.duties.start()
+        remove_abandoned_logs(self.orion.settings)
         try:
             self._loop.run()
         finally:

@@ -67,6 +67,9 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
     hang = BUSY.replace("time.sleep(600)\n", "time.sleep(0.3)\nsum(range(2 * 10**9))\n")
     run, process = started("print('first')", hang)
     path = eventually(lambda: notebook_of(orion.settings, run.id))
+    kernel = next(pid for pid, each in processes().items() if "ipykernel" in each)
+    folder = _sockets(kernel)
+    assert folder.is_dir()
     journal = path.with_name("journal.jsonl")
     eventually(
         lambda: "busy\\n" in path.read_text() + journal.read_text(), "the output to be written down"
@@ -88,6 +91,17 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
     assert not journal.exists()
     told = orion.read_cells(run.id)
     assert [cell["state"] for cell in told["cells"]] == ["Completed", "Crashed"]
+    assert not folder.exists()
+
+
+def _sockets(pid):
+    """The folder of the sockets that this process listens at."""
+    inodes = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    for line in Path("/proc/net/unix").read_text().splitlines():
+        fields = line.split()
+        if f"socket:[{fields[6]}]" in inodes and len(fields) > 7 and "orion-kernel-" in fields[7]:
+            return Path(fields[7]).parent
+    return None
 
 
 def test_a_run_that_somebody_ends_by_force_is_given_up(orion, started, processes):
