@@ -10,59 +10,26 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
+from orion_nb.api.openapi_words import (
+    ABOUT,
+    ERROR_SCHEMA,
+    ERRORS,
+    KEY,
+    SECURITY,
+    SECURITY_SCHEMES,
+    TAGS,
+)
 from orion_nb.api.orion import version
 from orion_nb.api.routes import Route
+from orion_nb.api.shapes import EXAMPLES, NAMED, SHAPES
 from orion_nb.api.wire import Argument, arguments
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
-
-ABOUT = """\
-Runs of flows and tasks, the states they enter under rules, and deployments of notebooks.
-
-Every request shows a token of the Jupyter server (`Authorization: token TOKEN`), or the cookie of
-somebody who signed in; with the cookie, what is not GET carries the `_xsrf` cookie's value in the
-header `X-XSRFToken`. Bodies are one JSON object, sent with `Content-Type: application/json`.
-Times are microseconds since 1970, UTC; in requests also ISO 8601 with an offset.
-
-A request that changes something may carry the header `Idempotency-Key`, with up to 255 characters
-that the client makes up. The same request with the same key gets its first answer again, for seven
-days, and does nothing; another request with that key is refused (422, `IdempotencyKeyReuse`)."""
 
 #: What the values that answer routes keep to themselves: their `as_json` leaves it out.
 ANSWERS: dict[type, frozenset[str]] = {
     Run: frozenset({"token", "session"}),
     Report: frozenset({"fenced", "marks", "cancels", "limits"}),
-}
-
-ERRORS = {
-    "400": "The request can't be read as JSON or as a query.",
-    "403": "No valid token or sign-in was shown, or this user may not do it.",
-    "404": "What the path names is not there.",
-    "409": "Somebody was faster, or this attempt is over.",
-    "413": "The body is larger than 1 MiB.",
-    "415": "The body's Content-Type is not application/json.",
-    "422": "A value can't be accepted; `field` names it.",
-    "503": "The database can't be reached.",
-}
-
-#: What any request that changes something may carry.
-KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "The same request with the same key is done once; see above.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-}
-
-ERROR_SCHEMA = {
-    "type": "object",
-    "description": "Why a request was refused.",
-    "required": ["error", "message", "field"],
-    "properties": {
-        "error": {"type": "string", "description": "The name of the error's class."},
-        "message": {"type": "string", "description": "What is wrong, and what to do about it."},
-        "field": {"type": ["string", "null"], "description": "The value that is at fault."},
-    },
 }
 
 
@@ -71,6 +38,7 @@ def document(routes: Iterable[Route], api: str = "/orion/api/v1") -> dict[str, A
     paths: dict[str, dict[str, Any]] = {}
     for route in sorted(routes, key=lambda route: (route.path, route.method)):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    groups = {path.split("/")[1] for path in paths}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -80,24 +48,13 @@ def document(routes: Iterable[Route], api: str = "/orion/api/v1") -> dict[str, A
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
         "servers": [{"url": api}],
-        "security": [{"token": []}, {"cookie": []}],
-        "paths": paths,
+        "security": SECURITY,
+        "tags": [{"name": name, "description": TAGS[name]} for name in TAGS if name in groups],
+        "paths": _linked(paths),
         "components": {
-            "schemas": {**_schemas(), "Error": ERROR_SCHEMA},
+            "schemas": {**_schemas(), **NAMED, "Error": ERROR_SCHEMA},
             "responses": {code: _error(says) for code, says in ERRORS.items()},
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "The Jupyter server's token; `token` is read like `Bearer`.",
-                },
-                "cookie": {
-                    "type": "apiKey",
-                    "in": "cookie",
-                    "name": "username-HOST-PORT",
-                    "description": "Set when a browser signs in to Jupyter.",
-                },
-            },
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
@@ -121,7 +78,7 @@ def _operation(route: Route) -> dict[str, Any]:
     ] + ([KEY] if route.action != "read" else []):
         told["parameters"] = parameters
     if taken["body"]:
-        told["requestBody"] = _request(list(taken["body"].values()))
+        told["requestBody"] = _request(list(taken["body"].values()), EXAMPLES.get(route.name))
     told["responses"] = _responses(route)
     return told
 
@@ -142,7 +99,7 @@ def _parameter(argument: Argument, place: str) -> dict[str, Any]:
     }
 
 
-def _request(taken: list[Argument]) -> dict[str, Any]:
+def _request(taken: list[Argument], example: dict[str, Any] | None) -> dict[str, Any]:
     required = [each.name for each in taken if each.required]
     schema: dict[str, Any] = {
         "type": "object",
@@ -151,7 +108,8 @@ def _request(taken: list[Argument]) -> dict[str, Any]:
     }
     if required:
         schema["required"] = required
-    return {"required": bool(required), "content": {"application/json": {"schema": schema}}}
+    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
+    return {"required": bool(required), "content": {"application/json": content}}
 
 
 def _schema(argument: Argument) -> dict[str, Any]:
@@ -163,26 +121,60 @@ def _schema(argument: Argument) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     taken = arguments(route)
-    codes = ["403", "503"]
-    codes += ["404"] if taken["path"] or taken["body"] else []
+    codes = ["400", "403", "413", "422", "503"]  # names that are not known are refused anywhere
+    codes += ["404"] if any(taken.values()) else []
     codes += ["409"] if route.action != "read" else []
-    codes += ["422"] if any(taken.values()) else []
-    codes += ["400", "413", "415"] if taken["body"] else []
+    codes += ["415"] if route.method not in ("GET", "DELETE") else []
     responses = {code: {"$ref": f"#/components/responses/{code}"} for code in sorted(codes)}
-    return {str(route.status): _success(answer_type(route)), **responses}
+    return {str(route.status): _success(route.name, answer_type(route)), **responses}
 
 
-def _success(returns: Any) -> dict[str, Any]:
+def _success(name: str, returns: Any) -> dict[str, Any]:
     """A route that answers something else than JSON says so: `Annotated[bytes, "text/html"]`."""
     if get_origin(returns) is Annotated:
         media = get_args(returns)[1]
         return {"description": media, "content": {media: {"schema": {"type": "string"}}}}
-    schema: dict[str, Any] = {"type": "object"}
+    schema: dict[str, Any] = SHAPES.get(name, {"type": "object"})
+    said = str(NAMED.get(_name_in(schema), schema).get("description", "The answer."))
     if returns in ANSWERS:
         schema = {"$ref": f"#/components/schemas/{returns.__name__}"}
-    said = inspect.cleandoc(returns.__doc__ or "") if returns in ANSWERS else "The answer."
+        said = inspect.cleandoc(returns.__doc__ or "")
     content = {"application/json": {"schema": schema}}
     return {"description": said.partition("\n")[0], "content": content}
+
+
+def _name_in(schema: dict[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _linked(paths: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What creates something says where its id goes: into the paths of other routes."""
+    for path, found in _CREATORS.items():
+        created = paths.get(path, {}).get("post", {}).get("responses", {}).get("201")
+        if created is None:
+            continue
+        parameter, told = found
+        created["links"] = {
+            operation["operationId"]: {
+                "operationId": operation["operationId"],
+                "parameters": {parameter: told},
+            }
+            for other, methods in paths.items()
+            if "{" + parameter + "}" in other
+            for operation in methods.values()
+        }
+    return paths
+
+
+#: Routes that create something: the name of its id in paths, and where the answer tells it.
+_CREATORS = {
+    "/runs": ("run_id", "$response.body#/id"),
+    "/runs/{run_id}/replay": ("run_id", "$response.body#/id"),
+    "/deployments/{deployment}/runs": ("run_id", "$response.body#/id"),
+    "/deployments": ("deployment", "$response.body#/id"),
+    "/runs/{run_id}/artifacts": ("artifact_id", "$response.body#/id"),
+    "/sessions": ("session_id", "$response.body#/session"),
+}
 
 
 def _error(says: str) -> dict[str, Any]:
@@ -204,6 +196,9 @@ def _schemas() -> dict[str, Any]:
         properties = found[answer.__name__]["properties"]
         for name in hidden:
             del properties[name]
+    slots = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    limits = {"type": "object", "additionalProperties": slots, "default": {}}
+    found["RunPolicy"]["properties"]["concurrency"] = limits  # pairs here, an object in JSON
     return found
 
 

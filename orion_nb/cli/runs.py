@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from orion_nb import clock
 from orion_nb.cli import actions, answers, cancel, logs, output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import Json, RunRef, flag
+from orion_nb.schemas.filters import completions, parse_filter
 from orion_nb.schemas.runs import short
 
 
@@ -16,7 +18,12 @@ def register(app: typer.Typer) -> None:
     runs = group(
         app, "runs", "List runs, look at one, ask why; cancel, pause, rerun it.", panel="Runs"
     )
-    listing = ("orion-nb runs ls --state failed --state crashed", "orion-nb runs ls --all --json")
+    listing = (
+        "orion-nb runs ls",
+        "orion-nb runs ls state:failed,crashed since:24h",
+        "orion-nb runs ls -- '-state:completed tag:db dur>5m'",
+        "orion-nb runs ls --all --json",
+    )
     command(runs, "ls", examples=listing)(ls)
     command(runs, "show", examples=("orion-nb runs show 4f2a9c01",))(show)
     asked = ("orion-nb runs why 4f2a9c01", "orion-nb runs why daily")
@@ -28,6 +35,15 @@ def register(app: typer.Typer) -> None:
 
 
 def ls(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILTER",
+            help="Only runs that match, in quotes: 'state:failed,crashed tag:db since:24h dur>5m'; "
+            "after --, '-state:completed' leaves out.",
+            autocompletion=_filter_words,
+        ),
+    ] = None,
     state: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,19 +71,30 @@ def ls(
     """
     from orion_nb.cli.lookout import connect_and_look
 
+    q = " ".join(words or ())
     found = connect_and_look().filter_runs(
-        kind=None if everything else "flow", states=state, deployment=deployment, text=text,
-        limit=limit, cursor=cursor,
+        q=q or None, kind=None if everything or _names_kind(q) else "flow", states=state,
+        deployment=deployment, text=text, limit=limit, cursor=cursor,
     )  # fmt: skip
     if as_json:
         return output.print_json(found)
     if not found["runs"]:
-        chosen = any((state, deployment, text, cursor))
+        chosen = any((q, state, deployment, text, cursor))
         return output.say("No run matches." if chosen else "No runs yet; try `orion-nb demo`.")
     from orion_nb.cli.looks import runs_table
 
     output.console().print(runs_table(found["runs"]))
     return output.say(f"More: --cursor {found['cursor']}") if found["cursor"] else None
+
+
+def _names_kind(q: str) -> bool:
+    """The filter itself says whether it is about task runs."""
+    return any(term.key in ("kind", "task") for term in parse_filter(q, clock.now()))
+
+
+def _filter_words(incomplete: str) -> list[tuple[str, str]]:
+    """The words of a filter, for the shell's completion."""
+    return completions(incomplete)
 
 
 def show(run: RunRef, as_json: Json = False) -> None:

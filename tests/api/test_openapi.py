@@ -66,8 +66,8 @@ def test_errors_are_described_once(told):
 
 
 def test_a_request_needs_a_token_or_a_cookie(told):
-    assert told["security"] == [{"token": []}, {"cookie": []}]
-    assert set(told["components"]["securitySchemes"]) == {"token", "cookie"}
+    assert told["security"] == [{"token": []}, {"query": []}, {"cookie": [], "xsrf": []}]
+    assert set(told["components"]["securitySchemes"]) == {"token", "query", "cookie", "xsrf"}
 
 
 def test_what_is_described_is_what_is_answered(told, tmp_path):

@@ -49,6 +49,22 @@ def test_pages_follow_one_another(call, here):
     assert f"--cursor {first['cursor']}" in call("runs", "ls", "--limit", 3).err
 
 
+def test_lists_by_the_words_of_a_filter(call, here, told):
+    here.create_run("flow", "pending one", tags=["db"])
+
+    def names(*words):
+        return [run["name"] for run in call("runs", "ls", *words, "--json").json["runs"]]
+
+    assert names("state:completed", "since:1h") == ["etl"]
+    assert names("tag:db is:unfinished") == names("pending") == ["pending one"]
+    assert names("kind:task") == names("task:flaky") == ["flaky"]
+    done = call("runs", "ls", "--json", "--", "-state:completed")
+    assert [run["name"] for run in done.json["runs"]] == ["pending one"]
+    wrong = call("runs", "ls", "state:completed", "stat:x")
+    assert wrong.code == 2
+    assert "'stat:x' (character 17): 'stat' is no key; did you mean 'state'?" in wrong.err
+
+
 def test_lists_by_state_and_text(call, here, told):
     here.create_run("flow", "pending one")
     names = [run["name"] for run in call("runs", "ls", "--state", "pending", "--json").json["runs"]]
@@ -63,7 +79,7 @@ def test_lists_by_state_and_text(call, here, told):
     [
         (["--state", "faild"], "'faild' is no state"),
         (["--limit", "0"], "limit: 0 is not between 1 and 200"),
-        (["--cursor", "x"], "cursor: 'x' is not an id"),
+        (["--cursor", "x"], "cursor: 'x': it is none"),
         (["--deployment", "none"], "no deployment 'none'"),
     ],
 )
