@@ -1,22 +1,7 @@
 """Where orion_nb keeps its data and how: read from the environment, once per connection.
 
-| variable | meaning | default |
-| --- | --- | --- |
-| `ORION_NB_HOME` | data folder | the platform's user data folder + `orion_nb` |
-| `ORION_NB_DATABASE_URL` | the database | `sqlite:///$ORION_NB_HOME/orion.db` |
-| `ORION_NB_SYNCHRONOUS` | `normal` survives kill -9, `full` survives power loss | `normal` |
-| `ORION_NB_RESULTS_URL` | where results are kept, as fsspec writes it | `$ORION_NB_HOME/results` |
-| `ORION_NB_API_URL` | a Jupyter server whose Orion is used instead of a database | none |
-| `ORION_NB_API_TOKEN` | a token of that server | none |
-| `ORION_NB_KEEP` | finished runs are forgotten after this time, `90d` say, by a server | for ever |
-| `ORION_NB_WARM_RUNNERS` | runners that a worker or server keeps ready, 100 MB each | `1` |
-| `ORION_NB_RULES` | rules of your own, each `package.module:rule`, by commas | none |
-| `ORION_NB_HIDE` | names of variables that notebooks don't see, by commas | `*_SECRET` |
-| `ORION_NB_WEBHOOK_ALLOW` | networks of this machine that webhooks may go to, by commas | none |
-| `ORION_NB_PUBLIC_URL` | the server's address as people see it, for links in notifications | none |
-| `ORION_NB_LOG_LEVEL` | the least level that runs keep: `debug`, `warning` ... or `off` | `info` |
-| `ORION_NB_LOG_PRINTS` | `0`: what runs print is not kept | on |
-| `ORION_NB_DISABLE` | `1`: decorators and magics do nothing | off |
+Which variables there are says `orion_nb.config`; what the environment does not say may be kept in
+the file `config.toml` of the data folder.
 """
 
 from __future__ import annotations
@@ -29,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from orion_nb import config
 from orion_nb.errors import InvalidInput
 
 MOST_WARM = 64
@@ -52,16 +38,17 @@ class Settings:
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
-        """The environment's settings, with `changes` laid over them.
+        """The settings of the environment and the file, with `changes` laid over them.
 
         Raises:
-            InvalidInput: a variable has a value that can't be accepted.
+            InvalidInput: a variable has a value that can't be accepted; the file can't be read.
         """
         env = os.environ if environ is None else environ
-        home = Path(str(changes.get("home") or env.get("ORION_NB_HOME") or _default_home()))
-        home = home.expanduser().absolute()
-        url = env.get("ORION_NB_DATABASE_URL") or ""
-        if not url or "home" in changes:
+        home = _home(env, changes)
+        env, kept = config.variables(env, home), config.read(home)
+        # What the environment says of a database is not about a folder that is named here.
+        url = (kept if "home" in changes else env).get("ORION_NB_DATABASE_URL")
+        if not url:
             url = f"sqlite:///{home / 'orion.db'}"
         url = str(changes.get("database_url") or url)
         synchronous = str(changes.get("synchronous") or env.get("ORION_NB_SYNCHRONOUS") or "normal")
@@ -200,10 +187,25 @@ def shown_url(url: str) -> str:
     return f"{scheme}{mark}{place}".partition("?")[0]
 
 
+def variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment, with what the file of its data folder says where it says nothing.
+
+    Raises:
+        InvalidInput: the file can't be read.
+    """
+    env = os.environ if environ is None else environ
+    return config.variables(env, _home(env, {}))
+
+
 def is_disabled(environ: Mapping[str, str] | None = None) -> bool:
     """Decorators and magics do nothing at all: `ORION_NB_DISABLE` is set and not 0."""
     value = (os.environ if environ is None else environ).get("ORION_NB_DISABLE", "")
     return value.lower() not in ("", "0", "false", "no", "off")
+
+
+def _home(env: Mapping[str, str], changes: Mapping[str, Any]) -> Path:
+    told = changes.get("home") or env.get("ORION_NB_HOME") or _default_home()
+    return Path(str(told)).expanduser().absolute()
 
 
 def _default_home() -> Path:

@@ -9,6 +9,8 @@ import typer
 from orion_nb.cli import (
     artifacts,
     cache,
+    config,
+    dashboard,
     db,
     demo,
     deploy,
@@ -72,5 +74,5 @@ for module in (demo, run, deploy, deployments, runs, explain, lineage, results, 
     module.register(app)
 for module in (artifacts, limits, schedule, params, notifications):
     module.register(app)
-for module in (server, worker, db, outbox, doctor):
+for module in (server, worker, dashboard, config, db, outbox, doctor):
     module.register(app)

@@ -143,7 +143,7 @@ class Server:
 
     def _address(self) -> Address | None:
         """What the server wrote about itself when it began to listen."""
-        file = _runtime_folder(self._environ) / f"jpserver-{self.process.pid}.json"
+        file = runtime_folder(self._environ) / f"jpserver-{self.process.pid}.json"
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -197,7 +197,8 @@ def undisturbed(say: Callable[[str], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _runtime_folder(environ: Mapping[str, str]) -> Path:
+def runtime_folder(environ: Mapping[str, str]) -> Path:
+    """Where Jupyter servers of this user say where they listen."""
     if told := environ.get("JUPYTER_RUNTIME_DIR"):
         return Path(told)
     from jupyter_core.paths import jupyter_runtime_dir

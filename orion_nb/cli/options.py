@@ -45,6 +45,7 @@ def flag(*names: str, help: str) -> Any:
 
 
 Json = Annotated[bool, flag("--json", help="Print one JSON value on stdout.")]
+Browser = Annotated[bool, flag("--browser/--no-browser", help="Open the dashboard in a browser.")]
 RunRef = Annotated[
     str,
     typer.Argument(

@@ -12,7 +12,7 @@ import typer
 
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, RUN_FAILED, UNREACHABLE, command
-from orion_nb.cli.options import Json, flag
+from orion_nb.cli.options import Browser, Json, flag
 
 EXAMPLES = (
     "orion-nb server",
@@ -41,9 +41,7 @@ def server(
         Path | None, typer.Option(metavar="FOLDER", help="The folder that Jupyter shows.")
     ] = None,
     lab: Annotated[bool, flag("--lab", help="With JupyterLab.")] = False,
-    browser: Annotated[
-        bool, flag("--browser/--no-browser", help="Open the dashboard in a browser.")
-    ] = True,
+    browser: Browser = True,
     as_json: Json = False,
 ) -> int:
     """Start a Jupyter server with Orion: it runs what is scheduled and shows the dashboard.
@@ -62,7 +60,7 @@ def server(
         try:
             address = child.wait()
             _announce(address, as_json=as_json)
-            if browser and _has_screen():
+            if browser and has_screen():
                 webbrowser.open(address.dashboard)
             return OK if child.process.wait() == 0 else RUN_FAILED
         except jupyter.ServerUnreachable as error:
@@ -94,7 +92,7 @@ def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-def _has_screen() -> bool:
+def has_screen() -> bool:
     """A browser can open a window; one in this terminal would be in the way."""
     if not sys.stderr.isatty():
         return False

@@ -21,6 +21,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine import lines, printing
 from orion_nb.engine.context import RunContext, current
 from orion_nb.errors import InvalidInput
+from orion_nb.settings import variables
 from orion_nb.store.logs import NOTES, fitting
 
 OFF = 2**31
@@ -121,7 +122,7 @@ def install() -> None:
     with _lock:
         if _installed:
             return
-        _level, _prints = read_settings(os.environ)
+        _level, _prints = read_settings(variables())
         if _level < OFF:
             logging.Logger.callHandlers = _kept(logging.Logger.callHandlers)  # type: ignore[assignment,method-assign]
         if _prints and _level <= logging.INFO:

@@ -17,7 +17,7 @@ from orion_nb.api.orion import ROUTES, Orion
 from orion_nb.api.routes import Route, route
 from orion_nb.api.wire import render
 from orion_nb.errors import OrionError
-from orion_nb.settings import Settings
+from orion_nb.settings import Settings, variables
 from orion_nb_server.exports import EXPORTS
 from orion_nb_server.handlers import API, TROUBLE, OrionHandler, Unavailable, handlers
 from orion_nb_server.live import LIVE, Live, follow_events
@@ -80,7 +80,8 @@ class OrionApp(ExtensionApp):
 
     @default("synchronous")
     def _default_synchronous(self) -> str:
-        return os.environ.get("ORION_NB_SYNCHRONOUS") or "full"
+        known = variables({**os.environ, **({"ORION_NB_HOME": self.home} if self.home else {})})
+        return known.get("ORION_NB_SYNCHRONOUS") or "full"
 
     @default("warm_runners")
     def _default_warm_runners(self) -> int:
