@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orion_nb.schemas.filter_values import ASPECTS, KEYS
 from orion_nb.schemas.states import LOOKS, NAMES
 
 ROOT = Path(__file__).parent.parent
@@ -55,3 +56,15 @@ def test_both_sides_name_and_draw_the_states_alike() -> None:
     }
     assert theirs["LOOKS"] == ours
     assert theirs["NAMES"] == {kind.value: list(names) for kind, names in NAMES.items()}
+
+
+def test_both_sides_know_the_same_words_of_a_filter() -> None:
+    script = """
+        import { load } from "./tests/js/load.mjs";
+        const { KEYS, ASPECTS } = await load("dashboard/filter.ts");
+        console.log(JSON.stringify({ KEYS, ASPECTS }));
+    """
+    done = run_node("--input-type=module", "--eval", script)
+    assert done.returncode == 0, done.stderr
+    ours = [key.name + key.ops[0] for key in KEYS.values() if key.name != "text"]
+    assert json.loads(done.stdout) == {"KEYS": ours, "ASPECTS": list(ASPECTS)}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./load.mjs";
 
-const { matches, parseFilter, queryOf, statesCalled, toggleState } = await load("dashboard/filter.ts");
+const { ASPECTS, KEYS, completions, stateless, statesCalled, statesIn, toggleState } = await load("dashboard/filter.ts");
 const { parsePlace, hrefs } = await load("dashboard/router.ts");
 const { tree } = await load("dashboard/tasks.tsx");
 const { ApiError, xsrf } = await load("dashboard/api.ts");
@@ -19,41 +19,25 @@ const run = (id, more = {}) => ({
   ...more,
 });
 
-test("the filter box is read into words, states, name and deployment", () => {
-  const read = parseFilter('load state:failed,cached name:prices deployment:"daily report" http://x');
-  assert.deepEqual(read.words, ["load", "http://x"]);
-  assert.deepEqual(read.states, ["FAILED", "Cached"]);
-  assert.equal(read.name, "prices");
-  assert.equal(read.deployment, "daily report");
+test("the states that a filter asks for are found among its words", () => {
+  assert.deepEqual(statesIn('load state:failed,cached name:"state:late x" -state:completed'), ["FAILED", "Cached"]);
+  assert.equal(stateless('a state:failed  name:"b  c" -state:late'), 'a name:"b  c" -state:late');
+  assert.deepEqual(statesIn("state:"), []);
 });
 
-test("half a word already narrows, and a key without a value does nothing yet", () => {
+test("half a word already means states", () => {
   assert.deepEqual(statesCalled("fail"), ["FAILED"]);
   assert.deepEqual(statesCalled("c"), ["CANCELLING", "COMPLETED", "CRASHED", "CANCELLED"]);
   assert.deepEqual(statesCalled("timed"), ["TimedOut"]);
   assert.deepEqual(statesCalled("late"), ["Late"]);
-  assert.deepEqual(parseFilter("state:"), parseFilter(""));
-  assert.deepEqual(parseFilter("state:zzz").unknown, ["zzz"]);
 });
 
-test("a run matches when every part of the filter does", () => {
-  const cases = [
-    ["", true], ["pri", true], ["PRICES", true], ["00ab", true], ["00a", false], ["weather", false],
-    ["state:completed", true], ["state:cached", true], ["state:failed", false], ["state:zzz", false],
-    ["name:rice", true], ["deployment:dai", true], ["deployment:hourly", false], ["pri state:late", false],
-  ];
-  for (const [text, passes] of cases) {
-    assert.equal(matches(run("00ab"), parseFilter(text), false, "daily"), passes, text);
-  }
-  assert.ok(matches(run("1"), parseFilter("state:late"), true, ""));
-});
-
-test("the server is asked for what it can tell", () => {
-  const known = [{ id: "d1", name: "daily" }, { id: "d2", name: "daily report" }];
-  assert.deepEqual(queryOf(parseFilter("a weather state:failed"), known), { text: "weather", states: ["FAILED"] });
-  assert.equal(queryOf(parseFilter("deployment:daily"), known).deployment, "d1");
-  assert.equal(queryOf(parseFilter("deployment:report"), known).deployment, "d2");
-  assert.equal(queryOf(parseFilter("deployment:dai"), known).deployment, undefined);
+test("the last word is completed, with what stands before it", () => {
+  assert.deepEqual(completions("a sta"), ["a state:", "a start>"]);
+  assert.deepEqual(completions("-state:ca"), ["-state:cancelling", "-state:cancelled", "-state:cached"]);
+  assert.deepEqual(completions("is:un"), ["is:unfinished"]);
+  assert.deepEqual(completions(""), []);
+  assert.ok(KEYS.length > 20 && ASPECTS.includes("late"));
 });
 
 test("a count pressed sets the state, pressed again takes it away", () => {

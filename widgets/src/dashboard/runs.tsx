@@ -1,10 +1,9 @@
 // The list of runs: counts by state, a filter that narrows at each key press, newest first.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, type ApiError } from "./api";
-import { type Filter, matches, parseFilter, queryOf, toggleState } from "./filter";
-import { deploymentName, deployments } from "./known";
-import { now } from "./live";
-import { Empty, Failure, firstLine, isLate, Loading, RunState, Started, tell, Took } from "./parts";
+import { completions, stateless, statesIn, toggleState } from "./filter";
+import { deploymentName } from "./known";
+import { Empty, Failure, firstLine, Loading, RunState, Started, tell, Took } from "./parts";
 import { type Loaded, useQuery } from "./query";
 import { hrefs, place, replaceHash } from "./router";
 import type { LiveEvent, Page, Run, RunQuery } from "./types";
@@ -19,23 +18,26 @@ const SECTIONS: (StateType | "Late")[] = [
 
 export function RunsPage() {
   const text = place.value.query.get("q") ?? "";
-  const filter = useMemo(() => parseFilter(text), [text]);
-  const query: RunQuery = { ...queryOf(filter, deployments.value), kind: "flow", top_level: true };
-  const { states: _, ...stateless } = query;
+  const query = useMemo(() => queryOf(text), [text]);
+  const whole = useMemo(() => queryOf(stateless(text)), [text]);
   const list = usePages(query);
-  const counts = useQuery(JSON.stringify(stateless), () => api.counts(stateless), topLevel);
+  const counts = useQuery(JSON.stringify(whole), () => api.counts(whole), topLevel);
   const setText = (next: string) => replaceHash(hrefs.runs(next));
-  const shown = (list.data?.runs ?? []).filter((run) =>
-    matches(run, filter, isLate(run, now.peek()), deploymentName(run.deployment)),
-  );
+  const wrong = list.error?.status === 422 ? list.error.message.replace(/^q: /, "") : "";
   return (
     <>
       <h1 tabIndex={-1}>Runs</h1>
-      <FilterBox text={text} onText={setText} unknown={filter.unknown} />
-      <Counts counts={counts.data?.counts ?? {}} chosen={filter.states} onChoose={(type) => setText(toggleState(text, type))} />
-      <List list={list} shown={shown} text={text} onClear={() => setText("")} filter={filter} />
+      <FilterBox text={text} onText={setText} wrong={wrong} />
+      <Counts counts={counts.data?.counts ?? {}} chosen={statesIn(text)} onChoose={(type) => setText(toggleState(text, type))} />
+      <List list={list} text={text} onClear={() => setText("")} wrong={wrong} />
     </>
   );
+}
+
+/** The runs at the top that match; whoever asks for tasks, or for the runs in one, gets those. */
+function queryOf(text: string): RunQuery {
+  const q = text.trim() || undefined;
+  return /(?:^|\s)(?:kind|task|parent|root):/i.test(text) ? { q } : { q, kind: "flow", top_level: true };
 }
 
 const topLevel = (event: LiveEvent) => event.kind === "flow" && event.run === event.root;
@@ -77,7 +79,7 @@ function entered(page: Page, events: LiveEvent[]): Page {
   return { ...page, runs };
 }
 
-function FilterBox({ text, onText, unknown }: { text: string; onText(text: string): void; unknown: string[] }) {
+function FilterBox({ text, onText, wrong }: { text: string; onText(text: string): void; wrong: string }) {
   const box = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
@@ -99,8 +101,10 @@ function FilterBox({ text, onText, unknown }: { text: string; onText(text: strin
         type="text"
         aria-label="Filter runs"
         aria-describedby="filter-help"
-        placeholder="Filter: prices   state:failed   deployment:daily"
+        placeholder="Filter: prices   state:failed   tag:db   since:24h   dur>5m"
         autocomplete="off"
+        list="filter-words"
+        aria-invalid={wrong ? true : undefined}
         spellcheck={false}
         value={text}
         onInput={(event) => onText(event.currentTarget.value)}
@@ -114,11 +118,17 @@ function FilterBox({ text, onText, unknown }: { text: string; onText(text: strin
         <kbd aria-hidden="true">/</kbd>
       )}
       <span id="filter-help" class="spoken">
-        Words are looked for in names and ids. Also state:, name: and deployment:.
+        Words are looked for in names and ids. Also state:, tag:, flow:, deployment:, since:, dur&gt; and others; a minus
+        before one leaves out.
       </span>
-      {unknown.length > 0 && (
+      <datalist id="filter-words">
+        {completions(text).map((each) => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
+      {wrong && (
         <p class="hint" role="status">
-          No state begins with “{unknown.join(", ")}”.
+          {wrong}
         </p>
       )}
     </div>
@@ -148,18 +158,22 @@ function Counts({ counts, chosen, onChoose }: CountsProps) {
 
 interface ListProps {
   list: Loaded<Page> & { more(): Promise<void> };
-  shown: Run[];
   text: string;
-  filter: Filter;
+  /** why the filter can't be read */
+  wrong: string;
   onClear(): void;
 }
 
-function List({ list, shown, text, onClear, filter }: ListProps) {
-  if (!list.data) return list.error ? <Failure error={list.error} again={list.reload} /> : <Loading rows={8} />;
+function List({ list, text, onClear, wrong }: ListProps) {
+  if (!list.data) {
+    if (wrong) return <NoMatch onClear={onClear} />;
+    return list.error ? <Failure error={list.error} again={list.reload} /> : <Loading rows={8} />;
+  }
+  const shown = list.data.runs;
   return (
     <>
-      {list.error && <Failure error={list.error} again={list.reload} />}
-      {shown.length > 0 ? <RunTable runs={shown} /> : text ? <NoMatch onClear={onClear} filter={filter} /> : <NoRuns />}
+      {list.error && !wrong && <Failure error={list.error} again={list.reload} />}
+      {shown.length > 0 ? <RunTable runs={shown} /> : text ? <NoMatch onClear={onClear} /> : <NoRuns />}
       {list.data.cursor && (
         <div class="more">
           <button type="button" onClick={() => void list.more()}>
@@ -235,12 +249,12 @@ function progress(tasks: Record<string, number> = {}): string {
   return total ? `${done}/${total}` : "–";
 }
 
-function NoMatch({ onClear, filter }: { onClear(): void; filter: Filter }) {
+function NoMatch({ onClear }: { onClear(): void }) {
   return (
     <Empty title="No run matches">
       <p>
-        {filter.deployment && "Deployments are matched by their name. "}
-        Words are looked for in the names of runs and at the end of their ids.
+        Words are looked for in the names of runs and at the end of their ids; names after a key, such as flow: or tag:, are
+        whole, or have a * for any text.
       </p>
       <button type="button" onClick={onClear}>
         Clear the filter

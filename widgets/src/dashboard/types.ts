@@ -87,10 +87,9 @@ export interface Deployment {
 
 /** What a run list may be asked for; the server knows the same words. */
 export interface RunQuery {
+  /** the words of a filter */
+  q?: string;
   kind?: "flow" | "task";
-  states?: string[];
-  text?: string;
-  deployment?: string;
   parent?: string;
   root?: string;
   top_level?: boolean;
