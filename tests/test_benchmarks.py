@@ -17,6 +17,7 @@ FEW = {
     "http_transitions": ("--requests=20", "set-state, 8 clients"),
     "remote": ("--transitions=80", "batches of 200"),
     "wake": ("--times=3", "upstream, in process"),
+    "schedules": ("--deployments=20", "next 100: ics"),
     "cache_hit": ("--calls=20", "cache hit"),
 }
 

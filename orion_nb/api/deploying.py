@@ -25,8 +25,10 @@ def deploy(
     params: Mapping[str, Any] | None = None,
     cron: Texts = None,
     every: Texts = None,
+    rrule: Texts = None,
+    ics: Texts = None,
     at: Texts = None,
-    tz: str = "UTC",
+    tz: str | None = None,
     paused: bool | None = None,
     update: bool = False,
     orion: Orion | None = None,
@@ -43,8 +45,10 @@ def deploy(
         params: values for its parameters, checked before anything is written.
         cron: cron expressions, in the time zone `tz`.
         every: durations like "15m".
+        rrule: recurrence rules of RFC 5545: "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9".
+        ics: calendar files, `file.ics` or `file.ics#EVENT` with the UID or summary of an event.
         at: dates and times; each is run once.
-        tz: an IANA time zone.
+        tz: an IANA time zone; UTC by default, and in calendar files their own.
         paused: no run is made by schedule until it is resumed.
         update: a deployment of this name is changed; what is not given stays.
         orion: the API to use; default: `connect()`.
@@ -60,7 +64,7 @@ def deploy(
         if told.get("parameters") is not None:
             raise InvalidInput("params: give them as params or as parameters", field="params")
         told["parameters"] = dict(params)
-    if schedules := schedules_of(cron, every, at, tz):
+    if schedules := schedules_of(cron, every, at, tz, rrule=rrule, ics=ics):
         told["schedules"] = [*(told.get("schedules") or ()), *schedules]
     called = name or flow or Path(file).stem
     return (orion or connect()).create_deployment(
@@ -68,17 +72,24 @@ def deploy(
     )
 
 
-def schedules_of(cron: Texts, every: Texts, at: Texts, tz: str) -> list[dict[str, Any]]:
+def schedules_of(
+    cron: Texts, every: Texts, at: Texts, tz: str | None, *, rrule: Texts = None, ics: Texts = None
+) -> list[dict[str, Any]]:
     """The schedules as the API takes them.
 
     Raises:
         ScheduleError: one can't be read.
     """
+    from orion_nb.schemas.calendars import from_file
+    from orion_nb.schemas.recurring import RRule
     from orion_nb.schemas.schedules import Cron, Interval, dump_schedule, parse_schedule
 
-    found: list[Any] = [Cron(each, timezone=tz) for each in _texts(cron)]
-    found += [Interval(each, timezone=tz) for each in _texts(every)]
-    found += [parse_schedule(each, timezone=tz) for each in _texts(at)]
+    zone = tz or "UTC"
+    found: list[Any] = [Cron(each, timezone=zone) for each in _texts(cron)]
+    found += [Interval(each, timezone=zone) for each in _texts(every)]
+    found += [RRule(each, timezone=zone) for each in _texts(rrule)]
+    found += [from_file(each, timezone=tz) for each in _texts(ics)]
+    found += [parse_schedule(each, timezone=zone) for each in _texts(at)]
     return [dump_schedule(each) for each in found]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SHOWN_TIMES = 5
 SHOWN_RUNS = 10
+_DURATION = re.compile(r"\s*[\d.]+\s*[a-zµ]", re.IGNORECASE)
 
 
 class DeploymentRoutes(RunRoutes):
@@ -54,11 +56,13 @@ class DeploymentRoutes(RunRoutes):
         told = {field: value for field, value in given.items() if value is not None}
         file, flow = target_of(path)
         told |= {"path": file, "flow": flow}
+        now = clock.now()
+        if paused is not None:
+            told["pause"] = {"at": now} if paused else None
         with self.database.read() as connection:
             exists = deployment_rows().read_named(connection, name) is not None
         if exists and update:
             return self._show(self._change(name, lambda known: _revised(known, told)))
-        now = clock.now()
         if flow is not None:  # what its decorator says holds where nothing else is said
             told = {**inspect(file, flow).options, **told}
         made = _scheduled(_checked({**told, "id": new_id(), "name": name, "created": now}), now)
@@ -105,18 +109,30 @@ class DeploymentRoutes(RunRoutes):
         return {"deleted": known.name, "id": known.id}
 
     @route("POST", "/deployments/{deployment}/pause", action="execute")
-    def pause_deployment(self, deployment: str) -> dict[str, Any]:
-        """Its schedules create no runs until it is resumed."""
-        return self._show(
-            self._change(deployment, lambda known: known.model_copy(update={"paused": True}))
-        )
+    def pause_deployment(
+        self,
+        deployment: str,
+        until: str | int | None = None,
+        why: str | None = None,
+        by: str | None = None,
+    ) -> dict[str, Any]:
+        """Its schedules create no runs until it is resumed, by hand or by itself at `until`.
+
+        `until` is a date and time with an offset or Z, a duration such as `2h`, or microseconds
+        since the epoch. What is due at that instant runs; what was before is not made up for.
+        """
+        now = clock.now()
+        _check_words(why=why, by=by)
+        end = None if until is None else _end_of_pause(until, now)
+        pause = {"at": now, "until": end, "by": by, "why": why}
+        return self._show(self._change(deployment, lambda known: _paused(known, pause)))
 
     @route("POST", "/deployments/{deployment}/resume", action="execute")
-    def resume_deployment(self, deployment: str) -> dict[str, Any]:
+    def resume_deployment(self, deployment: str, by: str | None = None) -> dict[str, Any]:
         """Its schedules create runs again, from now on."""
-        return self._show(
-            self._change(deployment, lambda known: known.model_copy(update={"paused": False}))
-        )
+        _check_words(by=by)
+        now = clock.now()
+        return self._show(self._change(deployment, lambda known: _resumed(known, now, by)))
 
     @route("POST", "/deployments/{deployment}/runs", action="execute", status=201)
     def run_deployment(self, deployment: str, parameters: dict[str, Any] | None = None) -> Run:
@@ -192,9 +208,12 @@ class DeploymentRoutes(RunRoutes):
     def _show(self, known: Deployment) -> dict[str, Any]:
         words = [schedule.describe() for schedule in known.schedules]
         last = self.list_runs(RunFilter(kind="flow", deployment=known.id), SHOWN_RUNS)
-        times = [] if known.paused else known.upcoming(clock.now(), SHOWN_TIMES)
+        now = clock.now()
+        ends = known.paused_until(now)
+        times = [] if known.paused else known.upcoming(ends or now, SHOWN_TIMES)
         return {
             **known.as_json(),
+            "paused": known.paused or ends is not None,
             "words": words,
             "next_times": times,
             "last_runs": [run.as_json() for run in last],
@@ -258,13 +277,62 @@ def _revised(known: Deployment, said: Mapping[str, Any]) -> Deployment:
     return _checked({field: value for field, value in told.items() if value is not None})
 
 
+def _check_words(**told: str | None) -> None:
+    for field, text in told.items():
+        if text is not None:
+            check_text(field, text)
+
+
+def _paused(known: Deployment, pause: dict[str, Any]) -> Deployment:
+    from orion_nb.schemas.deployments import SchedulePause
+
+    told = {"paused": pause["until"] is None, "pause": SchedulePause(**pause)}
+    return known.model_copy(update=told)
+
+
+def _resumed(known: Deployment, now: int, by: str | None) -> Deployment:
+    pause = known.pause
+    in_effect = known.paused or known.paused_until(now) is not None
+    if pause is not None and in_effect:
+        pause = pause.model_copy(update={"resumed": now, "resumed_by": by})
+    return known.model_copy(update={"paused": False, "pause": pause})
+
+
+def _end_of_pause(until: str | int, now: int) -> int:
+    """The instant until which a pause lasts, in microseconds.
+
+    Raises:
+        InvalidInput: it is neither an instant nor a duration, or not in the future.
+    """
+    from orion_nb.schemas import durations, instants
+
+    try:
+        if isinstance(until, int):
+            end = until
+        elif _DURATION.match(until):
+            end = now + durations.micros(until)
+        else:
+            end = clock.micros(instants.read(until, "until"))
+    except InvalidInput as error:
+        message = (
+            f"until: {until[:60]!r} is no time with an offset and no duration "  # type: ignore[index]
+            "(try 2030-01-31T09:00Z or 2h)"
+        )
+        raise InvalidInput(message, field="until") from error
+    if not now < end <= clock.LAST_MOMENT:
+        raise InvalidInput(f"until: {until!r} is not in the future", field="until")
+    return end
+
+
 def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:
     """The deployment with its next instant, counted from now.
 
     An instant that has come before it was changed stays due: the run for it is yet to be made.
     """
-    due = None if made.paused else made.due_after(now - 1)
-    if before is not None and not before.paused and not made.paused:
+    ends = made.paused_until(now)
+    due = None if made.paused else made.due_after((ends or now) - 1)
+    ran = before is not None and not before.paused and before.paused_until(now) is None
+    if before is not None and ran and not made.paused and ends is None:
         overdue = before.next_due
         if overdue is not None and overdue <= now:
             due = overdue

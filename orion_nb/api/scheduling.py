@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ from orion_nb.store.database import Connection
 
 if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment
+
+
+#: Of the deployments that are due, so many are written in one transaction.
+AT_ONCE = 250
 
 
 class Scheduling(DeploymentRoutes):
@@ -38,28 +43,34 @@ class Scheduling(DeploymentRoutes):
         Any number of schedulers may do this at once: one run per deployment and instant is made.
         """
         now = clock.now()
-        with self.database.read() as connection:
-            due = deployment_rows().read_due(connection, now)
-        return [run for known in due for run in self._schedule(known, now)]
+        made: list[Run] = []
+        while True:
+            with self.database.read() as connection:
+                due = deployment_rows().read_due(connection, now, AT_ONCE)
+            works = [self._due(known, now) for known in due]
+            jobs = self.database.write_all(works)
+            for job in jobs:
+                if job.error is not None:
+                    raise job.error
+                made += job.value
+            if len(due) < AT_ONCE:
+                return made
 
-    def _schedule(self, known: Deployment, now: int) -> list[Run]:
+    def _due(self, known: Deployment, now: int) -> Callable[[Connection], list[Run]]:
+        """What is to be written for a deployment that is due: its runs, and when it is next."""
         slots = known.to_make_up_for(now)
         following = known.due_after(now)
         made = [(slot, self.deployed_run(known, slot, known.parameters)) for slot in slots]
 
         def work(tx: Connection) -> list[Run]:
-            current = deployment_rows().read(tx, known.id)
-            if current is None or current.paused:
-                return []
-            if (current.revision, current.next_due) != (known.revision, known.next_due):
+            if not deployment_rows().move(tx, known, following):
                 return []  # it was changed, or another scheduler was faster
-            deployment_rows().update(tx, current.model_copy(update={"next_due": following}))
             missing = (
                 (slot, run) for slot, run in made if runs.read_slot(tx, known.id, slot) is None
             )
             return [self._born(tx, run, slot, now) for slot, run in missing]
 
-        return self.database.write(work) if made else []
+        return work
 
     def _born(self, tx: Connection, run: Run, slot: int, now: int) -> Run:
         born = replace(run.state, seq=1, timestamp=now)

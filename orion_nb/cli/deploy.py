@@ -173,8 +173,8 @@ def _schedules(
     at: list[str] | None,
     tz: str | None,
 ) -> list[Any]:
-    from orion_nb.cli.schedule import event_of
     from orion_nb.schemas import zones
+    from orion_nb.schemas.calendars import from_file
     from orion_nb.schemas.recurring import RRule
     from orion_nb.schemas.schedules import Cron, Interval
 
@@ -183,7 +183,7 @@ def _schedules(
         *(Cron(expression, timezone=zone) for expression in cron or ()),
         *(Interval(interval, timezone=zone) for interval in every or ()),
         *(RRule(rule, timezone=zone) for rule in rrule or ()),
-        *(event_of(calendar, tz) for calendar in ics or ()),
+        *(from_file(calendar, timezone=tz) for calendar in ics or ()),
         *(_once(moment, zone) for moment in at or ()),
     ]
 

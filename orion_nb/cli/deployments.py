@@ -13,6 +13,11 @@ from orion_nb.cli.command import command, group
 from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, flag
 from orion_nb.schemas.targets import joined
 
+PAUSES = (
+    "orion-nb deployments pause daily",
+    "orion-nb deployments pause daily --until 2030-01-07T06:00Z --why 'the source is down'",
+)
+
 DeploymentJson = Mapping[str, Any]
 
 
@@ -21,7 +26,7 @@ def register(app: typer.Typer) -> None:
     made = group(app, "deployments", told, panel="Deployments")
     command(made, "ls", examples=("orion-nb deployments ls",))(ls)
     command(made, "show", examples=("orion-nb deployments show daily --json",))(show)
-    command(made, "pause", examples=("orion-nb deployments pause daily",))(pause)
+    command(made, "pause", examples=PAUSES)(pause)
     command(made, "resume", examples=("orion-nb deployments resume daily",))(resume)
     now = ("orion-nb deployments run daily -p day=2026-01-31",)
     command(made, "run", examples=now)(run)
@@ -67,19 +72,29 @@ def show(deployment: DeploymentRef, as_json: Json = False) -> None:
     return None
 
 
-def pause(deployment: DeploymentRef, as_json: Json = False) -> None:
-    """Let its schedules create no runs until it is resumed."""
+def pause(
+    deployment: DeploymentRef,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Resume by itself then: 2030-01-31T09:00Z, or after 2h or 3d."
+        ),
+    ] = None,
+    why: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it is kept.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let its schedules create no runs until it is resumed, by hand or by itself."""
     from orion_nb.api.connect import connect
 
-    told = connect().pause_deployment(deployment)
-    return output.print_json(told) if as_json else output.say(f"{told['name']} is paused.")
+    told = connect().pause_deployment(deployment, until=until, why=why, by="cli")
+    return output.print_json(told) if as_json else output.say(_pause_of(told))
 
 
 def resume(deployment: DeploymentRef, as_json: Json = False) -> None:
     """Let its schedules create runs again, from now on."""
     from orion_nb.api.connect import connect
 
-    told = connect().resume_deployment(deployment)
+    told = connect().resume_deployment(deployment, by="cli")
     return output.print_json(told) if as_json else describe(told)
 
 
@@ -127,11 +142,23 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
     console.print(Text(output.plain(told["name"]), style="bold"))
     console.print(table)
     if told["paused"]:
-        output.say(f"It is paused: `orion-nb deployments resume {told['name']}`")
-    elif told["next_times"]:
+        output.say(_pause_of(told))
+        output.say(f"`orion-nb deployments resume {told['name']}` resumes it.")
+    if told["next_times"]:
         console.print(times_table(told["next_times"], zone=zone))
-    elif told["words"]:
+    elif told["words"] and not told["paused"]:
         output.say("Its schedule names no time to come: it runs only when asked to.")
+
+
+def _pause_of(told: DeploymentJson) -> str:
+    """In words: `daily is paused until 2030-01-31T09:00:00Z by cli: the API is down`."""
+    pause = told["pause"] or {}
+    text = f"{told['name']} is paused"
+    if pause.get("until") is not None:
+        text += f" until {clock.iso(pause['until'])}"
+    if pause.get("by"):
+        text += f" by {pause['by']}"
+    return f"{text}: {pause['why']}" if pause.get("why") else f"{text}."
 
 
 def _last_runs(told: DeploymentJson) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -54,20 +53,9 @@ def preview(
 
 def schedule_of(text: str, tz: str | None) -> Any:
     """The schedule that a text stands for, or an event of the calendar file it names."""
+    from orion_nb.schemas.calendars import from_file
     from orion_nb.schemas.schedules import parse_schedule
 
     if text.partition("#")[0].strip().lower().endswith(".ics"):
-        return event_of(text, tz)
+        return from_file(text.strip(), timezone=tz)
     return parse_schedule(text, timezone=tz)
-
-
-def event_of(text: str, tz: str | None) -> Any:
-    """The event of `file.ics#EVENT`, or the only one of `file.ics`."""
-    from orion_nb.schemas.calendars import from_ics
-
-    path = Path(text).expanduser()
-    event = None
-    if not path.is_file() and "#" in text:
-        name, _, event = text.partition("#")
-        path = Path(name).expanduser()
-    return from_ics(path, event, timezone=tz)

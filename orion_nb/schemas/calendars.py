@@ -90,6 +90,19 @@ def from_ics(
     return CalendarEvent(text, event, timezone)
 
 
+def from_file(text: str, *, timezone: str | None = None) -> CalendarEvent:
+    """The event that `file.ics#EVENT` names, by UID or summary, or the only one of `file.ics`.
+
+    Raises:
+        ScheduleError: as `from_ics` does.
+    """
+    path, event = Path(text).expanduser(), None
+    if "#" in text and not path.is_file():
+        name, _, event = text.partition("#")
+        path = Path(name).expanduser()
+    return from_ics(path, event, timezone=timezone)
+
+
 def read_file(path: Path) -> str:
     """The text of a calendar file: UTF-8, or Latin-1 as old programs write it.
 

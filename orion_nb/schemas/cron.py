@@ -39,6 +39,9 @@ FIELDS = (
 #: does, 29 February on a given weekday, has gaps of 40 years around 2100.
 HORIZON = 50
 
+#: The years that a rule may name end with this one; with years named nothing is rarer.
+LAST_YEAR = 2099
+
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 # croniter draws a random value for `R` each time it reads it, and wants a key for `H`.
@@ -90,7 +93,7 @@ def walls(expression: str, start: datetime, *, day_or: bool) -> Iterator[datetim
         before,
         ret_type=datetime,
         day_or=day_or,
-        max_years_between_matches=HORIZON,
+        max_years_between_matches=HORIZON if len(expand(expression).split()) < 7 else LAST_YEAR,
     )
     while True:
         try:

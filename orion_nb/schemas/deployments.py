@@ -97,15 +97,33 @@ class DeploymentSpec(BaseModel):
         return told
 
 
+class SchedulePause(BaseModel):
+    """Who paused the schedules of a deployment, when, why and until when; and who resumed them.
+
+    Times are microseconds since the epoch, UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: int
+    until: int | None = None
+    by: str | None = None
+    why: str | None = None
+    resumed: int | None = None
+    resumed_by: str | None = None
+
+
 class Deployment(DeploymentSpec):
     """A deployment as it is kept. Times are microseconds since the epoch, UTC.
 
     `revision` counts its changes; `next_due` is the next instant one of its schedules names.
+    `paused` says that it is, without an end; `pause` is the last pause, which may have one.
     """
 
     id: str
     name: str
     paused: bool = False
+    pause: SchedulePause | None = None
     next_due: int | None = None
     revision: int = 1
     created: int = 0
@@ -117,6 +135,13 @@ class Deployment(DeploymentSpec):
         if not NAME.fullmatch(name):
             raise ValueError("use up to 100 letters, digits, spaces, dots, dashes and underscores")
         return name
+
+    def paused_until(self, now: int) -> int | None:
+        """When a pause that is in effect and has an end is over; None if there is none."""
+        pause = self.pause
+        if pause is None or pause.resumed is not None or pause.until is None:
+            return None
+        return pause.until if now < pause.until else None
 
     def upcoming(self, after: int, n: int) -> list[int]:
         """The next `n` instants of all its schedules, at or after `after`, each once."""
@@ -158,6 +183,7 @@ class Deployment(DeploymentSpec):
             "name": self.name,
             **self.spec(),
             "paused": self.paused,
+            "pause": None if self.pause is None else self.pause.model_dump(),
             "next_due": self.next_due,
             "revision": self.revision,
             "created": self.created,
@@ -172,7 +198,7 @@ def _last(schedule: Schedule, after: int, until: int) -> int | None:
 
 def _lasts(schedule: Schedule, after: int, until: int, n: int) -> list[int]:
     """The last `n` instants of a schedule in a span; looked for from the end, in growing steps."""
-    step = SECOND
+    step = SECOND // 1000  # a schedule may fire each microsecond
     while True:
         start = max(after, until - step)
         found = schedule.upcoming(utc(start), until=utc(until))

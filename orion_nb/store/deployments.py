@@ -23,6 +23,16 @@ def update(tx: sqlite3.Connection, deployment: Deployment) -> None:
     tx.execute(f"UPDATE deployments SET {sets} WHERE id = ?", (*row[1:], row[0]))
 
 
+def move(tx: sqlite3.Connection, known: Deployment, following: int | None) -> bool:
+    """Its next instant is `following`; False if it was changed or moved since it was read."""
+    sql = (
+        "UPDATE deployments SET next_due = ? "
+        "WHERE id = ? AND revision = ? AND next_due = ? AND paused = 0"
+    )
+    values = (following, bytes.fromhex(known.id), known.revision, known.next_due)
+    return tx.execute(sql, values).rowcount == 1
+
+
 def delete(tx: sqlite3.Connection, deployment_id: str) -> None:
     tx.execute("DELETE FROM deployments WHERE id = ?", (bytes.fromhex(deployment_id),))
 
@@ -39,10 +49,10 @@ def read_all(connection: sqlite3.Connection) -> list[Deployment]:
     return [_deployment(row) for row in connection.execute(_SELECT + "ORDER BY name")]
 
 
-def read_due(connection: sqlite3.Connection, now: int) -> list[Deployment]:
-    """The deployments with an instant due at or before `now`, most overdue first."""
-    where = "WHERE paused = 0 AND next_due <= ? ORDER BY next_due"
-    return [_deployment(row) for row in connection.execute(_SELECT + where, (now,))]
+def read_due(connection: sqlite3.Connection, now: int, limit: int) -> list[Deployment]:
+    """Up to `limit` deployments with an instant due at or before `now`, most overdue first."""
+    where = "WHERE paused = 0 AND next_due <= ? ORDER BY next_due LIMIT ?"
+    return [_deployment(row) for row in connection.execute(_SELECT + where, (now, limit))]
 
 
 def next_due(connection: sqlite3.Connection) -> int | None:
@@ -64,7 +74,10 @@ def _one(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> D
 
 def _row(deployment: Deployment) -> tuple[Any, ...]:
     d = deployment
-    spec = json.dumps(d.spec(), ensure_ascii=False)
+    told = d.spec()
+    if d.pause is not None:
+        told["pause"] = d.pause.model_dump()
+    spec = json.dumps(told, ensure_ascii=False)
     key = bytes.fromhex(d.id)
     return (key, d.name, spec, int(d.paused), d.next_due, d.revision, d.created, d.updated)
 

@@ -195,3 +195,57 @@ def test_the_shell_completes_names(call, here, daily, orion_nb):
         COMP_CWORD="3",
     )
     assert done.out.split() == ["daily"]
+
+
+ICS = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+UID:1
+SUMMARY:Stand-up
+DTSTART;TZID=Europe/Prague:20400102T090000
+RRULE:FREQ=WEEKLY
+END:VEVENT
+BEGIN:VEVENT
+UID:2
+SUMMARY:Retro
+DTSTART:20400103T120000Z
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_deploys_by_rules_and_calendars(call, daily, tmp_path):
+    calendar = tmp_path / "team.ics"
+    calendar.write_text(ICS)
+    told = call(
+        "deploy", daily, "--name", "daily", "--rrule", "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9",
+        "--ics", f"{calendar}#Stand-up", "--ics", f"{calendar}#2", "--tz", "Asia/Tokyo", "--json",
+    ).json  # fmt: skip
+    assert told["words"] == [
+        "every week on Monday at 09:00 Asia/Tokyo",
+        "Stand-up: every week on Monday at 09:00 Europe/Prague",
+        "Retro: once at 2040-01-03 12:00:00 UTC",
+    ]
+
+
+def test_previews_rules_and_calendars(call, tmp_path):
+    calendar = tmp_path / "team.ics"
+    calendar.write_text(ICS)
+    told = call("schedule", "preview", f"{calendar}#Stand-up", "-n", 2, "--json").json
+    assert told["next_times"] == [2209104000000000, 2209708800000000]
+    done = call("schedule", "preview", calendar)
+    assert done.code == 2
+    assert "2 events are in it; choose one by its UID or summary: 'Stand-up' (1)" in done.err
+    done = call("schedule", "preview", "FREQ=MONTHLY;BYDAY=-1FR", "--tz", "Europe/Prague")
+    assert "every month on the last Friday at 00:00 Europe/Prague" in done.out
+
+
+def test_a_pause_says_until_when_by_whom_and_why(call, here, daily):
+    call("deploy", daily, "--name", "daily", "--every", "1h")
+    done = call(
+        "deployments", "pause", "daily", "--until", "2040-01-01T00:00Z", "--why", "it moved"
+    )
+    assert "daily is paused until 2040-01-01T00:00:00Z by cli: it moved" in done.out + done.err
+    done = call("deployments", "show", "daily")
+    assert "until 2040-01-01T00:00:00Z by cli: it moved" in done.out + done.err
+    assert "2040-01-01 00:00:00Z" in done.out
+    assert call("deployments", "resume", "daily", "--json").json["pause"]["resumed_by"] == "cli"
