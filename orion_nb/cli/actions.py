@@ -9,7 +9,7 @@ import typer
 
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, RUN_FAILED, command
-from orion_nb.cli.options import Json, Parameters, ParametersFile, RunRef, flag, suggestion
+from orion_nb.cli.options import Json, Parameters, ParametersFile, RunRef, Wait, flag, suggestion
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
@@ -46,9 +46,7 @@ def rerun(
     param: Parameters = None,
     params_file: ParametersFile = None,
     why: Why = None,
-    wait: Annotated[
-        bool, flag("--wait/--no-wait", help="Wait for the run of a deployment to end.")
-    ] = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> int:
     """Run a finished run once more, in a new attempt; what completed in it is not executed again.

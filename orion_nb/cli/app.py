@@ -22,6 +22,7 @@ from orion_nb.cli import (
     notifications,
     outbox,
     params,
+    replay,
     results,
     rules,
     run,
@@ -72,7 +73,7 @@ app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 for module in (demo, run, deploy, deployments, runs, explain, lineage, results, cache, rules):
     module.register(app)
-for module in (artifacts, limits, schedule, params, notifications):
+for module in (replay, artifacts, limits, schedule, params, notifications):
     module.register(app)
 for module in (server, worker, dashboard, config, db, outbox, doctor):
     module.register(app)

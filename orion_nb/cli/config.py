@@ -49,12 +49,16 @@ def ls(as_json: Json = False) -> None:
     found = [_told(each, kept) for each in config.ALL]
     if as_json:
         return output.print_json({"file": str(home / config.FILE), "settings": found})
-    from orion_nb.cli.looks import plain_table
+    from rich.text import Text
 
-    table = plain_table("setting", "value", "from", "meaning")
+    from orion_nb.cli.looks import cut, plain_table
+
+    table = plain_table("setting", "value", "meaning")
     for each in found:
-        value = each["default"] if each["value"] is None else each["value"]
-        table.add_row(each["name"], value.replace("`", ""), each["from"], each["meaning"])
+        value = Text(each["default"].replace("`", ""), style="dim")
+        if each["value"] is not None:
+            value = Text(output.plain(each["value"])).append(f"  {each['from']}", style="dim")
+        table.add_row(each["name"], value, cut(each["meaning"].replace("`", "")))
     output.console().print(table)
     return output.say(f"Kept in {home / config.FILE}; a variable goes before it.")
 

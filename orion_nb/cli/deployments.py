@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orion_nb import clock
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
-from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, flag
+from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, Watch, flag
+from orion_nb.cli.watching import watch as watched
 from orion_nb.schemas.targets import joined
 
 PAUSES = (
     "orion-nb deployments pause daily",
     "orion-nb deployments pause daily --until 2030-01-07T06:00Z --why 'the source is down'",
 )
+if TYPE_CHECKING:
+    from rich.table import Table
 
 DeploymentJson = Mapping[str, Any]
 
@@ -33,15 +36,22 @@ def register(app: typer.Typer) -> None:
     command(made, "rm", examples=("orion-nb deployments rm daily",))(rm)
 
 
-def ls(as_json: Json = False) -> None:
+def ls(watch: Watch = False, as_json: Json = False) -> None:
     """List all deployments with their schedules, their next time and how the last runs ended."""
     from orion_nb.api.connect import connect
 
-    found = connect().list_deployments()
+    orion = connect()
+    if watch:
+        return watched(orion, lambda: _table(orion.list_deployments()), as_json=as_json)
+    found = orion.list_deployments()
     if as_json:
         return output.print_json(found)
     if not found["deployments"]:
         return output.say("No deployments yet; `orion-nb deploy NOTEBOOK --name NAME` makes one.")
+    return output.console().print(_table(found))
+
+
+def _table(found: DeploymentJson) -> Table:
     from orion_nb.cli.looks import cut, plain_table, relative
 
     now = clock.now()
@@ -54,7 +64,7 @@ def ls(as_json: Json = False) -> None:
         last = _last_runs(each)
         path = cut(output.plain(joined(each["path"], each["flow"])))
         table.add_row(output.plain(each["name"]), words, due, last, path)
-    return output.console().print(table)
+    return table
 
 
 def show(deployment: DeploymentRef, as_json: Json = False) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
-from orion_nb.cli.options import Json
+from orion_nb.cli.options import Json, Watch
+from orion_nb.cli.watching import watch as watched
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Name = Annotated[
     str,
@@ -27,25 +31,32 @@ def register(app: typer.Typer) -> None:
     command(limits, "rm", examples=("orion-nb limits rm database",))(rm)
 
 
-def ls(as_json: Json = False) -> None:
+def ls(watch: Watch = False, as_json: Json = False) -> None:
     """List the limits: slots, how many are in use, and how many runs wait for one.
 
     As JSON: {"limits": [{"name", "slots", "used", "waiting"}]}.
     """
     from orion_nb.api.connect import connect
 
-    told = connect().list_limits()
+    orion = connect()
+    if watch:
+        return watched(orion, lambda: _table(orion.list_limits()), as_json=as_json)
+    told = orion.list_limits()
     if as_json:
         return output.print_json(told)
     if not told["limits"]:
         return output.say("No limits; `orion-nb limits set NAME SLOTS` makes one.")
+    return output.console().print(_table(told))
+
+
+def _table(told: dict[str, Any]) -> Table:
     from orion_nb.cli.looks import plain_table
 
     table = plain_table("limit", ("slots", "right"), ("used", "right"), ("waiting", "right"))
     for each in told["limits"]:
         numbers = (str(each[name]) for name in ("slots", "used", "waiting"))
         table.add_row(output.plain(each["name"]), *numbers)
-    return output.console().print(table)
+    return table
 
 
 def set_(

@@ -60,6 +60,10 @@ DeploymentRef = Annotated[
         metavar="DEPLOYMENT", help="The name of a deployment.", autocompletion=_deployment_names
     ),
 ]
+Watch = Annotated[
+    bool, flag("--watch", "-w", help="Show it anew whenever it changes, until Ctrl-C.")
+]
+Wait = Annotated[bool, flag("--wait/--no-wait", help="Wait for the run of a deployment to end.")]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from orion_nb import clock
 from orion_nb.cli import actions, answers, cancel, logs, output
 from orion_nb.cli.command import command, group
-from orion_nb.cli.options import Json, RunRef, flag
+from orion_nb.cli.options import Json, RunRef, Watch, flag
+from orion_nb.cli.watching import watch as watched
 from orion_nb.schemas.filters import completions, parse_filter
 from orion_nb.schemas.runs import short
 
@@ -63,6 +64,7 @@ def ls(
         str | None, typer.Option(metavar="CURSOR", help="Go on where the last page ended.")
     ] = None,
     everything: Annotated[bool, flag("--all", help="List task runs too.")] = False,
+    watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """List flow runs, newest first.
@@ -70,19 +72,24 @@ def ls(
     As JSON: {"runs": ..., "cursor": ...}; the cursor asks for the next page, null on the last.
     """
     from orion_nb.cli.lookout import connect_and_look
+    from orion_nb.cli.looks import runs_table
 
-    q = " ".join(words or ())
-    found = connect_and_look().filter_runs(
-        q=q or None, kind=None if everything or _names_kind(q) else "flow", states=state,
-        deployment=deployment, text=text, limit=limit, cursor=cursor,
-    )  # fmt: skip
+    orion, q = connect_and_look(), " ".join(words or ())
+
+    def ask() -> Any:
+        return orion.filter_runs(
+            q=q or None, kind=None if everything or _names_kind(q) else "flow", states=state,
+            deployment=deployment, text=text, limit=limit, cursor=cursor,
+        )  # fmt: skip
+
+    if watch:
+        return watched(orion, lambda: runs_table(ask()["runs"]), as_json=as_json)
+    found = ask()
     if as_json:
         return output.print_json(found)
     if not found["runs"]:
         chosen = any((q, state, deployment, text, cursor))
         return output.say("No run matches." if chosen else "No runs yet; try `orion-nb demo`.")
-    from orion_nb.cli.looks import runs_table
-
     output.console().print(runs_table(found["runs"]))
     return output.say(f"More: --cursor {found['cursor']}") if found["cursor"] else None
 
@@ -97,11 +104,22 @@ def _filter_words(incomplete: str) -> list[tuple[str, str]]:
     return completions(incomplete)
 
 
-def show(run: RunRef, as_json: Json = False) -> None:
+def show(run: RunRef, watch: Watch = False, as_json: Json = False) -> None:
     """Show a run: its times, parameters and tasks, and each state it entered."""
     from orion_nb.cli.lookout import connect_and_look
 
-    told = connect_and_look().why(run)
+    orion = connect_and_look()
+    told = orion.why(run)
+    if watch:
+        from orion_nb.cli.stories import run_story
+
+        run_id = told["run"]["id"]
+        return watched(
+            orion,
+            lambda: run_story(orion.why(run_id)),
+            as_json=as_json,
+            until=lambda: orion.find(run_id).state.is_terminal,
+        )
     if as_json:
         return output.print_json({**told["run"], "states": told["states"], "tasks": told["tasks"]})
     from orion_nb.cli.stories import run_story
