@@ -84,12 +84,13 @@ class Client:
         self.waits: list[float] = []
 
     async def post(self, path: str, told: Any) -> Any:
-        return await self._send("POST", path, json.dumps(told).encode())
+        return await self.send("POST", path, told)
 
     async def get(self, path: str) -> Any:
-        return await self._send("GET", path, b"")
+        return await self.send("GET", path)
 
-    async def _send(self, method: str, path: str, body: bytes) -> Any:
+    async def send(self, method: str, path: str, told: Any = None) -> Any:
+        body = b"" if told is None else json.dumps(told).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: token {TOKEN}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -14,6 +14,7 @@ FEW = {
     "task_overhead": ("--tasks=20", "sequential"),
     "import_cost": ("--rounds=1", "import orion_nb, CPU"),
     "footprint": ("--tasks=200", "submitted: disk"),
+    "million_runs": ("--runs=3000", "list failed"),
     "http_transitions": ("--requests=20", "set-state, 8 clients"),
     "remote": ("--transitions=80", "batches of 200"),
     "wake": ("--times=3", "upstream, in process"),

@@ -23,6 +23,9 @@ from orion_nb.store.reports import Reports
 class Core:
     """An open store; the parts of Orion are its subclasses."""
 
+    #: How long lists, counts and histories are looked for (seconds); None: to the end.
+    patience: float | None = None
+
     def __init__(self, settings: Settings, label: str | None = None) -> None:
         self.settings = settings
         self.label = label

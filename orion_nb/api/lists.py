@@ -62,7 +62,8 @@ class ListRoutes(Proposals):
         """The runs that match, newest first, a page at a time; `cursor` asks for the next page.
 
         All that is given has to hold. `q` is a filter as people type it:
-        `state:failed tag:db since:24h dur>5m`. `limit` is 1 to 200.
+        `state:failed tag:db since:24h dur>5m`. `limit` is 1 to 200. A server looks for a fraction
+        of a second: a page may have fewer runs, or none, and a cursor from which it looks on.
         """
         asked: dict[str, Any] = {
             "q": q, "kind": kind, "states": states, "text": text, "name": name,
@@ -73,10 +74,10 @@ class ListRoutes(Proposals):
         chosen = self._filter(**asked)
         if cursor is not None:
             chosen = replace(chosen, cursor=cursors.unseal(cursor, asked).hex())
-        found = self.list_runs(chosen, limit + 1)
-        more = None
-        if len(found) > limit:
-            more = cursors.seal(bytes.fromhex(found[limit - 1].id), asked)
+        with self.database.read() as connection:
+            found, rest = listing.some(connection, chosen, limit + 1, clock.now(), self.patience)
+        last = found[limit - 1].id if len(found) > limit else rest
+        more = None if last is None else cursors.seal(bytes.fromhex(last), asked)
         return {"runs": [run.as_json() for run in found[:limit]], "cursor": more}
 
     @route("POST", "/runs/count-by", action="read")
@@ -99,13 +100,17 @@ class ListRoutes(Proposals):
 
         Scheduled runs that are late are counted as Late. By `deployment` the keys are ids, and
         `""` for runs of none; a run counts for each of its tags. The 1,000 largest are told.
+
+        A server counts for a fraction of a second, the newest runs first: if it was not through
+        with them, `complete` is false, and `since` is when the oldest was made that it counted.
         """
         chosen = self._filter(
             q=q, kind=kind, states=states, text=text, name=name, deployment=deployment,
             parent=parent, root=root, top_level=top_level, since=since,
         )  # fmt: skip
         with self.database.read() as connection:
-            return {"counts": listing.counts(connection, chosen, clock.now(), by)}
+            told, rest = listing.counted(connection, chosen, clock.now(), by, self.patience)
+        return {"counts": told, **_through(rest)}
 
     @route("POST", "/runs/history", action="read")
     def run_history(
@@ -124,7 +129,8 @@ class ListRoutes(Proposals):
         `since` (default: a day before `until`) to before `until` (default: now) is cut into
         stretches of `step`, a duration such as `15m` (default: a 60th of it), of which there may
         be 1,000; the last may be shorter. Each tells its `start` and `end`, `counts` by state
-        type, and `total_time`, the microseconds that its runs have run for.
+        type, and `total_time`, the microseconds that its runs have run for. `complete` is false
+        if a server was not through with them in time: what is older than `counted_since` is not in.
         """
         end = clock.now() if until is None else until
         begin = max(0, end - 24 * 3600 * clock.SECOND) if since is None else since
@@ -140,8 +146,11 @@ class ListRoutes(Proposals):
             raise InvalidInput(says, field="step")
         chosen = self._filter(q=q, kind=kind, deployment=deployment, top_level=top_level)
         with self.database.read() as connection:
-            told = listing.history(connection, chosen, clock.now(), begin, end, width)
-        return {"since": begin, "until": end, "step": width / clock.SECOND, "buckets": told}
+            told, rest = listing.history(
+                connection, chosen, clock.now(), begin, end, width, self.patience
+            )
+        span = {"since": begin, "until": end, "step": width / clock.SECOND}
+        return {**span, "buckets": told, **_through(rest, "counted_since")}
 
     def list_runs(self, chosen: RunFilter, limit: int = PAGE) -> list[Run]:
         """The newest runs that match, as values."""
@@ -209,6 +218,13 @@ class ListRoutes(Proposals):
         )
         says = f"q: '{term}' (character {term.at + 1}): no deployment {name!r}{hint}"
         raise InvalidInput(says, field="q")
+
+
+def _through(rest: str | None, since: str = "since") -> dict[str, Any]:
+    """Whether all runs were looked at; if not, when the oldest was made that was."""
+    if rest is None:
+        return {"complete": True, since: None}
+    return {"complete": False, since: int(rest[:12], 16) * 1000}
 
 
 def check_limit(limit: int, most: int) -> None:

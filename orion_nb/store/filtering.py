@@ -8,11 +8,16 @@ from typing import Any
 
 from orion_nb.schemas.filter_values import Value
 from orion_nb.schemas.filters import Term
-from orion_nb.schemas.states import late_before
+from orion_nb.schemas.states import NAMES, late_before
 from orion_nb.store.runs import plain
+from orion_nb.store.stretches import END
 
 #: A condition, and the values of its question marks.
 Sql = tuple[str, list[Any]]
+
+#: The type of each name, and the types of runs that ended and did not complete.
+TYPE_OF = {name: kind.value for kind, names in NAMES.items() for name in names}
+BAD = frozenset({"FAILED", "CRASHED", "CANCELLED"})
 
 #: Ids sort by the time they were made, told by the clock of whoever made them: which may be wrong.
 SKEW = 24 * 3600 * 1_000_000
@@ -50,14 +55,30 @@ def conditions(terms: Iterable[Term], now: int) -> list[Sql]:
     return [_term(term, now) for term in terms]
 
 
-def created_between(low: int | None, high: int | None) -> list[Sql]:
-    """Bounds of ids besides those of `created`, so that nothing older is even looked at."""
-    found: list[Sql] = []
-    if low is not None:
-        found.append(("runs.id >= ?", [_first_id(low - SKEW)]))
-    if high is not None:
-        found.append(("runs.id < ?", [_first_id(high + SKEW)]))
-    return found
+def span(terms: Iterable[Term], since: int | None = None) -> tuple[bytes, bytes]:
+    """Bounds of ids that follow from those of `created`, so that no older run is even looked at."""
+    low, high = (b"", END) if since is None else (first_id(since - SKEW), END)
+    for term in terms:
+        if term.key in BY_CREATION and not term.negated and len(term.values) == 1:
+            (value,) = term.values
+            if value.low is not None:
+                low = max(low, first_id(value.low - SKEW))
+            if value.high is not None:
+                high = min(high, first_id(value.high + SKEW))
+    return low, high
+
+
+def by_index(states: Iterable[str]) -> list[Sql]:
+    """A condition that follows from these states, if the index of runs that ended badly has it.
+
+    Without it SQLite would not know that it may use that index.
+    """
+    types = sorted({TYPE_OF.get(word, word) for word in states})
+    if not types or not BAD.issuperset(types):
+        return []
+    marks = ", ".join("?" * len(types))
+    ended = "runs.end_time IS NOT NULL AND runs.state_type != 'COMPLETED'"
+    return [(f"runs.state_type IN ({marks}) AND {ended}", types)]
 
 
 def like(value: Value) -> str:
@@ -76,10 +97,10 @@ def _term(term: Term, now: int) -> Sql:
     if term.key == "kind" and len(term.values) == 1:
         # Written out, not bound: SQLite uses the partial index of flow runs only for a literal.
         return f"runs.kind = '{term.values[0].text}'", []
-    if term.key in BY_CREATION and len(term.values) == 1:
-        bounds = created_between(term.values[0].low, term.values[0].high)
-        condition = " AND ".join([f"({condition})", *(sql for sql, _ in bounds)])
-        return condition, values + [each for _, given in bounds for each in given]
+    if term.key == "state":
+        known = by_index(word for value in term.values for word in value.states)
+        condition = " AND ".join([f"({condition})", *(sql for sql, _ in known)])
+        return condition, values + [each for _, given in known for each in given]
     return f"({condition})", values
 
 
@@ -169,7 +190,7 @@ def _bytes(text: str) -> bytes | None:
     return bytes.fromhex(text) if re.fullmatch(r"[0-9a-f]{32}", text) else None
 
 
-def _first_id(micros: int) -> bytes:
+def first_id(micros: int) -> bytes:
     """The least id that is made in the millisecond of a moment."""
     return (max(0, micros) // 1000).to_bytes(8, "big")[-6:] + bytes(10)
 

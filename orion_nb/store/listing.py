@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from orion_nb.schemas.filters import Term
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import late_before
-from orion_nb.store.filtering import conditions, created_between
+from orion_nb.store.filtering import SKEW, by_index, conditions, first_id, span
 from orion_nb.store.runs import plain, read_many
+from orion_nb.store.stretches import Look, look_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
             wanted.append("(runs.state_type = 'SCHEDULED' AND runs.scheduled_time < ?)")
         given = [*names, *names, *([late_before(now)] if len(names) < len(chosen.states) else [])]
         add(f"({' OR '.join(wanted)})", *given)
+        for part, types in by_index(chosen.states):
+            add(part, *types)
     if chosen.text:
         text = re.sub(r"([%_\\])", r"\\\1", plain(chosen.text) or "")
         tests = (
@@ -63,16 +67,13 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
         add(f"({' OR '.join(tests)})", f"%{text}%", f"%{text}%", f"%{text}")
     if chosen.name:
         add("runs.name = ?", chosen.name)
-    for column in ("deployment", "parent", "root", "cursor"):
+    for column in ("deployment", "parent", "root"):
         if value := getattr(chosen, column):
-            test = "runs.id < ?" if column == "cursor" else f"runs.{column} = ?"
-            add(test, bytes.fromhex(value))
+            add(f"runs.{column} = ?", bytes.fromhex(value))
     if chosen.top_level:
         parts.append("runs.parent IS NULL")
     if chosen.since is not None:
         add("runs.created >= ?", chosen.since)
-        for part, given in created_between(chosen.since, None):
-            add(part, *given)
     for part, given in conditions(chosen.terms, now):
         add(part, *given)
     return " AND ".join(parts) or "1", values
@@ -80,9 +81,43 @@ def where(chosen: RunFilter, now: int) -> tuple[str, list[Any]]:
 
 def page(connection: sqlite3.Connection, chosen: RunFilter, limit: int, now: int) -> list[Run]:
     """The newest runs that match, newest first."""
+    return some(connection, chosen, limit, now)[0]
+
+
+def some(
+    connection: sqlite3.Connection,
+    chosen: RunFilter,
+    limit: int,
+    now: int,
+    patience: float | None = None,
+) -> tuple[list[Run], str | None]:
+    """The newest runs that match, as many as are found within so many seconds.
+
+    Also the cursor from which to look on, if not all runs were looked at.
+    """
     condition, values = where(chosen, now)
-    tail = f"WHERE {condition} ORDER BY runs.id DESC LIMIT ?"
-    return read_many(connection, tail, [*values, limit])
+    # The ids first: an index may have all that the condition asks for.
+    ids = (
+        f"SELECT runs.id FROM runs WHERE {condition} AND runs.id >= ? AND runs.id < ? "
+        "ORDER BY runs.id DESC LIMIT ?"
+    )
+    tail = f"WHERE runs.id IN ({ids}) ORDER BY runs.id DESC"
+    found: list[Run] = []
+
+    def look(low: bytes, high: bytes) -> bool:
+        found.extend(read_many(connection, tail, [*values, low, high, limit - len(found)]))
+        return len(found) >= limit
+
+    return found, _look_through(connection, look, chosen, patience)
+
+
+def _look_through(
+    connection: sqlite3.Connection, look: Look, chosen: RunFilter, patience: float | None
+) -> str | None:
+    low, high = span(chosen.terms, chosen.since)
+    before = min(high, bytes.fromhex(chosen.cursor)) if chosen.cursor else high
+    rest = look_through(connection, look, before, low, patience)
+    return rest.hex() if rest else None
 
 
 #: What runs can be counted by.
@@ -103,37 +138,70 @@ def counts(
     connection: sqlite3.Connection, chosen: RunFilter, now: int, by: By = "state"
 ) -> dict[str, int]:
     """How many runs match, by state type, those that are late apart; or by something else."""
+    return counted(connection, chosen, now, by)[0]
+
+
+def counted(
+    connection: sqlite3.Connection,
+    chosen: RunFilter,
+    now: int,
+    by: By = "state",
+    patience: float | None = None,
+) -> tuple[dict[str, int], str | None]:
+    """`counts`, and the id of the oldest run counted if not all were within so many seconds."""
     condition, values = where(chosen, now)
     group, tables = _BY[by]
     late = [late_before(now)] if by == "state" else []
     sql = (
-        f"SELECT {group}, count(*) FROM {tables} WHERE {condition} GROUP BY 1 "
-        f"ORDER BY 2 DESC LIMIT {MOST_COUNTS}"
+        f"SELECT {group}, count(*) FROM {tables} "
+        f"WHERE {condition} AND runs.id >= ? AND runs.id < ? GROUP BY 1"
     )
-    return dict(connection.execute(sql, [*late, *values]).fetchall())
+    found: Counter[str] = Counter()
+
+    def look(low: bytes, high: bytes) -> bool:
+        found.update(dict(connection.execute(sql, [*late, *values, low, high]).fetchall()))
+        return False
+
+    rest = _look_through(connection, look, chosen, patience)
+    return dict(found.most_common(MOST_COUNTS)), rest
 
 
 def history(
-    connection: sqlite3.Connection, chosen: RunFilter, now: int, since: int, until: int, step: int
-) -> list[dict[str, Any]]:
-    """The runs that match and were made from `since` to before `until`, in stretches of `step`."""
+    connection: sqlite3.Connection,
+    chosen: RunFilter,
+    now: int,
+    since: int,
+    until: int,
+    step: int,
+    patience: float | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The runs that match and were made from `since` to before `until`, in stretches of `step`.
+
+    Also the id of the oldest run that was looked at, if not all were within so many seconds.
+    """
     condition, values = where(chosen, now)
-    bounds = created_between(since, until)
-    between = " AND ".join(["runs.created >= ?", "runs.created < ?", *(sql for sql, _ in bounds)])
     sql = (
         f"SELECT (runs.created - ?) / ?, {_BY['state'][0]}, count(*), total(runs.total_time) "
-        f"FROM runs WHERE {condition} AND {between} GROUP BY 1, 2"
+        f"FROM runs WHERE {condition} AND runs.created >= ? AND runs.created < ? "
+        "AND runs.id >= ? AND runs.id < ? GROUP BY 1, 2"
     )
-    given = [since, step, late_before(now), *values, since, until]
-    given += [each for _, told in bounds for each in told]
-    told = [
+    told: list[dict[str, Any]] = [
         {"start": at, "end": min(at + step, until), "counts": {}, "total_time": 0}
         for at in range(since, until, step)
     ]
-    for place, state, count, took in connection.execute(sql, given):
-        told[place]["counts"][state] = count
-        told[place]["total_time"] += int(took)
-    return told
+    shift = [since, step, late_before(now), *values, since, until]
+
+    def look(low: bytes, high: bytes) -> bool:
+        for place, state, count, took in connection.execute(sql, [*shift, low, high]).fetchall():
+            known = told[place]["counts"]
+            known[state] = known.get(state, 0) + count
+            told[place]["total_time"] += int(took)
+        return False
+
+    low, high = span(chosen.terms, since)
+    before = min(high, first_id(until + SKEW))
+    rest = look_through(connection, look, before, low, patience)
+    return told, rest.hex() if rest else None
 
 
 def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]:
@@ -177,8 +245,12 @@ def deployment_names(connection: sqlite3.Connection) -> list[str]:
 
 
 def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) -> list[str]:
-    sql = "SELECT id FROM runs WHERE lower(hex(id)) LIKE ? ORDER BY id DESC LIMIT ?"
-    return [row[0].hex() for row in connection.execute(sql, (f"%{ending}", limit))]
+    """The newest ids that end in these digits: all are looked at, in the smallest index of them."""
+    half, odd = divmod(len(ending), 2)
+    sql = "SELECT id FROM runs INDEXED BY runs_by_root WHERE substr(id, ?) = ?"
+    found = connection.execute(sql, (17 - half, bytes.fromhex(ending[odd:]))).fetchall()
+    fitting = sorted((key.hex() for (key,) in found), reverse=True)
+    return [key for key in fitting if key.endswith(ending)][:limit]
 
 
 def ids_named(connection: sqlite3.Connection, name: str, limit: int) -> list[str]:

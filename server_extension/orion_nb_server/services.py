@@ -40,6 +40,10 @@ SHORT = frozenset({"beat", "create_run", "propose"})
 #: A worker that is asked to stop has this long (seconds); its runners are detached and go on.
 PATIENCE = 10.0
 
+#: Lists and counts of so many runs that they are not through by then (seconds) tell how far they
+#: came, and may be asked to go on.
+PATIENCE_OF_LISTS = 0.025
+
 #: Fields that name files of the server: they are resolved from its root folder.
 PATHS = ("path", "cwd")
 
@@ -59,6 +63,7 @@ class Services:
         allow_hidden: Callable[[], bool] = lambda: False,
     ) -> None:
         self.orion = orion
+        orion.patience = PATIENCE_OF_LISTS
         self.log = log
         self._root = root
         self._allow_hidden = allow_hidden

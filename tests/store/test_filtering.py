@@ -152,14 +152,3 @@ def test_conditions_hold_together_and_minus_turns_each_round(written, asked):
     text = " ".join(f"{'-' if negated else ''}{part}" for negated, part in asked)
     wanted = {r.id for r in everyone if all(PARTS[part](r) is not neg for neg, part in asked)}
     assert found(database, text) == wanted
-
-
-def test_lists_of_a_filter_run_by_an_index(written):
-    database, everyone = written
-    for text in ("kind:flow", f"root:{everyone[0].id}", "since:1h", "id:" + "0" * 32):
-        condition, values = listing.where(RunFilter(terms=parse_filter(text, NOW)), NOW)
-        sql = f"EXPLAIN QUERY PLAN {runs.SELECT_RUN} WHERE {condition} ORDER BY runs.id DESC"
-        with database.read() as connection:
-            plan = [row[3] for row in connection.execute(sql, values)]
-        assert any("INDEX" in step or "PRIMARY KEY" in step for step in plan if "runs" in step)
-        assert not any("TEMP B-TREE" in step or step == "SCAN runs" for step in plan), (text, plan)
