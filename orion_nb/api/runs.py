@@ -203,18 +203,41 @@ class RunRoutes(ListRoutes):
             self.judge(child, state(CANCELLING, message=told, by=by))
 
     @route("POST", "/runs/{run_id}/rerun", action="execute")
-    def rerun(self, run_id: str, why: str | None = None, by: str | None = None) -> Report:
+    def rerun(
+        self,
+        run_id: str,
+        why: str | None = None,
+        by: str | None = None,
+        from_failed: bool = False,
+    ) -> Report:
         """A finished run of a deployment is run once more, in a new attempt of the same run.
 
-        Tasks that completed, and whose results were kept, are not executed again. A run of code
+        Tasks that completed, and whose results were kept, are not executed again. With
+        `from_failed` it is refused, with a list, if the result of one was not kept. A run of code
         that no deployment knows is rerun where the code is, by `flow.rerun(run)`.
         """
         run = self.find(run_id)
+        if from_failed:
+            self.check_kept(run)
         if run.deployment is None:
             says = "it is no run of a deployment: rerun it where its code is, by flow.rerun(run)"
             raise Conflict(f"run {run_id}: {says}")
         again = Scheduled(clock.now(), message=why or "rerun on request", by=by)
         return self.judge(run.id, again, rerun=True)[1]
+
+    def check_kept(self, run: Run) -> None:
+        """The results of all tasks that completed in this run were kept.
+
+        Raises:
+            Conflict: those of some were not; it lists them, and says why.
+        """
+        done = listing.RunFilter(kind="task", parent=run.id, root=run.root, states=("COMPLETED",))
+        missing = {each.id: _why_missing(each) for each in self.list_runs(done, 100_000)[::-1]}
+        told = [f"{each}" for each in missing.values() if each]
+        if told:
+            says = f"run {run.id}: what these tasks made was not kept: {'; '.join(told)}"
+            says += ". Without from_failed they are executed again; --persist keeps large results"
+            raise Conflict(says)
 
     def stopping(self, after: int) -> tuple[list[str], int]:
         """The runs that were asked to stop after event number `after`, and the last number."""
@@ -236,6 +259,18 @@ class RunRoutes(ListRoutes):
         """The number of the newest event."""
         with self.database.read() as connection:
             return events.last(connection)
+
+
+def _why_missing(task: Run) -> str | None:
+    from orion_nb.schemas.results import Reference
+
+    if task.state.result is None:
+        return f"{task.name} (it has no result)"
+    try:
+        found = Reference.from_text(task.state.result)
+    except InvalidInput:
+        return None  # whoever proposed it over HTTP keeps results in their own way
+    return f"{task.name} ({found.problem})" if found.status == "unpersisted" else None
 
 
 def _named(kind: StateType, name: str | None, **fields: Any) -> State:

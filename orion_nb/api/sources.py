@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orion_nb.errors import FlowNotFound, InvalidInput, InvalidNotebook, NotebookNotFound
 from orion_nb.schemas import cells, targets
+from orion_nb.schemas.upgrading import is_of_format_3, upgraded
 
 if TYPE_CHECKING:
     from orion_nb.schemas.parameters import Parameters
@@ -121,7 +122,7 @@ def read_notebook(path: str) -> dict[str, Any]:
 
     Raises:
         NotebookNotFound: with the closest name in the folder.
-        InvalidNotebook: it is no notebook of format 4.
+        InvalidNotebook: it is no notebook of format 4, or 3.
     """
     return as_notebook(read_text(path), path)
 
@@ -130,12 +131,14 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
     """The text of a notebook's file as JSON.
 
     Raises:
-        InvalidNotebook: it is no notebook of format 4.
+        InvalidNotebook: it is no notebook of format 4, or 3.
     """
     try:
-        told = json.loads(text.decode())
+        told = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
+    if is_of_format_3(told):
+        told = upgraded(told)
     if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
         raise InvalidNotebook(f"path: {path!r} has no cells; is it of format 4?", field="path")
     return told

@@ -27,6 +27,7 @@ StateWord = Annotated[
 def register(runs: typer.Typer) -> None:
     again = (
         "orion-nb runs rerun 4f2a9c01",
+        "orion-nb runs rerun 4f2a9c01 --from-failed --wait",
         "orion-nb runs rerun 4f2a9c01 --code etl.py:nightly",
     )
     command(runs, "rerun", examples=again)(rerun)
@@ -46,13 +47,19 @@ def rerun(
     param: Parameters = None,
     params_file: ParametersFile = None,
     why: Why = None,
+    from_failed: Annotated[
+        bool,
+        flag("--from-failed", help="Refuse if what a completed task made was not kept."),
+    ] = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> int:
     """Run a finished run once more, in a new attempt; what completed in it is not executed again.
 
-    A run of a deployment is scheduled for now, and executed by a server or a worker. One of a
-    flow of your own is executed here, with --code; without -p it is given the parameters it had.
+    A run of a deployment is scheduled for now, and executed by a server or a worker. That of a
+    notebook that no deployment knows is executed here. One of a flow of your own is executed
+    here, with --code; without -p it is given the parameters it had. In a notebook it is task cells
+    that are not executed again, down to the first one that changed or failed.
     A run that was left waiting for a retry by a process that died is picked up in the same way.
 
     With --code or --wait the exit code is that of the run; else it is 1 if it can't be rerun.
@@ -64,12 +71,17 @@ def rerun(
     if code is not None:
         from orion_nb.cli.flows import rerun_flow
 
-        _takes_none_of({"why": why, "wait": wait or None}, "it is run here, at once, with --code")
+        taken = {"why": why, "wait": wait or None, "from-failed": from_failed or None}
+        _takes_none_of(taken, "it is run here, at once, with --code")
         return rerun_flow(found, code, param, params_file, as_json=as_json)
+    if found.deployment is None and _is_notebook(orion, found):
+        given = {"param": param, "params-file": params_file, "why": why}
+        _takes_none_of(given, "the rerun of a notebook has those it had")
+        return _rerun_notebook(orion, found, from_failed, as_json=as_json)
     if found.deployment is None:
         raise InvalidInput(_where_is_its_code(found), field="code")
     _takes_none_of({"param": param, "params-file": params_file}, "a rerun has those it had")
-    return _rerun_deployed(orion, found, why, wait=wait, as_json=as_json)
+    return _rerun_deployed(orion, found, why, from_failed, wait=wait, as_json=as_json)
 
 
 def set_state(
@@ -152,12 +164,35 @@ def print_line(run: Run, state: dict[str, Any], reason: str | None) -> None:
 # -- rerun -----------------------------------------------------------------------------------------
 
 
-def _rerun_deployed(orion: Orion, run: Run, why: str | None, *, wait: bool, as_json: bool) -> int:
+def _is_notebook(orion: Orion, run: Run) -> bool:
+    """It is the run of a notebook that was executed on this machine."""
+    from orion_nb.deployments.files import SPEC
+
+    is_here = (orion.settings.notebooks / run.id / SPEC).is_file()
+    return run.kind == "flow" and (run.key or "").startswith("notebook:") and is_here
+
+
+def _rerun_notebook(orion: Orion, run: Run, from_failed: bool, *, as_json: bool) -> int:
+    from orion_nb.cli.command import exit_code
+    from orion_nb.cli.waiting import print_end
+    from orion_nb.deployments.adhoc import rerun_notebook
+
+    outcome = rerun_notebook(run.id, from_failed=from_failed, orion=orion)
+    if as_json:
+        output.print_json(outcome.as_json())
+    else:
+        print_end(outcome.run, outcome.notebook)
+    return exit_code(outcome.state)
+
+
+def _rerun_deployed(
+    orion: Orion, run: Run, why: str | None, from_failed: bool, *, wait: bool, as_json: bool
+) -> int:
     from orion_nb.cli.waiting import report as report_end
     from orion_nb.cli.waiting import wait_for
 
     before = orion.last_event()
-    report = orion.rerun(run.id, why=why, by="cli")
+    report = orion.rerun(run.id, why=why, by="cli", from_failed=from_failed)
     if report.state.is_terminal:
         tell(run, report, as_json)
         return RUN_FAILED

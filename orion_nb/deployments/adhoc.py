@@ -10,17 +10,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from orion_nb import clock
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.api.sources import inspect
 from orion_nb.deployments.aftermath import settle_exit
-from orion_nb.deployments.files import Spec, notebook_of
+from orion_nb.deployments.files import Spec, notebook_of, run_folder
 from orion_nb.deployments.launch import ahead, launch
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import Conflict, InvalidInput
 from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import State
+from orion_nb.schemas.states import SCHEDULED, Scheduled, State
 from orion_nb.store.listing import RunFilter
 
 MANY = 100_000
@@ -124,6 +125,34 @@ def run_notebook(
     if out is not None and outcome.notebook is not None:
         shutil.copyfile(outcome.notebook, Path(out).expanduser())
     return outcome
+
+
+def rerun_notebook(run: str, *, from_failed: bool = False, orion: Orion | None = None) -> Outcome:
+    """The notebook of a finished run has been executed once more, in a new attempt of the run.
+
+    Its task cells that completed are not executed again: what they made is restored, down to the
+    first one that failed, was changed, or whose results were not kept. All other cells are.
+
+    Args:
+        run: the run: its id, the last digits of it, or a name.
+        from_failed: refuse if what a completed task cell made was not kept.
+        orion: the API to use; default: `connect()`.
+
+    Raises:
+        RunNotFound: there is no such run.
+        Conflict: it has not ended, or what a task cell made was not kept.
+        OrionError: nothing is known any more of how the notebook is executed.
+    """
+    orion = orion or connect()
+    found = orion.find(run)
+    spec = Spec.read(run_folder(orion.settings, found.id))
+    if from_failed:
+        orion.check_kept(found)
+    again = Scheduled(clock.now(), message="rerun on request")
+    after, report = orion.judge(found.id, again, rerun=True)
+    if after.state.type is not SCHEDULED:
+        raise Conflict(f"run {found.id} can't be rerun: {report.reason or after.state}")
+    return _wait(orion, after, launch(orion, found.id, spec))
 
 
 def _wait(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> Outcome:

@@ -43,6 +43,7 @@ class Recall:
         self._taken, self._again, self._since = taken, set(again), since
         #: Why runs that have completed are executed again, by id.
         self.why: dict[str, str] = {}
+        self._all = False
         for child in children:
             if child.state.type not in (RUNNING, PAUSED, CANCELLING):
                 self._left[child.kind, child.key or child.name].append(child)
@@ -68,9 +69,13 @@ class Recall:
         alike = (run for run in waiting if self._taken.get(run.id, frozenset()) == inputs)
         return next(alike, None)
 
+    def execute_all(self) -> None:
+        """From now on all that has completed is executed again."""
+        self._all = True
+
     def is_again(self, run_id: str) -> bool:
         """The run is executed again, with all that it calls."""
-        return run_id in self._again
+        return self._all or run_id in self._again
 
     def finished(self, orion: Orion, run: Run, sources: Sources = lambda: None) -> Finish | None:
         """How the run ended, if it completed with a result that can be had."""
@@ -78,7 +83,7 @@ class Recall:
             known = sources()
             if known is None or not self._again.isdisjoint(known):
                 self._again.add(run.id)
-        if run.state.type is not COMPLETED or run.id in self._again:
+        if run.state.type is not COMPLETED or self.is_again(run.id):
             return None
         try:
             value = None if _is_set_by_hand(run) else orion.load(run.state.result)

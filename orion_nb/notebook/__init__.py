@@ -28,6 +28,7 @@ def load(shell: Any) -> None:
     flow_observers.append(show_live)
     setattr(shell, _ATTRIBUTE, magics)
     if is_headless():
+        shell.events.register("pre_run_cell", magics.session.see)
         _allow_loading_again(shell)
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = partial(_pass_over, shell)
@@ -75,6 +76,8 @@ def unload(shell: Any) -> None:
     magics.session.end()
     shell.input_transformers_cleanup.remove(rewrite_task_cells)
     flow_observers.remove(show_live)
+    if is_headless():
+        shell.events.unregister("pre_run_cell", magics.session.see)
     for kind, name in (("cell", "task"), ("line", "orion")):
         shell.magics_manager.magics[kind].pop(name, None)
     setattr(shell, _ATTRIBUTE, None)

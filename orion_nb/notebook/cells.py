@@ -8,6 +8,9 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
+from orion_nb.notebook.made import to_keep
+from orion_nb.notebook.session import is_headless
+
 
 class Cell:
     """A cell's body, ready to run as often as its retries ask for.
@@ -22,6 +25,8 @@ class Cell:
         self.codes = _compiled(shell, self.tree, is_shown)
         self.is_async = any(code.co_flags & inspect.CO_COROUTINE for code in self.codes)
         self._before: dict[str, Any] = {}
+        #: The body has been executed here; else what it made comes from an earlier attempt.
+        self.ran = False
 
     @property
     def first_name(self) -> str | None:
@@ -29,21 +34,41 @@ class Cell:
         stores = (node for node in _top_level(self.tree) if isinstance(node, ast.Name))
         return next((node.id for node in stores if isinstance(node.ctx, ast.Store)), None)
 
-    def run(self) -> None:
-        """The body runs on this thread, in the user's namespace."""
+    def run(self) -> dict[str, Any] | None:
+        """The body runs on this thread, in the user's namespace; what it made is answered."""
+        self.ran = True
         namespace = self.shell.user_ns
         self._before = dict(namespace)
         for code in self.codes:
             exec(code, self.shell.user_global_ns, namespace)
+        return self._made()
 
-    async def run_async(self) -> None:
+    async def run_async(self) -> dict[str, Any] | None:
         """The same for a body that awaits, on the loop of the kernel."""
+        self.ran = True
         namespace = self.shell.user_ns
         self._before = dict(namespace)
         for code in self.codes:
             made = eval(code, self.shell.user_global_ns, namespace)
             if inspect.iscoroutine(made):
                 await made
+        return self._made()
+
+    def _made(self) -> dict[str, Any] | None:
+        """The values of the names that the body assigned, to be kept for a rerun of the notebook.
+
+        Where people work nothing is run once more by itself, and nothing kept.
+        """
+        if not is_headless():
+            return None
+        namespace = self.shell.user_ns
+        names = {name: namespace[name] for name in _assigned(self.tree) if name in namespace}
+        return to_keep(names, cell_id(self.shell))
+
+    def restore(self, made: Any) -> None:
+        """The names that the body assigned in an earlier attempt have these values."""
+        if isinstance(made, dict):
+            self.shell.user_ns.update(made)
 
     def undo_names(self) -> None:
         """What a failed attempt assigned is as it was before: the next one starts alike."""
@@ -66,6 +91,12 @@ def awaits(source: str, transform: Callable[[str], str]) -> bool | None:
     except (SyntaxError, ValueError):
         return None
     return bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+def cell_id(shell: Any) -> str | None:
+    """The id of the cell that is executed, where the front end tells it."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    return (parent.get("metadata") or {}).get("cellId") or None
 
 
 def number(shell: Any) -> int:

@@ -22,7 +22,7 @@ from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
 from orion_nb.notebook import render
-from orion_nb.notebook.cells import Cell, awaits, number
+from orion_nb.notebook.cells import Cell, awaits, cell_id, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
 from orion_nb.schemas.reports import Report
@@ -74,17 +74,17 @@ class OrionMagics(Magics):
             raise UsageError("%%task: put %%task first in a cell that awaits")
         with belonging_to(self.session.parent_of), self._interrupt_noted(work):
             ending = work.run()
-        self._finish(work, ending)
+        self._finish(work, ending, body)
 
     async def task_async(self, line: str, cell: str) -> None:
         """The same for a cell that awaits; the input transformer leads here."""
         prepared = self._prepared(line, cell)
         if prepared is None:
             return
-        _, work = prepared
+        body, work = prepared
         with belonging_to(self.session.parent_of), self._interrupt_noted(work):
             ending = await work.run()
-        self._finish(work, ending)
+        self._finish(work, ending, body)
 
     @no_var_expand
     @line_magic
@@ -119,13 +119,19 @@ class OrionMagics(Magics):
             options = options_of(fn, name=name, **told)
         except InvalidInput as error:
             raise UsageError(f"%%task: {error}") from None
-        key = f"notebook:{notebook_name()}:{name}"
+        key = f"notebook:{notebook_name()}:{name}{self.session.so_far()}"
         work: Task[..., Any] = Task(fn, replace(options, key=key))
         work.on_state = _Follow(body, Chip(name, told["retries"], quiet))
         return body, work
 
-    def _finish(self, work: Task[..., Any], ending: Ending) -> None:
+    def _finish(self, work: Task[..., Any], ending: Ending, body: Cell) -> None:
         self.session.note(work.name, ending.type)
+        if body.ran:
+            self.session.goes_anew()
+        elif ending.type is COMPLETED:
+            body.restore(ending.value)
+            told = f"{work.name}: completed in an earlier attempt; what it made is restored"
+            print(told)  # noqa: T201 - it is the cell that speaks
         error = ending.error or (None if ending.type is COMPLETED else RunStopped(str(ending)))
         if error is None:
             return
@@ -272,9 +278,8 @@ def _task_line(lines: list[str]) -> tuple[str, list[str]] | None:
 
 
 def _cell_name(shell: Any) -> str:
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    cell_id = (parent.get("metadata") or {}).get("cellId") or ""
-    return f"cell-{cell_id[:8]}" if cell_id else f"cell-{number(shell)}"
+    known = cell_id(shell)
+    return f"cell-{known[:8]}" if known else f"cell-{number(shell)}"
 
 
 def _is_kernel() -> bool:

@@ -59,6 +59,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--timeout", metavar="DUR", help="how long one attempt may take: 30s, 1h30m")
     made.add_argument("--tags", default="", metavar="A,B", help="words to find its runs by")
     made.add_argument(
+        "--persist",
+        action="store_true",
+        help="keep what it makes for a rerun of the notebook, however large (else up to 1 MiB)",
+    )
+    made.add_argument(
         "--quiet", action="store_true", help="show the line of the task only if it fails"
     )
     return made
@@ -88,6 +93,7 @@ def read_line(line: str) -> dict[str, Any]:
         if told.timeout is None
         else _read("--timeout", durations.seconds, told.timeout),
         "tags": _words(told.tags),
+        "persist": True if told.persist else None,
         "quiet": told.quiet,
     }
 
@@ -98,7 +104,9 @@ def from_comment(line: str) -> str | None:
     if match is None:
         return None
     words: Sequence[str] = match[1].split()
-    options = [f"--{word}" if "=" in word or word == "quiet" else word for word in words]
+    options = [
+        f"--{word}" if "=" in word or word in ("quiet", "persist") else word for word in words
+    ]
     return " ".join(options)
 
 

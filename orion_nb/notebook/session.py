@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from orion_nb.api.connect import connect
 from orion_nb.engine.context import RUN_ID_VARIABLE
+from orion_nb.engine.recall import recall_of
 from orion_nb.errors import OrionError
 from orion_nb.schemas.runs import Kind, Run
 from orion_nb.schemas.states import (
@@ -31,6 +34,7 @@ class NotebookSession:
         self._run: Run | None = None
         self._ended: dict[str, StateType] = {}
         self._pid = os.getpid()  # a child of the kernel does not end the kernel's run
+        self._seen = hashlib.sha256()
         atexit.register(self.end)
 
     @property
@@ -48,6 +52,24 @@ class NotebookSession:
                 made = orion.new_run("flow", notebook_name(), key=f"notebook:{notebook_name()}")
                 self._run, _ = orion.begin(made, Running())
         return self._run
+
+    def see(self, info: Any) -> None:
+        """A cell is about to be executed: IPython's `pre_run_cell`."""
+        self._seen.update(str(info.raw_cell).encode("utf-8", "replace") + b"\0")
+
+    def so_far(self) -> str:
+        """In a notebook that is executed, the source of all cells up to here as part of a key.
+
+        What a task cell made is restored in a rerun only if nothing above it has changed, and
+        neither have the notebook's parameters, which are a cell, too.
+        """
+        return f":{self._seen.hexdigest()[:12]}" if os.environ.get(RUN_ID_VARIABLE) else ""
+
+    def goes_anew(self) -> None:
+        """A task cell was executed: those below are, too, for they may use what it made."""
+        recall = recall_of(connect(), self._run) if os.environ.get(RUN_ID_VARIABLE) else None
+        if recall is not None:
+            recall.execute_all()
 
     def parent_of(self, kind: Kind) -> Run | None:
         """What a run called outside any flow belongs to: a task to the notebook's run."""

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from orion_nb.deployments.adhoc import rerun_notebook
 from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.files import LOG, NOTEBOOK, Spec, notebook_of
 from orion_nb.deployments.launch import launch
 from orion_nb.deployments.runner import Runner, run_notebook
+from orion_nb.errors import Conflict
 from orion_nb.schemas.states import Failed, Running, state
 
 pytestmark = pytest.mark.slow
@@ -211,3 +213,45 @@ def test_a_stale_attempt_is_fenced(orion, write_notebook):
 
     assert orion.find(run.id).state.name == state("RUNNING").name
     assert orion.find(run.id).attempt == 1
+
+
+RESTORED = """%%task load
+from pathlib import Path
+with Path("log").open("a") as file:
+    file.write("load ")
+rows = [1, 2]"""
+LATER = """%%task count
+with Path("log").open("a") as file:
+    file.write("count ")
+assert factor < 3
+total = len(rows) * factor"""
+
+
+def test_from_the_failed_cell_on_a_notebook_is_run_once_more(orion, write_notebook, kept, tmp_path):
+    path = write_notebook("factor = 3", RESTORED, LATER, "print('total', total)")
+    first = run_notebook(path, orion=orion)
+    assert str(first.state).startswith("Failed: cell 3: AssertionError")
+
+    again = rerun_notebook(first.run.id, from_failed=True, orion=orion)
+    assert str(again.state).startswith("Failed: cell 3")
+    assert (tmp_path / "log").read_text() == "load count count "
+    assert again.run.attempt == 2
+
+    write_notebook("factor = 2", RESTORED, LATER, "print('total', total)")
+    changed = rerun_notebook(first.run.id, orion=orion)
+    # The first cell is another one: whatever came of it may be, too.
+    assert str(changed.state) == "Completed"
+    assert (tmp_path / "log").read_text() == "load count count load count "
+    assert kept(changed.notebook)[3]["outputs"][0]["text"] == "total 4\n"
+
+
+def test_what_was_not_kept_is_executed_again_or_refused(orion, write_notebook, tmp_path):
+    huge = RESTORED.replace("rows = [1, 2]", "rows = list(range(1_000_000))")
+    path = write_notebook("factor = 3", huge, LATER)
+    first = run_notebook(path, orion=orion)
+
+    with pytest.raises(Conflict, match=r"what these tasks made was not kept: load \("):
+        rerun_notebook(first.run.id, from_failed=True, orion=orion)
+    rerun_notebook(first.run.id, orion=orion)
+
+    assert (tmp_path / "log").read_text() == "load count load count "

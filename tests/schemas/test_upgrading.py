@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from orion_nb.schemas.upgrading import is_of_format_3, upgraded
+
+
+def test_all_worksheets_become_cells():
+    code = {"cell_type": "code", "input": ["x = 1\n", "x"], "outputs": [{"output_type": "pyout"}]}
+    heading = {"cell_type": "heading", "level": 2, "source": "Old", "metadata": {"a": 1}}
+    html = {"cell_type": "html", "source": "<b>"}
+    sheets = [{"cells": [heading, code]}, {"cells": [html]}]
+    nb = {"nbformat": 3, "metadata": {"name": "it"}, "worksheets": sheets}
+
+    assert is_of_format_3(nb)
+    assert not is_of_format_3({"cells": [], "worksheets": []})
+    made = upgraded(nb)
+
+    assert made["nbformat"] == 4
+    assert made["metadata"] == {"title": "it"}
+    assert made["cells"] == [
+        {"cell_type": "markdown", "metadata": {"a": 1}, "source": "## Old"},
+        {
+            "cell_type": "code", "metadata": {}, "source": "x = 1\nx",
+            "outputs": [], "execution_count": None,
+        },
+        {"cell_type": "markdown", "metadata": {}, "source": "<b>"},
+    ]  # fmt: skip
