@@ -19,6 +19,8 @@ FEW = {
     "remote": ("--transitions=80", "batches of 200"),
     "wake": ("--times=3", "upstream, in process"),
     "schedules": ("--deployments=20", "next 100: ics"),
+    "notebooks": ("--cells=2", "2 cells, plain"),
+    "due": ("--times=1", "to Running"),
     "cache_hit": ("--calls=20", "cache hit"),
 }
 

@@ -224,3 +224,46 @@ def test_a_scheduled_run_is_running_soon_after_its_time(
 
     assert waits[0] < 5.0, waits  # about 0.15 s when nothing else runs
     eventually(lambda: all(run.state.type in TERMINAL for run in runs_of("often")))
+
+
+def test_a_run_is_executed_by_the_runner_that_waited(
+    orion, working, runs_of, write_notebook, tmp_path, eventually, processes
+):
+    note = "import os\nfrom pathlib import Path\nPath('parent').write_text(str(os.getppid()))"
+    worker = working(warm=1)
+    orion.create_deployment("soon", str(write_notebook(note)))
+    (waits,) = eventually(lambda: [pid for pid, each in processes().items() if "standby_r" in each])
+
+    orion.run_deployment("soon")
+    (run,) = eventually(lambda: ended(runs_of("soon")))
+
+    assert str(run.state) == "Completed"
+    assert (tmp_path / "parent").read_text() == str(waits)
+    eventually(lambda: len([1 for each in processes().values() if "standby_r" in each]) == 1)
+    orion.pause_deployment("soon")  # nothing is to come: none is kept ready
+    eventually(lambda: processes() == {})
+    eventually(lambda: worker.active == [])
+
+
+def test_a_worker_that_is_told_to_end_leaves_its_runs_at_work_and_nothing_else(
+    orion, runs_of, write_notebook, tmp_path, processes, eventually
+):
+    wait = (
+        "from pathlib import Path\nimport time\nPath('started').touch()\n"
+        "while not Path('go').exists():\n    time.sleep(0.05)"
+    )
+    orion.create_deployment("long", str(write_notebook(wait)))
+    orion.run_deployment("long")
+    command = [sys.executable, "-m", "orion_nb", "worker"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    eventually((tmp_path / "started").exists)
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+    orion.run_deployment("long")  # nobody takes it
+    eventually(lambda: len(processes()) == 2, "one runner and its kernel")
+    (tmp_path / "go").touch()
+    eventually(lambda: processes() == {})
+    states = [run.state.type for run in runs_of("long")]
+    assert states == ["COMPLETED", "SCHEDULED"]
