@@ -58,8 +58,7 @@ class Scheduling(DeploymentRoutes):
 
     def _due(self, known: Deployment, now: int) -> Callable[[Connection], list[Run]]:
         """What is to be written for a deployment that is due: its runs, and when it is next."""
-        slots = known.to_make_up_for(now)
-        following = known.due_after(now)
+        slots, following = known.settle(now)
         made = [(slot, self.deployed_run(known, slot, known.parameters)) for slot in slots]
 
         def work(tx: Connection) -> list[Run]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from croniter import croniter
 
 from orion_nb.errors import ScheduleError
+from orion_nb.schemas import cronfields
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -39,9 +40,6 @@ FIELDS = (
 #: does, 29 February on a given weekday, has gaps of 40 years around 2100.
 HORIZON = 50
 
-#: The years that a rule may name end with this one; with years named nothing is rarer.
-LAST_YEAR = 2099
-
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 # croniter draws a random value for `R` each time it reads it, and wants a key for `H`.
@@ -59,6 +57,8 @@ def check(text: object) -> str:
     if not isinstance(text, str) or len(text) > 200:
         raise _error(f"{str(text)[:40]!r} is not a cron expression (try '0 9 * * 1-5')")
     told = " ".join(text.split())
+    if cronfields.read(expand(told)) is not None:
+        return told
     fields = expand(told).split()
     if told.startswith("@") and told.lower() not in ALIASES:
         raise _error(f"{told!r} is not known (known are {', '.join(ALIASES)})")
@@ -85,7 +85,13 @@ def is_wild(expression: str) -> bool:
 
 def walls(expression: str, start: datetime, *, day_or: bool) -> Iterator[datetime]:
     """The wall-clock times of the rule at or after `start`, in order."""
+    plain = cronfields.read(expand(expression))
+    if plain is not None:
+        yield from cronfields.walls(plain, start, day_or=day_or, horizon=HORIZON)
+        return
     second = timedelta(seconds=1)
+    named_years = len(expand(expression).split()) == 7
+    horizon = cronfields.LAST_YEAR if named_years else HORIZON
     # croniter gives what comes after its start, and knows no fractions of a second.
     before = (start + second - timedelta(microseconds=1)).replace(microsecond=0) - second
     steps = croniter(
@@ -93,7 +99,7 @@ def walls(expression: str, start: datetime, *, day_or: bool) -> Iterator[datetim
         before,
         ret_type=datetime,
         day_or=day_or,
-        max_years_between_matches=HORIZON if len(expand(expression).split()) < 7 else LAST_YEAR,
+        max_years_between_matches=horizon,
     )
     while True:
         try:

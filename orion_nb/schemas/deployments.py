@@ -162,6 +162,22 @@ class Deployment(DeploymentSpec):
         found = (_last(schedule, latest, until) for schedule in self.schedules)
         return max([latest, *(at for at in found if at is not None)])
 
+    def settle(self, until: int) -> tuple[list[int], int | None]:
+        """The instants up to `until` that get a run, and the first one after; both at once.
+
+        Most often there is one: then two instants of each schedule tell it all.
+        """
+        if self.next_due is None or self.next_due > until:
+            return [], self.next_due
+        after = utc(self.next_due)
+        firsts = [[micros(at) for at in each.upcoming(after, n=2)] for each in self.schedules]
+        if any(len(each) > 1 and each[1] <= until for each in firsts):
+            return self.to_make_up_for(until), self.due_after(until)
+        found = sorted({self.next_due, *(at for each in firsts for at in each)})
+        slots = [at for at in found if at <= until]
+        most = self.catch_up_max if self.catch_up == "all" else 1
+        return slots[-most:], next((at for at in found if at > until), None)
+
     def to_make_up_for(self, until: int) -> list[int]:
         """The instants from `next_due` up to `until` that get a run, oldest first.
 
