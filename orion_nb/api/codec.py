@@ -128,6 +128,7 @@ def read_run(told: dict[str, Any]) -> Run:
         marks=tuple(told.get("marks") or ()),
         blocked=read_report(blocked) if blocked else None,
         report=read_report(report) if report else None,
+        source=told.get("source"),
         tags=tuple(told.get("tags") or ()),
     )
 

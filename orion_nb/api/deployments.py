@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
+from orion_nb.api import kernels
 from orion_nb.api.checks import check_size, check_tags, check_text
 from orion_nb.api.routes import route, taking
-from orion_nb.api.runs import RunRoutes
-from orion_nb.api.sources import inspect, target_of
+from orion_nb.api.sources import inspect, read_text, target_of
+from orion_nb.api.versions import Versions
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,
@@ -32,7 +33,7 @@ SHOWN_RUNS = 10
 _DURATION = re.compile(r"\s*[\d.]+\s*[a-zµ]", re.IGNORECASE)
 
 
-class DeploymentRoutes(RunRoutes):
+class DeploymentRoutes(Versions):
     """What can be done with deployments."""
 
     @route("POST", "/deployments", action="execute", status=201)
@@ -50,7 +51,9 @@ class DeploymentRoutes(RunRoutes):
 
         What is not given, or null, stays as it is then. Schedules are objects
         `{"kind": "cron", "cron": "0 9 * * 1-5", "timezone": "UTC"}` or texts like `0 9 * * 1-5` or
-        `15m`. Parameters are checked against the notebook's.
+        `15m`. Parameters are checked against the notebook's. The path is that of a notebook, or
+        `file.py:flow`. With `track` "pinned" its file is run as it is now, whatever becomes of it,
+        until it is deployed again; with "latest", as it is on disk then.
         """
         given = {"path": path, "paused": paused, **fields}
         told = {field: value for field, value in given.items() if value is not None}
@@ -62,10 +65,11 @@ class DeploymentRoutes(RunRoutes):
         with self.database.read() as connection:
             exists = deployment_rows().read_named(connection, name) is not None
         if exists and update:
-            return self._show(self._change(name, lambda known: _revised(known, told)))
+            return self._show(self._change(name, lambda known: self._revised(known, told)))
         if flow is not None:  # what its decorator says holds where nothing else is said
             told = {**inspect(file, flow).options, **told}
-        made = _scheduled(_checked({**told, "id": new_id(), "name": name, "created": now}), now)
+        told = {**told, "id": new_id(), "name": name, "created": now}
+        made = _scheduled(self._checked(told, anew=True), now)
 
         def work(tx: Connection) -> Deployment:
             if deployment_rows().read_named(tx, name) is not None:
@@ -80,12 +84,26 @@ class DeploymentRoutes(RunRoutes):
         """All deployments by name, each with its next times and last runs."""
         with self.database.read() as connection:
             found = deployment_rows().read_all(connection)
-        return {"deployments": [self._show(deployment) for deployment in found]}
+        return {"deployments": [self._brief(deployment) for deployment in found]}
 
     @route("GET", "/deployments/{deployment}", action="read")
     def read_deployment(self, deployment: str) -> dict[str, Any]:
-        """One deployment, by name or id, with its next times and last runs."""
+        """One deployment, by name or id, with its next times and last runs.
+
+        `source` says what runs: {"track", "pinned", "on_disk", "drift"}, with the SHA-256 of the
+        versions; `drift` says how the file on disk differs from what is pinned, or why it can't be
+        run.
+        """
         return self._show(self.find_deployment(deployment))
+
+    @route("GET", "/deployments/{deployment}/diff", action="read")
+    def diff_deployment(self, deployment: str) -> dict[str, Any]:
+        """How the file on disk differs from the pinned version, cell by cell or line by line.
+
+        `says` is that in words, or null. A cell is {"change", "was", "now", "kind", "diff"}: its
+        number in either version, and the lines of a unified diff.
+        """
+        return self.difference(self.find_deployment(deployment))
 
     @route("PATCH", "/deployments/{deployment}", action="execute")
     @taking(DeploymentFields, unless_given=...)
@@ -99,7 +117,7 @@ class DeploymentRoutes(RunRoutes):
         said: dict[str, Any] = {**fields}
         if path is not None:
             said["path"], said["flow"] = target_of(path)
-        return self._show(self._change(deployment, lambda known: _revised(known, said)))
+        return self._show(self._change(deployment, lambda known: self._revised(known, said)))
 
     @route("DELETE", "/deployments/{deployment}", action="execute")
     def delete_deployment(self, deployment: str) -> dict[str, Any]:
@@ -139,7 +157,7 @@ class DeploymentRoutes(RunRoutes):
         """A run of the deployment is scheduled for now; `parameters` are laid over its own."""
         known = self.find_deployment(deployment)
         given = {**known.parameters, **(parameters or {})}
-        inspect(known.path, known.flow, allow_untagged=known.allow_untagged).check(given)
+        given = self.inspected(known).taken(given)
         return self.begin(self.deployed_run(known, clock.now(), given))[0]
 
     @route("POST", "/notebooks/inspect", action="read")
@@ -205,7 +223,36 @@ class DeploymentRoutes(RunRoutes):
             if changed is not None:
                 return changed
 
+    def _revised(self, known: Deployment, said: Mapping[str, Any]) -> Deployment:
+        """The deployment with what was said of it; what is None has its default again.
+
+        Its file is pinned anew only if it, or `track`, was named.
+        """
+        told = {**known.as_json(), **said}
+        anew = "path" in said or "track" in said
+        return self._checked({name: each for name, each in told.items() if each is not None}, anew)
+
+    def _checked(self, told: dict[str, Any], anew: bool) -> Deployment:
+        """A deployment from JSON values, its file found and its parameters checked."""
+        made = _read(told)
+        if anew:
+            text = read_text(made.path)
+            found = inspect(made.path, made.flow, text=text, allow_untagged=made.allow_untagged)
+            pinned = self.copies.keep(text) if made.track == "pinned" else None
+            made = made.model_copy(update={"flow": found.flow, "pinned": pinned})
+        else:
+            found = self.inspected(made)
+        found.check(made.parameters)
+        if made.kernel is not None:
+            kernels.check(made.kernel)
+        if made.cwd is not None and not Path(made.cwd).is_dir():
+            raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
+        return made
+
     def _show(self, known: Deployment) -> dict[str, Any]:
+        return {**self._brief(known), "source": self.version(known)}
+
+    def _brief(self, known: Deployment) -> dict[str, Any]:
         words = [schedule.describe() for schedule in known.schedules]
         last = self.list_runs(RunFilter(kind="flow", deployment=known.id), SHOWN_RUNS)
         now = clock.now()
@@ -238,8 +285,8 @@ def _replace(known: Deployment, wanted: Deployment, now: int, tx: Connection) ->
     return made
 
 
-def _checked(told: dict[str, Any]) -> Deployment:
-    """A deployment from JSON values, its notebook found and its parameters checked."""
+def _read(told: dict[str, Any]) -> Deployment:
+    """A deployment from JSON values."""
     from pydantic import ValidationError
 
     from orion_nb.schemas.deployments import Deployment
@@ -255,11 +302,6 @@ def _checked(told: dict[str, Any]) -> Deployment:
         raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
     check_tags(made.tags)
     check_size(made.parameters)
-    source = inspect(made.path, made.flow, allow_untagged=made.allow_untagged)
-    source.check(made.parameters)
-    made = made.model_copy(update={"flow": source.flow})
-    if made.cwd is not None and not Path(made.cwd).is_dir():
-        raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
     return made
 
 
@@ -269,12 +311,6 @@ def _check_known(told: Mapping[str, Any], fields: list[str]) -> None:
             close = difflib.get_close_matches(name, fields, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise InvalidInput(f"{name}: no field of a deployment{hint}", field=name)
-
-
-def _revised(known: Deployment, said: Mapping[str, Any]) -> Deployment:
-    """The deployment with what was said of it; what is None has its default again."""
-    told = {**known.as_json(), **said}
-    return _checked({field: value for field, value in told.items() if value is not None})
 
 
 def _check_words(**told: str | None) -> None:

@@ -32,7 +32,8 @@ from orion_nb.schemas.states import (
     StateType,
     state,
 )
-from orion_nb.store import events, listing, runs
+from orion_nb.schemas.values import evolve
+from orion_nb.store import events, listing, runs, sources
 from orion_nb.store.events import Event, EventFilter
 
 
@@ -122,8 +123,16 @@ class RunRoutes(ListRoutes):
 
     @route("GET", "/runs/{run_id}", action="read")
     def read_run(self, run_id: str) -> Run:
-        """One run, as it is now."""
-        return self.find(run_id)
+        """One run, as it is now; of a notebook or a deployed flow with the version of its file."""
+        return self.with_source(self.find(run_id))
+
+    def with_source(self, run: Run) -> Run:
+        """The run, and which version of which file its last attempt executed."""
+        if run.kind != "flow" or not run.attempt:
+            return run
+        with self.database.read() as connection:
+            found = sources.latest(connection, run.id)
+        return run if found is None else evolve(run, source=found)
 
     @route("POST", "/runs/{run_id}/state", action="write", query=("explain",))
     def propose(
@@ -181,7 +190,7 @@ class RunRoutes(ListRoutes):
     @route("GET", "/runs/{run_id}/why", action="read")
     def why(self, run_id: str) -> dict[str, Any]:
         """What happened to a run and why: in words, state by state, rule by rule."""
-        run = self.find(run_id)
+        run = self.with_source(self.find(run_id))
         with self.database.read() as connection:
             connection.execute("BEGIN")
             return tell(connection, run, clock.now())

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,15 @@ class Inspected:
         """
         self.parameters.validate(values)
 
+    def taken(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """These parameters, of the types that are wanted as far as JSON has them.
+
+        Raises:
+            ParameterError: one is not taken.
+        """
+        checked = self.parameters.validate(values)
+        return {name: _as_json(each, values[name]) for name, each in checked.items()}
+
     def as_json(self) -> dict[str, Any]:
         return {
             "path": self.path,
@@ -66,6 +76,15 @@ class Inspected:
             "options": self.options,
             "tasks": [] if self.notebook is None else tasks_of(self.notebook),
         }
+
+
+def _as_json(checked: Any, given: Any) -> Any:
+    value = checked.value if isinstance(checked, Enum) else checked
+    try:
+        json.dumps(value)
+    except TypeError:
+        return given
+    return value
 
 
 def inspect(

@@ -76,6 +76,18 @@ def deploy(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where its runs work, instead of the notebook's own."),
     ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="latest: run what is on disk then; pinned: run the file as it is now.",
+            show_default="latest",
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="An environment variable for its runs."),
+    ] = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
     retries: Annotated[
@@ -127,6 +139,7 @@ def deploy(
     offset are read in --tz, which is UTC unless given.
     """
     from orion_nb.api.sources import file_of, target_of
+    from orion_nb.schemas.parameters import parse_pairs
 
     file, flow = target_of(file_of(target))
     given: dict[str, Any] = {
@@ -138,6 +151,8 @@ def deploy(
         "schedules": _schedules(cron, every, rrule, ics, at, tz) or None,
         "kernel": kernel,
         "cwd": None if cwd is None else str(cwd.expanduser().absolute()),
+        "track": track,
+        "env": parse_pairs(env or (), "--env") or None,
         "timeout": timeout,
         "cell_timeout": cell_timeout,
         "retries": retries,

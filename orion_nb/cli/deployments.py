@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     made = group(app, "deployments", told, panel="Deployments")
     command(made, "ls", examples=("orion-nb deployments ls",))(ls)
     command(made, "show", examples=("orion-nb deployments show daily --json",))(show)
+    command(made, "diff", examples=("orion-nb deployments diff daily",))(diff)
     command(made, "pause", examples=PAUSES)(pause)
     command(made, "resume", examples=("orion-nb deployments resume daily",))(resume)
     now = ("orion-nb deployments run daily -p day=2026-01-31",)
@@ -80,6 +81,30 @@ def show(deployment: DeploymentRef, as_json: Json = False) -> None:
 
         output.console().print(runs_table(told["last_runs"]))
     return None
+
+
+def diff(deployment: DeploymentRef, as_json: Json = False) -> None:
+    """Show how the file on disk differs from the pinned version that is run."""
+    from orion_nb.api.connect import connect
+
+    told = connect().diff_deployment(deployment)
+    if as_json:
+        return output.print_json(told)
+    if told["says"] is None:
+        return output.say("The file on disk is what is pinned.")
+    for cell in told["cells"]:
+        number = f"cell {cell['now'] or cell['was']}"
+        _print_lines([f"@@ {cell['kind']} {number} {cell['change']}", *cell["diff"]])
+    _print_lines(told["lines"])
+    return output.say(told["says"])
+
+
+def _print_lines(lines: list[str]) -> None:
+    from rich.text import Text
+
+    styles = {"+": "green", "-": "red", "@": "dim"}
+    for line in lines:
+        output.console().print(Text(output.plain(line), style=styles.get(line[:1], "")))
 
 
 def pause(
@@ -141,6 +166,8 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         "notebook" if told["flow"] is None else "flow": joined(told["path"], told["flow"]),
         "schedule": " · ".join(told["words"]) or "none; it runs when asked to",
         "parameters": ", ".join(f"{name}={value!r}" for name, value in told["parameters"].items()),
+        "source": _source(told["source"]),
+        "env": ", ".join(f"{name}={value}" for name, value in told["env"].items()),
         "kernel": told["kernel"],
         "tags": ", ".join(told["tags"]),
     }
@@ -169,6 +196,13 @@ def _pause_of(told: DeploymentJson) -> str:
     if pause.get("by"):
         text += f" by {pause['by']}"
     return f"{text}: {pause['why']}" if pause.get("why") else f"{text}."
+
+
+def _source(told: Mapping[str, Any]) -> str:
+    """What runs: the latest, or what is pinned, and how the file on disk differs from it."""
+    version = told["pinned"] or told["on_disk"]
+    drift = f"; {told['drift']}" if told["drift"] else ""
+    return f"{told['track']} {(version or '')[:12]}".strip() + drift
 
 
 def _last_runs(told: DeploymentJson) -> Any:

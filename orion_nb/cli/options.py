@@ -129,12 +129,8 @@ def parameters_of(
     """
     from orion_nb.api.sources import inspect
 
-    given = read_parameters(pairs, file)
-    known = inspect(path, flow, allow_untagged=allow_untagged).parameters
-    if known.is_open and flow is not None:
-        return values_of(pairs, file, frozenset())
-    checked = known.validate(given)
-    return {name: value if _is_json(value) else given[name] for name, value in checked.items()}
+    known = inspect(path, flow, allow_untagged=allow_untagged)
+    return known.taken(read_parameters(pairs, file))
 
 
 def values_of(pairs: list[str] | None, file: Path | None, texts: frozenset[str]) -> dict[str, Any]:
@@ -155,14 +151,6 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value)
-    except TypeError:
-        return False
-    return True
 
 
 def _file(file: Path) -> dict[str, Any]:

@@ -187,6 +187,7 @@ def _facts(run: looks.RunJson) -> Table:
         "ended": _moment(run["end_time"], now),
         "parameters": json.dumps(run["parameters"]) if run["parameters"] else None,
         "tags": ", ".join(run["tags"]),
+        "source": _source(run.get("source")),
         "message": first_line(run["state"]["message"]),
         "result": _result(run["state"]["result"]),
     }
@@ -194,6 +195,10 @@ def _facts(run: looks.RunJson) -> Table:
         if value:
             table.add_row(Text(name, style="dim"), Text(plain(value)))
     return table
+
+
+def _source(told: Mapping[str, Any] | None) -> str | None:
+    return f"{told['path']}, {told['track']} {told['sha256'][:12]}" if told else None
 
 
 def _moment(micros: int | None, now: int) -> str | None:

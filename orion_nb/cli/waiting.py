@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, exit_code
-from orion_nb.cli.options import parameters_of
+from orion_nb.cli.options import read_parameters
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, SCHEDULED
@@ -39,9 +39,7 @@ def run_deployed(
     """A run of a deployment is made, waited for if so asked, and reported; gives the exit code."""
     out = check_out(out)
     known = orion.find_deployment(deployment)
-    values = parameters_of(
-        known.path, param, params_file, flow=known.flow, allow_untagged=known.allow_untagged
-    )
+    values = read_parameters(param, params_file)  # what runs knows best of what types they are
     before = orion.last_event()
     run = orion.run_deployment(known.id, values)
     if not wait:

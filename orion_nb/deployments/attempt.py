@@ -82,7 +82,7 @@ class Attempt:
         self._set_aside()
         source = None
         try:
-            source = read_source(self.spec.path, self.spec.text)
+            source = read_source(self.spec)
             self.note_source(source.version)
             source = with_parameters(
                 source, self.run.parameters or {}, allow_untagged=self.spec.allow_untagged
@@ -117,6 +117,7 @@ class Attempt:
     def environ(self, mark: str, path: str) -> dict[str, str]:
         """What the environment says to the code of this attempt."""
         return {
+            **self.spec.env,
             **self.orion.settings.as_environ(),
             RUN_ID_VARIABLE: self.run.id,
             ATTEMPT_VARIABLE: mark,
@@ -128,7 +129,9 @@ class Attempt:
 
     def note_source(self, version: dict[str, str]) -> None:
         """Which version of which file this attempt executes."""
-        log.debug("run %s executes %s, sha256 %s", self.run.id, version["path"], version["sha256"])
+        track = "latest" if self.spec.text is None else "pinned"
+        told = version["path"], version["sha256"], track
+        self.orion.note_source(self.run.id, self.run.attempt, *told)
 
     async def _execute(self, kernel: Kernel, kept: KeptNotebook) -> Ending:
         from orion_nb.deployments.notebook import Execution, Limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from orion_nb.errors import OrionError
@@ -21,8 +21,8 @@ class Spec:
     """What a runner is told about a run besides the run itself. Durations are seconds.
 
     `grace` passes between the interrupt of a stopped run and its kill. `flow` is the flow in a
-    Python file, None for a notebook; `text` is a file with what is run instead of what the file at
-    `path` holds.
+    Python file, None for a notebook; `text` is a file, named by its SHA-256, with what is run
+    instead of what the file at `path` holds.
     """
 
     path: str
@@ -33,6 +33,7 @@ class Spec:
     allow_untagged: bool = False
     flow: str | None = None
     text: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n", durable=False)

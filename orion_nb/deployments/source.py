@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from orion_nb.api.sources import as_notebook, kernel_of, read_text
 from orion_nb.deployments.files import Spec
 from orion_nb.errors import InvalidNotebook
+from orion_nb.store.sources import Copies
 
 DEFAULT_KERNEL = "python3"
 
@@ -53,16 +55,16 @@ def read_flow_source(spec: Spec) -> FlowSource:
     Raises:
         NotebookNotFound, InvalidNotebook.
     """
-    return FlowSource(spec.path, read_text(spec.text or spec.path))
+    return FlowSource(spec.path, _text(spec))
 
 
-def read_source(path: str, text_at: str | None = None) -> Source:
-    """The notebook as it is to be run: as it is on disk, or in the file `text_at`.
+def read_source(spec: Spec) -> Source:
+    """The notebook as it is to be run: pinned, or as it is on disk.
 
     Raises:
         NotebookNotFound, InvalidNotebook.
     """
-    text = read_text(text_at or path)
+    text, path = _text(spec), spec.path
     notebook = as_notebook(text, path)
     notebook["metadata"] = notebook.get("metadata") or {}
     notebook.setdefault("nbformat", 4)
@@ -73,6 +75,13 @@ def read_source(path: str, text_at: str | None = None) -> Source:
         cell["metadata"] = cell.get("metadata") or {}
         cell.setdefault("source", "")
     return Source(path, notebook, text)
+
+
+def _text(spec: Spec) -> bytes:
+    if spec.text is None:
+        return read_text(spec.path)
+    pinned = Path(spec.text)
+    return Copies(pinned.parent).read(pinned.name)
 
 
 def with_parameters(

@@ -143,6 +143,8 @@ class Worker:
                 known.cell_timeout,
                 allow_untagged=known.allow_untagged,
                 flow=known.flow,
+                text=None if known.pinned is None else str(self.orion.copies.path(known.pinned)),
+                env=known.env,
             )
             self._runners[run.id] = self._launch(run.id, known.id, spec)
             self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)

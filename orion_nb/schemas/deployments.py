@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from orion_nb.clock import SECOND, micros, utc
 from orion_nb.schemas import durations
@@ -14,6 +14,8 @@ from orion_nb.schemas.policies import CatchUp, Overlap, RunPolicy, SlaAction
 from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
 
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 
 Seconds = Annotated[float, BeforeValidator(durations.seconds)]
 Limit = Annotated[Seconds, Field(gt=0)]
@@ -23,6 +25,18 @@ def _schedules(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return value
     return tuple(parse_schedule(each) for each in value)
+
+
+def _variables(env: dict[str, str]) -> dict[str, str]:
+    """Environment variables that a person may set; ours are not among them."""
+    for name, value in env.items():
+        if not VARIABLE.fullmatch(name) or "\0" in value:
+            raise ValueError(f"{name!r} can't be an environment variable with this value")
+        if name.startswith("ORION_NB_SECRET_"):
+            raise ValueError("a secret is kept with `orion-nb secrets set`, not in a deployment")
+        if name.startswith(("ORION_NB_", "JPY_")):
+            raise ValueError(f"{name!r} is not to be set by a deployment")
+    return env
 
 
 def _limits(value: Any) -> Any:
@@ -36,7 +50,9 @@ class DeploymentSpec(BaseModel):
     """What a person says about a deployment. Durations are seconds, or texts like `10m`.
 
     `path` is absolute; `flow` is the name of the flow in a Python file, None for a notebook. With
-    `allow_untagged` a notebook without parameters cell takes any parameters.
+    `allow_untagged` a notebook without parameters cell takes any parameters. With `track` "latest"
+    what is on disk is run, with "pinned" the version whose SHA-256 is `pinned`. `env` are more
+    environment variables for its runs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +61,9 @@ class DeploymentSpec(BaseModel):
     flow: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     allow_untagged: bool = False
+    track: Literal["latest", "pinned"] = "latest"
+    pinned: str | None = None
+    env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(default_factory=dict)
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
     kernel: str | None = None
     cwd: str | None = None

@@ -15,6 +15,8 @@ class DeploymentFields(TypedDict, total=False):
 
     parameters: dict[str, Any] | None
     allow_untagged: bool | None
+    track: str | None
+    env: dict[str, str] | None
     schedules: list[Any] | None
     kernel: str | None
     cwd: str | None

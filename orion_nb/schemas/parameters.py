@@ -158,7 +158,7 @@ def read_parameters(nb: Mapping[str, Any], *, allow_untagged: bool = False) -> P
     return Parameters(declarations.read(source, where, before), place)
 
 
-def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+def parse_pairs(pairs: Iterable[str], option: str = "-p") -> dict[str, str]:
     """`["k=v"]` as `{"k": "v"}`; the values stay texts until `Parameters.validate`.
 
     Raises:
@@ -169,7 +169,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         name = name.strip()
         if not equals or not _is_name(name):
-            raise ParameterError(f"{pair!r} is not NAME=VALUE (try -p limit=100)")
+            raise ParameterError(f"{pair!r} is not NAME=VALUE (try {option} limit=100)")
         if name in found:
             raise ParameterError(f"{name!r} is given twice", field=name)
         found[name] = value

@@ -23,7 +23,8 @@ class Run:
     `attempt` counts entries into RUNNING, `run_count` those since it was last rerun; `token` is
     the secret of the current attempt and is never shown in lists. `root` is the outermost run of
     its tree (itself, when it has no parent). `marks` are what rules have noted on it, such as
-    "missed_sla".
+    "missed_sla". `source` is the version of the file that its last attempt executed, of a run of
+    a notebook or a deployed flow that was read by itself: {"path", "sha256", "track"}.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Run:
     marks: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
     report: Report | None = field(default=None, repr=False)
+    source: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def due(self) -> int | None:
@@ -85,6 +87,8 @@ class Run:
         }
         if self.report is not None:
             shown["report"] = self.report.as_json()
+        if self.source is not None:
+            shown["source"] = self.source
         return shown
 
 

@@ -18,7 +18,17 @@ BATCH = 500
 #: Why a tree that is old enough stays.
 UNFINISHED, PINNED, IN_CACHE, NEWEST = "unfinished", "pinned", "in the cache", "newest event"
 
-_OF_RUN = ("artifacts", "edges", "inputs", "logs", "pauses", "pins", "problems", "uses")
+_OF_RUN = (
+    "artifacts",
+    "edges",
+    "inputs",
+    "logs",
+    "pauses",
+    "pins",
+    "problems",
+    "run_sources",
+    "uses",
+)
 _CHAIN = (
     "WITH RECURSIVE chain (n) AS (SELECT state_n FROM runs WHERE id IN ({}) UNION ALL "
     "SELECT states.prev FROM chain JOIN states ON states.n = chain.n WHERE states.prev > 0) "

@@ -25,6 +25,7 @@ SCHEMA = (
     "CREATE TABLE reports ( digest INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (digest) )",
     'CREATE TABLE requests ( "key" TEXT NOT NULL, route TEXT NOT NULL, digest TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY ("key") ) WITHOUT ROWID',
     "CREATE INDEX requests_by_age ON requests (created)",
+    "CREATE TABLE run_sources ( run BLOB NOT NULL, attempt INTEGER NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL, track TEXT NOT NULL, PRIMARY KEY (run, attempt) ) WITHOUT ROWID",
     'CREATE TABLE runs ( id BLOB NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, run_name TEXT, "key" TEXT, parent BLOB, root BLOB NOT NULL, deployment BLOB, slot INTEGER, state_type TEXT NOT NULL, state_name TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token TEXT, run_count INTEGER NOT NULL, created INTEGER NOT NULL, scheduled_time INTEGER, start_time INTEGER, end_time INTEGER, total_time INTEGER NOT NULL, policy TEXT, tags TEXT, parameters TEXT, session BLOB, blocked TEXT, state_n INTEGER NOT NULL, marks TEXT, PRIMARY KEY (id) ) WITHOUT ROWID',
     "CREATE INDEX runs_active ON runs (state_type, scheduled_time) WHERE end_time IS NULL AND parent IS NULL",
     "CREATE INDEX runs_by_root ON runs (root, id)",
@@ -84,6 +85,7 @@ PINS = ("run", "why", "created")
 PROBLEMS = ("run", "what", "reason", "reference", "created")
 REPORTS = ("digest", "body")
 REQUESTS = ("key", "route", "digest", "status", "body", "created")
+RUN_SOURCES = ("run", "attempt", "path", "sha256", "track")
 RUNS = (
     "id",
     "kind",

@@ -287,6 +287,18 @@ session_roots = Table(
     sqlite_with_rowid=False,
 )
 
+#: Which version of which file an attempt executed.
+run_sources = Table(
+    "run_sources",
+    metadata,
+    Column("run", BLOB, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("track", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 deployments = Table(
     "deployments",
     metadata,

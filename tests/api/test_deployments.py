@@ -122,7 +122,8 @@ def test_what_cant_be_accepted_is_named_and_changes_nothing(
         ask()
     assert isinstance(refused.value, OrionError)
     assert refused.value.status in (404, 422)
-    assert orion.list_deployments()["deployments"] == [before]
+    assert [each["name"] for each in orion.list_deployments()["deployments"]] == ["there"]
+    assert orion.read_deployment("there") == before
 
 
 def test_a_close_name_is_suggested(orion, deploy, notebook):

@@ -74,6 +74,7 @@ def test_what_is_described_is_what_is_answered(told, tmp_path):
     orion = Orion(Settings.load(environ={}, home=str(tmp_path)))
     run = orion.create_run("task", "one", state="RUNNING")
     assert run.report is not None
+    run = replace(run, source={"path": "x.ipynb", "sha256": "0" * 64, "track": "latest"})
     for value in (run, replace(run, blocked=run.report), run.report, run.state, run.policy):
         schema = told["components"]["schemas"][type(value).__name__]
         assert set(value.as_json()) == set(schema["properties"])

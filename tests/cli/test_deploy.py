@@ -147,6 +147,21 @@ def test_what_a_notebook_or_a_flow_takes_is_a_json_schema(call, daily, tmp_path,
     assert "no flow 'elt' in etl.py (did you mean 'etl'?)" in missing.err
 
 
+def test_what_is_pinned_is_shown_with_what_has_changed_since(call, notebook):
+    path = notebook("print(1)", name="pinned")
+    words = ["deploy", path, "--name", "x", "--track", "pinned", "--env", "WHO=Ada"]
+    assert call(*words, "--json").json["env"] == {"WHO": "Ada"}
+    assert "what is pinned" in call("deployments", "diff", "x").err
+    notebook("print(2)", name="pinned")
+    assert "notebook differs from pinned: 1 cell" in call("deployments", "show", "x").out
+    done = call("deployments", "diff", "x")
+    assert "-print(1)\n+print(2)\n" in done.out
+    assert "differs from pinned: 1 cell" in done.err
+    assert call("deployments", "diff", "x", "--json").json["cells"][0]["change"] == "changed"
+    call("deploy", path, "--name", "x", "--update")
+    assert "what is pinned" in call("deployments", "diff", "x").err
+
+
 def test_lists_shows_pauses_resumes_and_removes(call, here, daily):
     assert "orion-nb deploy" in call("deployments", "ls").err
     call("deploy", daily, "--name", "daily", "--every", "1h")

@@ -1,4 +1,4 @@
-"""Notifications, their deliveries, the health of loops; indexes for what people look for."""
+"""Notifications, the health of loops, versions that runs executed; indexes for searches."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ NEW = (
     updated INTEGER NOT NULL,
     PRIMARY KEY (id),
     UNIQUE (name)
+)
+ WITHOUT ROWID""",
+    """CREATE TABLE run_sources (
+    run BLOB NOT NULL,
+    attempt INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    track TEXT NOT NULL,
+    PRIMARY KEY (run, attempt)
 )
  WITHOUT ROWID""",
     """CREATE TABLE services (
