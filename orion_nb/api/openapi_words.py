@@ -58,6 +58,8 @@ TAGS = {
     "artifacts": "What runs have shown.",
     "results": "What runs have returned: where it is kept.",
     "cache": "Results that are used again.",
+    "notifications": "Who is told when runs enter states, and how.",
+    "deliveries": "What was told, and what could not be.",
     "events": "Each state as it is entered.",
     "sessions": "Processes that execute runs elsewhere, and say that they live.",
     "batch": "Many proposals at once.",

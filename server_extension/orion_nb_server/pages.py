@@ -1,4 +1,4 @@
-"""Pages for people: the dashboard's shell and files."""
+"""Pages for people: the dashboard, the API's documentation, and their files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orion_nb_server.handlers import API, RESOURCE, guarded
 
 STATIC = Path(__file__).parent / "static"
 STATIC_URL = "/orion/static"
-SCRIPT, STYLE = "orion-dashboard.js", "orion-dashboard.css"
+SCRIPT, DOCS_SCRIPT = "orion-dashboard.js", "orion-docs.js"
 
 #: The dashboard runs its own script and no other; it asks its own server and no other.
 PAGE_POLICY = (
@@ -30,7 +30,7 @@ SHELL = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Orion</title>
+<title>{title}</title>
 {head}
 </head>
 <body>
@@ -48,8 +48,12 @@ BODY = """\
 <noscript>The dashboard needs JavaScript. The API at {api} and <code>orion-nb runs ls</code> show
 the same.</noscript>"""
 
+DOCS_BODY = """\
+<div id="orion-docs" data-api="{api}"></div>
+<noscript>This page needs JavaScript. The API is described by {api}/openapi.json.</noscript>"""
+
 NOT_BUILT = """\
-<h1>The dashboard has not been built</h1>
+<h1>This page has not been built</h1>
 <p>This is a source tree, and {static} has no {script}. Build it, then reload this page:</p>
 <pre>cd widgets
 npm ci
@@ -61,6 +65,7 @@ class PageHandler(JupyterHandler):
     """The dashboard's page. Who is not signed in is sent to Jupyter's login."""
 
     auth_resource = RESOURCE
+    title, script, body = "Orion", SCRIPT, BODY
 
     @property
     def content_security_policy(self) -> str:
@@ -71,17 +76,26 @@ class PageHandler(JupyterHandler):
             "base": xhtml_escape(self.base_url),
             "api": xhtml_escape(url_path_join(self.base_url, API)),
             "static": xhtml_escape(url_path_join(self.base_url, STATIC_URL)),
-            "script": SCRIPT,
-            "style": STYLE,
+            "script": self.script,
+            "style": self.script.replace(".js", ".css"),
         }
-        built = (STATIC / SCRIPT).is_file()
-        head, body = (HEAD, BODY) if built else ("", NOT_BUILT)
+        built = (STATIC / self.script).is_file()
+        head, body = (HEAD, self.body) if built else ("", NOT_BUILT)
         _ = self.xsrf_token  # asking for it sets the cookie that the script sends back
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(SHELL.format(head=head.format(**texts), body=body.format(**texts)))
+        filled = {"head": head.format(**texts), "body": body.format(**texts)}
+        self.finish(SHELL.format(title=self.title, **filled))
 
     get = guarded("read", _show)
+
+
+class DocsHandler(PageHandler):
+    """The page that shows the API, made in the browser from the served OpenAPI document."""
+
+    title, script, body = "Orion REST API", DOCS_SCRIPT, DOCS_BODY
+
+    get = guarded("read", PageHandler._show)
 
 
 class SlashHandler(JupyterHandler):
@@ -126,5 +140,6 @@ class StaticHandler(JupyterHandler, web.StaticFileHandler):
 PAGES: list[tuple[Any, ...]] = [
     (r"/orion", SlashHandler),
     (r"/orion/", PageHandler),
+    (r"/orion/docs", DocsHandler),
     (STATIC_URL + r"/([\w\-]+\.[\w.\-]+)", StaticHandler, {"path": str(STATIC)}),
 ]

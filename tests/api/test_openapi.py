@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -8,7 +9,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from orion_nb.api.openapi import ANSWERS, document
 from orion_nb.api.orion import ROUTES, Orion
-from orion_nb.api.wire import arguments
+from orion_nb.api.shapes import EXAMPLES
+from orion_nb.api.wire import arguments, read_arguments
 from orion_nb.settings import Settings
 
 BY_NAME = {route.name: route for route in ROUTES}
@@ -56,6 +58,22 @@ def test_a_body_lists_its_fields_with_types_and_defaults(told):
     assert schema["properties"]["limit"]["default"] == 50
     assert schema["properties"]["kind"]["anyOf"][0]["enum"] == ["flow", "task"]
     assert "date-time" in str(schema["properties"]["since"])
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_every_route_says_what_it_answers(told, route):
+    """Add the shape of a new route's answer to SHAPES in orion_nb/api/shapes.py."""
+    content = operation(told, route.name)["responses"][str(route.status)]["content"]
+    (answer,) = content.values()
+    assert answer["schema"] != {"type": "object"}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_an_example_is_what_its_route_takes(name):
+    route = BY_NAME[name]
+    body = json.dumps(EXAMPLES[name]).encode()
+    path = dict.fromkeys(arguments(route)["path"], "x")
+    assert read_arguments(route, path, body=body).keys() >= EXAMPLES[name].keys()
 
 
 def test_errors_are_described_once(told):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orion_nb_server.pages import SCRIPT, STATIC
+from orion_nb_server.pages import DOCS_SCRIPT, SCRIPT, STATIC
 
 PAGE_POLICY = {
     "default-src 'none'",
@@ -46,6 +46,17 @@ def test_the_dashboard_runs_no_script_but_its_own(server):
 
 def test_the_dashboard_brings_the_cookie_its_script_needs(server, token):
     assert "_xsrf" in server.send("GET", f"/orion/?token={token}", token=None).cookies
+
+
+@pytest.mark.skipif(not (STATIC / DOCS_SCRIPT).is_file(), reason="the page is not built")
+def test_the_page_on_the_api_is_a_shell_around_its_script(server):
+    answer = server.send("GET", "/orion/docs")
+    assert answer.status == 200
+    assert policy(answer) == PAGE_POLICY
+    page = answer.body.decode()
+    assert '<div id="orion-docs" data-api="/orion/api/v1">' in page
+    assert '<script type="module" src="/orion/static/orion-docs.js">' in page
+    assert "<title>Orion REST API</title>" in page
 
 
 def test_the_short_address_leads_to_the_dashboard(server):

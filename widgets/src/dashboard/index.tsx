@@ -36,6 +36,7 @@ function App() {
           <a href="#/deployments" aria-current={page === "deployments" ? "page" : undefined}>
             Deployments
           </a>
+          <a href="docs">API</a>
         </nav>
         <Link />
       </header>
