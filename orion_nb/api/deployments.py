@@ -170,13 +170,18 @@ class DeploymentRoutes(Versions):
         return inspect(*target_of(path), allow_untagged=allow_untagged).as_json()
 
     @route("POST", "/schedules/preview", action="read")
-    def preview_schedules(self, schedules: list[Any], n: int = SHOWN_TIMES) -> dict[str, Any]:
-        """The next `n` (1 to 100) times of schedules, and what they say in words."""
+    def preview_schedules(
+        self, schedules: list[Any], n: int = SHOWN_TIMES, timezone: str | None = None
+    ) -> dict[str, Any]:
+        """The next `n` (1 to 100) times of schedules, and what they say in words.
+
+        Schedules are objects or texts, as for a deployment; texts are read in `timezone`, or UTC.
+        """
         from orion_nb.schemas.schedules import dump_schedule, parse_schedule
 
         if not 1 <= n <= 100:
             raise InvalidInput(f"n: {n} is not between 1 and 100", field="n")
-        read = [parse_schedule(each) for each in schedules]
+        read = [parse_schedule(each, timezone=timezone) for each in schedules]
         now = clock.utc(clock.now())
         times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})
         return {

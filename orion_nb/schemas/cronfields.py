@@ -1,6 +1,6 @@
 """Cron expressions in the syntax that nearly all have, read and stepped through day by day.
 
-It is what croniter says, a hundred times faster, for lists, ranges and steps of numbers and names.
+It is what croniter says, several times faster, for lists, ranges and steps of numbers and names.
 What else croniter takes (L, #, W, ranges that wrap) is left to it.
 """
 

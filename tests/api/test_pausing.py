@@ -123,3 +123,14 @@ def test_a_schedule_of_every_microsecond_does_not_stop_the_others(orion, deploy,
     deploy("slow", schedules=["0 * * * *"])
     clock.advance(3600)
     assert {run.name for run in orion.schedule_due()} == {"fast", "slow"}
+
+
+def test_a_preview_reads_texts_in_a_zone_and_every_kind(orion, clock):
+    told = orion.preview_schedules(
+        ["0 12 * * *", "FREQ=DAILY;BYHOUR=13", "2026-03-02T14:00", {"kind": "ics", "ics": EVENT}],
+        n=4,
+        timezone="Asia/Tokyo",
+    )
+    assert [each["kind"] for each in told["schedules"]] == ["cron", "rrule", "once", "ics"]
+    assert told["schedules"][0]["words"] == "every day at 12:00 Asia/Tokyo"
+    assert told["next_times"][:2] == [clock.at, clock.at + HOUR]
