@@ -12,14 +12,13 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.clock import SECOND
+from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.webhooks import Undelivered, post, sign
 from orion_nb.schemas.notifications import Delivery, Notification
 from orion_nb.settings import Settings
 
 #: So much of what a command says when it fails is kept (characters).
 SAID = 500
-#: What lets its holder act on a server: no command is told it.
-SERVER_TOKENS = ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "ORION_NB_API_TOKEN")
 
 
 def send(settings: Settings, known: Notification, delivery: Delivery) -> None:
@@ -61,9 +60,8 @@ def _run(
     settings: Settings, command: list[str], told: bytes, delivery: Delivery, timeout: float
 ) -> None:
     """The command has ended well; when its time is over, it and its children are killed."""
-    kept = {name: value for name, value in os.environ.items() if name not in SERVER_TOKENS}
-    environ = {**kept, **settings.as_environ(), "ORION_NB_DELIVERY": delivery.id}
-    environ.pop("ORION_NB_API_TOKEN", None)
+    told_to = {**settings.as_environ(), "ORION_NB_DELIVERY": delivery.id}
+    environ = child_environ(os.environ, **told_to)
     try:
         process = subprocess.Popen(
             command, env=environ, start_new_session=True,

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
-from traitlets import Bool, Int, Unicode, default
+from traitlets import Bool, Float, Int, Unicode, default
 
 from orion_nb.api.openapi import document
 from orion_nb.api.orion import ROUTES, Orion
@@ -20,9 +20,11 @@ from orion_nb.errors import OrionError
 from orion_nb.settings import Settings, variables
 from orion_nb_server.exports import EXPORTS
 from orion_nb_server.handlers import API, TROUBLE, OrionHandler, Unavailable, handlers
-from orion_nb_server.live import LIVE, Live, follow_events
+from orion_nb_server.live import LIVE, Live
 from orion_nb_server.pages import PAGES
 from orion_nb_server.services import SERVICES, Services
+from orion_nb_server.sockets import SOCKETS
+from orion_nb_server.streams import follow_events
 
 
 @route("GET", "/openapi.json", action="read")
@@ -46,7 +48,7 @@ def _document(api: str) -> bytes:
 
 def all_handlers() -> list[tuple[Any, ...]]:
     """All that this extension answers: patterns of URLs with their handlers."""
-    return [*PAGES, *handlers(ALL_ROUTES)]
+    return [*PAGES, *SOCKETS, *handlers(ALL_ROUTES)]
 
 
 class OrionApp(ExtensionApp):
@@ -71,6 +73,9 @@ class OrionApp(ExtensionApp):
     concurrency = Int(2, min=1, help="How many deployed runs this server starts at a time.").tag(
         config=True
     )
+    slow_reader = Float(
+        30.0, min=0.1, help="Seconds after which who follows events and reads none is let go."
+    ).tag(config=True)
     warm_runners = Int(
         min=0, max=64, help="How many runners this server keeps ready, about 100 MB each."
     ).tag(config=True)
@@ -112,7 +117,7 @@ class OrionApp(ExtensionApp):
             root=lambda: getattr(contents, "root_dir", "") or self._server.root_dir,
             allow_hidden=lambda: bool(contents.allow_hidden),
         )
-        self.live = Live(orion, self.log)
+        self.live = Live(orion, self.log, self.slow_reader)
         self.settings.update({SERVICES: self.services, LIVE: self.live})
         self.log.info("Orion keeps its runs in %s", settings.database_path)
 

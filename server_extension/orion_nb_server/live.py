@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, NamedTuple, cast
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from orion_nb.api.orion import Orion
-from orion_nb.api.routes import route
-from orion_nb.api.wire import render, shown
-from orion_nb.errors import InvalidInput
-from orion_nb.store.events import Event
-from orion_nb_server.handlers import OrionHandler
+from orion_nb.api.wire import shown
+from orion_nb.errors import InvalidInput, StoreUnavailable
+from orion_nb.schemas.states import StateType
+from orion_nb.store.events import Event, EventFilter
+
+Read = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 #: The key of the running `Live` in the web application's settings.
 LIVE = "orion_nb_live"
@@ -24,8 +27,11 @@ LIVE = "orion_nb_live"
 KEEP_ALIVE = 15.0
 #: A follower with more events than this waiting is behind: it reads them from the database.
 MOST_WAITING = 5000
-PAGE = 1000
-LONGEST_WAIT = 60.0
+PAGE = 500
+#: So many events are sent at once: a client that reads slowly, but does, is not let go.
+FEW = 100
+#: No more connections than this follow at a time.
+MOST_FOLLOWERS = 1000
 
 
 class Told(NamedTuple):
@@ -74,9 +80,13 @@ class Follower:
 class Live:
     """The server's one watcher, and all who follow it."""
 
-    def __init__(self, orion: Orion, log: logging.Logger) -> None:
+    def __init__(self, orion: Orion, log: logging.Logger, patience: float = 30.0) -> None:
         self.orion = orion
         self.log = log
+        #: A reader that takes nothing for so long (seconds) is let go: it can resume.
+        self.patience = patience
+        #: Called on the loop with the events that were just committed.
+        self.listeners: list[Callable[[list[Told]], None]] = []
         self._followers: set[Follower] = set()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -84,11 +94,13 @@ class Live:
     @contextmanager
     def follower(self) -> Iterator[Follower]:
         """A new follower; it misses nothing that is committed after this, until it is left."""
+        if len(self._followers) >= MOST_FOLLOWERS:
+            says = f"{MOST_FOLLOWERS} connections follow already; try again later"
+            raise StoreUnavailable(says)
         made = Follower()
         made.gone = self._stopped.is_set()
         self._followers.add(made)
-        if self._thread is None:
-            self._start()
+        self.start()
         try:
             yield made
         finally:
@@ -105,7 +117,10 @@ class Live:
         if self._thread is not None:
             self._thread.join()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """The watcher watches; to be called on the loop."""
+        if self._thread is not None:
+            return
         # The place in the log is taken here, before anybody reads up to it: nothing is skipped.
         place = (asyncio.get_running_loop(), self.orion.last_event())
         self._thread = threading.Thread(target=self._watch, args=place, name="orion-live")
@@ -126,6 +141,11 @@ class Live:
     def _hand_out(self, news: list[Told]) -> None:
         for follower in self._followers:
             follower.give(news)
+        for listen in self.listeners:
+            try:
+                listen(news)
+            except Exception:
+                self.log.exception("A listener to events failed")
 
 
 def tell(event: Event) -> Told:
@@ -134,104 +154,139 @@ def tell(event: Event) -> Told:
     return Told(event, f"event: state\nid: {event.n}\ndata: {data}\n\n".encode())
 
 
-@route("GET", "/events", action="read")
-async def follow_events(
-    handler: OrionHandler,
-    after: int | None = None,
-    root: str | None = None,
-    wait: float | None = None,
-) -> Annotated[None, "text/event-stream"]:
-    """The states that runs enter, as they are committed by anybody: server-sent events.
-
-    Each is an event `state` whose id is its number and whose data is a JSON object. Without `after`
-    (or the header `Last-Event-ID`, which browsers send by themselves when they connect again) it
-    begins with what comes next. `root` is a run: only events of its tree are told.
-
-    With `wait` (seconds, at most 60) it is a long poll instead: one JSON object
-    `{"events": [...], "last": n}` as soon as there are events, or when the time is over; ask again
-    with `after=n`.
-    """
-    live = cast(Live, handler.settings[LIVE])
-    handler._track_activity = False  # somebody who only looks on keeps no idle server alive
-    if wait is not None and not 0 <= wait <= LONGEST_WAIT:
-        raise InvalidInput(f"wait: {wait:g} is not between 0 and {LONGEST_WAIT:g}", field="wait")
-    with live.follower() as follower:
-        handler.on_gone = follower.leave
-        place = _place(handler, after)
-        n = await handler.services.read(live.orion.last_event)
-        if root is not None:
-            root = (await handler.services.read(live.orion.find, root)).root
-        # A place beyond the end is one in another database: there is nothing after it to tell.
-        log = Log(live.orion, handler, follower, n if place is None else min(place, n), root)
-        await (_stream(handler, log) if wait is None else _poll(handler, log, wait))
-
-
 class Log:
-    """What a follower is told: from its place on, first out of the database, then as it happens."""
+    """What a follower is told: from its place on, first out of the database, then as it happens.
+
+    `read` calls a function on a thread for reading; `n` is the number of the last event that was
+    seen, `told` that of the last one that was given out or passed over.
+    """
 
     def __init__(
-        self, orion: Orion, handler: OrionHandler, follower: Follower, n: int, root: str | None
+        self, orion: Orion, read: Read, follower: Follower, n: int, chosen: EventFilter
     ) -> None:
         self.orion = orion
-        self.handler = handler
         self.follower = follower
-        self.n = n
-        self.root = root
+        self.n = self.told = n
+        self._found: list[Told] = []
+        self.chosen = chosen
+        self._read_on_thread = read
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody follows any more: the client has gone, or the server stops."""
+        return self.follower.gone
 
     async def more(self, patience: float) -> list[Told]:
         """The next events; none when there were none for `patience` seconds, or sooner."""
         if self.follower.behind:
-            found = await self._read()
-        else:
-            found = [told for told in await self.follower.take(patience) if told.event.n > self.n]
+            return await self._read()
+        taken = await self.follower.take(patience)
+        found = [told for told in taken if told.event.n > self.n]
         if found:
             self.n = found[-1].event.n
-        return [told for told in found if self.root in (None, told.event.root)]
+        return [told for told in found if self.chosen.fits(told.event)]
+
+    async def next(self) -> list[Told]:
+        """The next few events, as soon as there are some; none when nothing came for a while."""
+        if not self._found:
+            self._found = await self._next()
+        few, self._found = self._found[:FEW], self._found[FEW:]
+        self.told = few[-1].event.n if self._found else self.n
+        return few
+
+    async def _next(self) -> list[Told]:
+        until = time.monotonic() + KEEP_ALIVE
+        while not self.follower.gone and (left := until - time.monotonic()) > 0:
+            if found := await self.more(left):
+                return found
+        return []
 
     async def _read(self) -> list[Told]:
         self.follower.behind = False  # what comes while we read waits for us
-        read = self.handler.services.read
-        found = await read(self.orion.events_after, self.n, self.root, PAGE)
+        newest = await self._read_on_thread(self.orion.last_event)
+        found = await self._read_on_thread(
+            functools.partial(self.orion.events_after, self.n, limit=PAGE, chosen=self.chosen)
+        )
         if len(found) == PAGE:
             self.follower.fall_behind()
+            self.n = found[-1].n
+        else:
+            self.n = max(self.n, newest, found[-1].n if found else 0)
         return [tell(event) for event in found]
 
 
-async def _stream(handler: OrionHandler, log: Log) -> None:
-    handler.set_header("Content-Type", "text/event-stream")
-    handler.set_header("Cache-Control", "no-store")
-    handler.set_header("X-Accel-Buffering", "no")
-    # An id without data is no event, but a browser that connects again gives it as its place.
-    handler.write(f"retry: 1000\nid: {log.n}\n\n")
-    await handler.flush()
-    silent_since = time.monotonic()
-    while not log.follower.gone:
-        found = await log.more(KEEP_ALIVE - (time.monotonic() - silent_since))
-        if found:
-            handler.write(b"".join(told.frame for told in found))
-        elif time.monotonic() - silent_since >= KEEP_ALIVE:
-            handler.write(b": nothing new\n\n")
-        else:
-            continue
-        await handler.flush()
-        silent_since = time.monotonic()
+async def is_taken(written: Awaitable[Any], patience: float) -> bool:
+    """What was written is on its way; False if the client has not read for `patience` seconds.
+
+    The writing is not cancelled then: it ends with the connection.
+
+    Raises:
+        StreamClosedError, WebSocketClosedError: the client has gone.
+    """
+    writing = asyncio.ensure_future(written)
+    done, _ = await asyncio.wait({writing}, timeout=patience)
+    if done:
+        await writing
+        return True
+    writing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return False
 
 
-async def _poll(handler: OrionHandler, log: Log, wait: float) -> None:
-    until = time.monotonic() + wait
-    found = await log.more(0)
-    while not found and not log.follower.gone and (left := until - time.monotonic()) > 0:
-        found = await log.more(left)
-    told = {"events": [told.event.as_json() for told in found], "last": log.n}
-    handler.finish(render(told))
+async def begin(
+    live: Live, read: Read, follower: Follower, after: int | None, chosen: EventFilter
+) -> Log:
+    """The log for a follower, from after number `after`, else from now on.
+
+    Raises:
+        RunNotFound, DeploymentNotFound: what it is to be about is not there.
+    """
+    orion = live.orion
+    n = await read(orion.last_event)
+    told: dict[str, Any] = {}
+    if chosen.root is not None:
+        told["root"] = (await read(functools.partial(orion.find, chosen.root))).root
+    if chosen.run is not None:
+        told["run"] = (await read(functools.partial(orion.find, chosen.run))).id
+    if chosen.deployment is not None:
+        found = await read(functools.partial(orion.find_deployment, chosen.deployment))
+        told["deployment"] = found.id
+    # A place beyond the end is one in another database: there is nothing after it to tell.
+    place = n if after is None else min(after, n)
+    return Log(orion, read, follower, place, replace(chosen, **told))
 
 
-def _place(handler: OrionHandler, after: int | None) -> int | None:
-    """Where a follower left off: the header is newer than the URL it connects to again."""
-    told = handler.request.headers.get("Last-Event-ID")
-    if told is None:
-        return after
-    if not (told.isascii() and told.isdecimal() and len(told) < 19):
-        says = f"Last-Event-ID: expected the number of an event, got {shown(told)}"
-        raise InvalidInput(says, field="Last-Event-ID")
-    return int(told)
+def chosen_of(
+    root: str | None = None,
+    run: str | None = None,
+    deployment: str | None = None,
+    kind: str | None = None,
+    name: str | None = None,
+    types: Sequence[str] = (),
+    top_level: bool = False,
+) -> EventFilter:
+    """Which events are asked for.
+
+    Raises:
+        InvalidInput: a type of state or a kind of run that there is not.
+    """
+    wanted = tuple(each.strip().upper() for each in types)
+    for each in wanted:
+        if each not in StateType.__members__:
+            known = ", ".join(StateType.__members__)
+            raise InvalidInput(f"types: {shown(each)} is none of {known}", field="types")
+    if kind not in (None, "flow", "task"):
+        raise InvalidInput(f"kind: {shown(kind)} is neither flow nor task", field="kind")
+    return EventFilter(root, run, deployment, kind, name, wanted, top_level)
+
+
+def check_place(field: str, told: Any) -> int:
+    """The number of an event.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    text = str(told)
+    if isinstance(told, bool) or not (text.isascii() and text.isdecimal() and len(text) < 19):
+        says = f"{field}: expected the number of an event, got {shown(told)}"
+        raise InvalidInput(says, field=field)
+    return int(text)
