@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from orion_nb.api.deploying import deploy
     from orion_nb.deployments.runner import run_notebook
     from orion_nb.engine.executors import ExecutorRunner, ProcessRunner
+    from orion_nb.secrets import Secret, secret
 
 __all__ = [
     "ExecutorRunner",
     "ProcessRunner",
+    "Secret",
     "State",
     "TaskFuture",
     "ThreadRunner",
@@ -42,6 +44,7 @@ __all__ = [
     "pause_async",
     "result",
     "run_notebook",
+    "secret",
     "stop",
     "task",
     "unmapped",
@@ -52,8 +55,10 @@ __all__ = [
 _LATER = {
     "ExecutorRunner": "orion_nb.engine.executors",
     "ProcessRunner": "orion_nb.engine.executors",
+    "Secret": "orion_nb.secrets",
     "deploy": "orion_nb.api.deploying",
     "run_notebook": "orion_nb.deployments.runner",
+    "secret": "orion_nb.secrets",
 }
 
 

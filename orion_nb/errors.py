@@ -12,6 +12,7 @@
     │   └── UnsupportedMediaType 415
     ├── NotFound                404
     │   ├── RunNotFound · DeploymentNotFound · NotebookNotFound · FlowNotFound · KernelNotFound
+    │   ├── SecretNotFound
     │   └── ResultUnavailable        a value that was not kept, or that can't be read now
     ├── Conflict                409
     │   ├── Fenced              409  a message of an attempt that is over
@@ -112,6 +113,10 @@ class FlowNotFound(NotFound):
 
 class KernelNotFound(NotFound):
     """Install the kernel or name another one; `jupyter kernelspec list` shows those there are."""
+
+
+class SecretNotFound(NotFound):
+    """Keep it with `orion-nb secrets set NAME`, or set ORION_NB_SECRET_NAME where code runs."""
 
 
 class ResultUnavailable(NotFound):

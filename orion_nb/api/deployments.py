@@ -157,7 +157,7 @@ class DeploymentRoutes(Versions):
         """A run of the deployment is scheduled for now; `parameters` are laid over its own."""
         known = self.find_deployment(deployment)
         given = {**known.parameters, **(parameters or {})}
-        given = self.inspected(known).taken(given)
+        given = self.inspected(known).taken(given, self.settings.home)
         return self.begin(self.deployed_run(known, clock.now(), given))[0]
 
     @route("POST", "/notebooks/inspect", action="read")
@@ -247,7 +247,7 @@ class DeploymentRoutes(Versions):
             made = made.model_copy(update={"flow": found.flow, "pinned": pinned})
         else:
             found = self.inspected(made)
-        found.check(made.parameters)
+        found.taken(made.parameters, self.settings.home)
         if made.kernel is not None:
             kernels.check(made.kernel)
         if made.cwd is not None and not Path(made.cwd).is_dir():

@@ -7,7 +7,6 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.deployments import DeploymentRoutes
 from orion_nb.api.routes import route
-from orion_nb.api.sources import inspect
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.values import evolve
@@ -35,7 +34,7 @@ class ReplayRoutes(DeploymentRoutes):
             raise Conflict(f"run {short(run.id)}: {says}")
         known = self.find_deployment(run.deployment)
         given = {**(run.parameters or {}), **(parameters or {})}
-        inspect(known.path, known.flow, allow_untagged=known.allow_untagged).check(given)
+        given = self.inspected(known).taken(given, self.settings.home)
         told = f"a replay of {short(run.id)}" + (f": {why}" if why else "")
         made = self.deployed_run(known, clock.now(), given)
         return self.begin(evolve(made, state=evolve(made.state, message=told, by=by)))[0]

@@ -15,7 +15,13 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orion_nb.errors import FlowNotFound, InvalidInput, InvalidNotebook, NotebookNotFound
+from orion_nb.errors import (
+    FlowNotFound,
+    InvalidInput,
+    InvalidNotebook,
+    NotebookNotFound,
+    ParameterError,
+)
 from orion_nb.schemas import cells, targets
 from orion_nb.schemas.upgrading import is_of_format_3, upgraded
 
@@ -46,21 +52,14 @@ class Inspected:
     def sha256(self) -> str:
         return hashlib.sha256(self.text).hexdigest()
 
-    def check(self, values: Mapping[str, Any]) -> None:
-        """These parameters are taken.
-
-        Raises:
-            ParameterError: one is not.
-        """
-        self.parameters.validate(values)
-
-    def taken(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def taken(self, values: Mapping[str, Any], home: Path | None = None) -> dict[str, Any]:
         """These parameters, of the types that are wanted as far as JSON has them.
 
         Raises:
             ParameterError: one is not taken.
         """
         checked = self.parameters.validate(values)
+        _check_secrets(checked, home)
         return {name: _as_json(each, values[name]) for name, each in checked.items()}
 
     def as_json(self) -> dict[str, Any]:
@@ -76,6 +75,17 @@ class Inspected:
             "options": self.options,
             "tasks": [] if self.notebook is None else tasks_of(self.notebook),
         }
+
+
+def _check_secrets(checked: Mapping[str, Any], home: Path | None) -> None:
+    """Secrets that are named are there: what is no name may be a value, and is not repeated."""
+    from orion_nb import secrets
+    from orion_nb.schemas.literals import SecretName
+
+    for field_name, value in checked.items():
+        if isinstance(value, SecretName) and secrets.find(value, home) is None:
+            says = f"{field_name}: no secret of this name is set here; `orion-nb secrets set NAME`"
+            raise ParameterError(says, field=field_name)
 
 
 def _as_json(checked: Any, given: Any) -> Any:

@@ -28,6 +28,7 @@ from orion_nb.cli import (
     run,
     runs,
     schedule,
+    secrets,
     server,
     worker,
 )
@@ -73,7 +74,7 @@ app.callback(help=paragraphs(root.__doc__ or ""))(root)
 
 for module in (demo, run, deploy, deployments, runs, explain, lineage, results, cache, rules):
     module.register(app)
-for module in (replay, artifacts, limits, schedule, params, notifications):
+for module in (replay, artifacts, limits, schedule, params, secrets, notifications):
     module.register(app)
 for module in (server, worker, dashboard, config, db, outbox, doctor):
     module.register(app)

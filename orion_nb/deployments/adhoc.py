@@ -100,7 +100,7 @@ def run_notebook(
     file = Path(path).expanduser().absolute()
     orion = orion or connect()
     with ahead(orion.settings, str(file), kernel) as runner:
-        inspect(str(file), allow_untagged=allow_untagged).check(parameters or {})
+        inspect(str(file), allow_untagged=allow_untagged).taken(parameters or {})
         spec = Spec(
             str(file),
             kernel,

@@ -20,9 +20,11 @@ from orion_nb.deployments.standby import guarded
 from orion_nb.deployments.sweeping import new_mark, sweep
 from orion_nb.errors import InvalidInput, OrionError
 from orion_nb.schemas.states import Crashed, Failed, State, TimedOut
+from orion_nb.secrets import redacted
 
 #: Bytes of what the process prints that are kept in the runner's log.
 LONGEST_LOG = 1 << 20
+LONGEST_LINE = 1 << 16
 #: Seconds for what is still in the pipe when the process has ended.
 REST = 1.0
 
@@ -114,11 +116,17 @@ class FlowExecution:
         """What the process prints goes to the runner's log, as much as fits there."""
         left = LONGEST_LOG
         assert self._process.stdout is not None
+        held = b""  # a line that is not whole yet: what is secret may be in its two halves
         while chunk := await self._process.stdout.read(1 << 16):
+            whole, newline, held = (held + chunk).rpartition(b"\n")
+            if len(held) > LONGEST_LINE:
+                whole, newline, held = whole + newline + held, b"", b""
+            chunk = whole + newline
             if left > 0:
-                sys.stderr.write(chunk[:left].decode(errors="replace"))
+                sys.stderr.write(redacted(chunk[:left].decode(errors="replace")))
                 sys.stderr.flush()
             left -= len(chunk)
+        sys.stderr.write(redacted(held.decode(errors="replace")))
         if left < 0:
             sys.stderr.write(f"\n... {-left:,} more bytes are not kept ...\n")
 

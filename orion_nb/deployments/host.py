@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orion_nb import clock
+from orion_nb import clock, secrets
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import inspect
 from orion_nb.deployments.files import Spec, run_folder, write_whole
@@ -23,6 +23,7 @@ from orion_nb.engine.attempts import without_our_frames
 from orion_nb.engine.lead import Outcome, describe, state_of
 from orion_nb.engine.loading import load_flow
 from orion_nb.errors import OrionError, ParameterError
+from orion_nb.schemas.literals import SecretName
 from orion_nb.schemas.states import Completed, Failed, State, StateType
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def _plain(value: Any) -> Any:
     """A member of an enum's likeness as its value: the flow has the enum itself."""
     if isinstance(value, list | tuple | set | frozenset):
         return type(value)(map(_plain, value))
+    if isinstance(value, SecretName):
+        return secrets.secret(value)
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return value.value if isinstance(value, Enum) else value
@@ -107,7 +110,7 @@ def _plain(value: Any) -> Any:
 def _log(orion: Orion, run: Run, error: BaseException) -> None:
     """The traceback is kept with the run's logs, and printed."""
     lines = traceback.format_exception(without_our_frames(error))
-    told = "".join(lines).rstrip()
+    told = secrets.redacted("".join(lines).rstrip())
     print(told, file=sys.stderr, flush=True)  # noqa: T201 - the runner's log is read by people
     line = {"run": run.id, "level": 40, "logger": "orion_nb.run", "message": told}
     with suppress(OrionError):
@@ -122,6 +125,7 @@ def main(arguments: list[str]) -> int:
     orion = connect(label=f"flow of {run_id}")
     folder = run_folder(orion.settings, run_id)
     spec = Spec.read(folder)
+    secrets.watch_all(orion.settings.home)
     try:
         text = (folder / SOURCE).read_bytes()
         play(orion, orion.find(run_id), spec, text).write(folder)

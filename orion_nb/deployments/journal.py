@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orion_nb.deployments.outputs import HEAD, TAIL, cut
+from orion_nb.secrets import redacted_json
 
 Json = dict[str, Any]
 
@@ -44,7 +45,9 @@ class Journal:
         if self._file is None:
             return
         self.n += 1
-        line = json.dumps({"n": self.n, "do": do, "cell": cell, **told}, separators=(",", ":"))
+        line = json.dumps(
+            {"n": self.n, "do": do, "cell": cell, **redacted_json(told)}, separators=(",", ":")
+        )
         with suppress(OSError):
             self.size += os.write(self._file, line.encode() + b"\n")
 

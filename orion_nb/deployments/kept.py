@@ -14,6 +14,7 @@ from orion_nb.deployments.files import write_whole
 from orion_nb.deployments.journal import JOURNAL, SAVED, Journal
 from orion_nb.deployments.progress import Progress
 from orion_nb.schemas.runs import Run
+from orion_nb.secrets import redacted_json
 
 #: Seconds between two savings while a cell runs; and between the ends of two cells.
 WITHIN_CELL = 2.0
@@ -83,7 +84,7 @@ class KeptNotebook:
         began = time.monotonic()
         self.settle()
         self.nb["metadata"][marks.METADATA][SAVED] = self.journal.n
-        text = v4.writes(self.nb)  # type: ignore[no-untyped-call]
+        text = v4.writes(redacted_json(self.nb))  # type: ignore[no-untyped-call]
         write_whole(self.path, text + "\n", durable=durable)
         self.journal.begin_anew()
         self.progress.write(self.path.parent)

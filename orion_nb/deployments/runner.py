@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orion_nb import clock
@@ -17,16 +21,20 @@ from orion_nb.api.orion import Orion
 from orion_nb.deployments.adhoc import Interrupted, Outcome, run_notebook
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import Spec, run_folder
-from orion_nb.errors import Conflict, StoreUnavailable
+from orion_nb.errors import Conflict, OrionError, StoreUnavailable
 from orion_nb.schemas.reports import Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, SCHEDULED, Running
+from orion_nb.secrets import redacted, watch_all
 
 if TYPE_CHECKING:
     from orion_nb.deployments.attempt import Attempt
     from orion_nb.deployments.standby import StandbyKernel
 
 __all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook"]
+
+#: Where a notebook or a flow asks for a secret by name.
+SECRETS = re.compile(r"secret\(\s*\\?[\"']([A-Za-z_][A-Za-z0-9_.-]{0,99})\\?[\"']")
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +59,9 @@ class Runner:
         """
         while (begun := self._begin()) is not None:
             spec = Spec.read(run_folder(self.orion.settings, begun.id))
+            watch_secrets(spec, begun, self.orion.settings.home)
             attempt = self._attempt(begun, spec)
-            ending = asyncio.run(attempt.play())
+            ending = _redacted(asyncio.run(attempt.play()))
             log.info("run %s, attempt %d: %s", begun.id, begun.attempt, ending.state)
             if not attempt.ours:
                 return
@@ -111,6 +120,28 @@ class Runner:
                     return after
                 time.sleep(report.retry_after or LOOK)
         raise AssertionError("unreachable: the last round returns or raises")
+
+
+def watch_secrets(spec: Spec, run: Run, home: Path) -> None:
+    """What this run could show of secrets is blotted out: of all kept here, and those it names."""
+    named: list[str] = []
+    with suppress(OSError, OrionError):
+        text = Path(spec.text or spec.path).read_bytes()
+        named += SECRETS.findall(text.decode(errors="replace"))
+        if run.parameters and b"Secret" in text:
+            from orion_nb.api.sources import inspect
+            from orion_nb.schemas.literals import SecretName
+
+            taken = inspect(spec.path, spec.flow, text=text).parameters.validate(run.parameters)
+            named += [value for value in taken.values() if isinstance(value, SecretName)]
+    watch_all(home, named)
+
+
+def _redacted(ending: Ending) -> Ending:
+    state = ending.state
+    if not state.message:
+        return ending
+    return replace(ending, state=replace(state, message=redacted(state.message)))
 
 
 def _seconds_left(run: Run) -> float:

@@ -26,6 +26,7 @@ from orion_nb.schemas.states import (
     TimedOut,
 )
 from orion_nb.schemas.values import quick
+from orion_nb.secrets import redacted
 
 if TYPE_CHECKING:
     from orion_nb.engine.caching import CacheKey
@@ -244,7 +245,7 @@ def describe(error: BaseException) -> str:
         said = str(error)
     except Exception:
         said = "(its text can't be shown)"
-    text = f"{type(error).__name__}: {said}"[:1000] if said else type(error).__name__
+    text = redacted(f"{type(error).__name__}: {said}")[:1000] if said else type(error).__name__
     # File names that are no UTF-8 reach messages as lone surrogates; no database takes those.
     return text.encode("utf-8", "replace").decode("utf-8")
 

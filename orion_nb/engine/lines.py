@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.errors import RunNotFound
+from orion_nb.secrets import redacted
 from orion_nb.store.logs import LINES, TEXT
 
 #: Lines are written when there are so many, or characters; and after this time (seconds).
@@ -48,7 +49,7 @@ class Entry(NamedTuple):
             "timestamp": self.timestamp,
             "level": self.level,
             "logger": self.logger,
-            "message": self.message,
+            "message": redacted(self.message),
         }
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from orion_nb.errors import ParameterError
+from orion_nb.secrets import redacted
 
 SHOWN = 200
 
@@ -146,5 +147,6 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
+    text = redacted(text)
     short = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return short.encode("utf-8", "replace").decode("utf-8")  # lone surrogates can't be stored
