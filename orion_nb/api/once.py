@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from orion_nb import clock
 from orion_nb.api.core import Core
@@ -34,9 +35,20 @@ def check_key(key: str) -> str:
     return key
 
 
-def digest(*parts: bytes) -> str:
-    """What tells one request from another, as 64 hexadecimal digits."""
-    return sha256(b"\0".join(parts)).hexdigest()
+def digest(given: Mapping[str, Any]) -> str:
+    """What tells one request to a route from another: its fields, and a digest of each value."""
+    return json.dumps({name: _short(value) for name, value in sorted(given.items())})
+
+
+def differing(known: str, asked: str) -> list[str]:
+    """The fields that two requests to one route differ in, by their digests."""
+    ours, theirs = json.loads(known), json.loads(asked)
+    return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def answer_once(
@@ -56,8 +68,7 @@ def answer_once(
         known = requests.recall(tx, key)
         if known is not None:
             if (known.route, known.digest) != (route, asked):
-                says = f"{HEADER}: {key!r} was used for another request ({known.route})"
-                raise IdempotencyKeyReuse(says, field=HEADER)
+                raise _reused(key, known, route, asked)
             return known.status, known.body.encode(), True
         try:
             status, body = answer(seen_inside(orion, tx))
@@ -70,6 +81,15 @@ def answer_once(
     if isinstance(answered, Fenced):
         raise answered
     return answered
+
+
+def _reused(key: str, known: Answered, route: str, asked: str) -> IdempotencyKeyReuse:
+    says = f"{HEADER}: {key!r} was used for another request ({known.route})"
+    if known.route != route:
+        return IdempotencyKeyReuse(says, field=HEADER)
+    names = differing(known.digest, asked)
+    says = f"{says}, which differs in {', '.join(names)}; take a new key"
+    return IdempotencyKeyReuse(says, field=names[0])
 
 
 def seen_inside(orion: C, tx: Connection) -> C:

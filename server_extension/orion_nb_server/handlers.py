@@ -116,8 +116,7 @@ class OrionHandler(APIHandler):
 
     async def _answer_once(self, route: Route, given: dict[str, Any], key: str) -> None:
         """The same request with the same key gets the answer of the first time."""
-        uri = self.request.uri or ""
-        asked = digest((self.request.method or "").encode(), uri.encode(), bytes(self._body))
+        asked = digest(given)
         status, body, repeated = await self.services.call_once(route, given, key, asked)
         self.set_status(status)
         if repeated:

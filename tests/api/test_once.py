@@ -56,9 +56,14 @@ def test_a_process_that_dies_midway_leaves_nothing(orion, script):
 
 
 def test_a_key_is_for_one_request(orion):
-    answer_once(orion, "k", "POST /runs", digest(b"a"), create)
-    with pytest.raises(IdempotencyKeyReuse, match="POST /runs"):
-        answer_once(orion, "k", "POST /runs", digest(b"b"), create)
+    answer_once(orion, "k", "POST /runs", digest({"name": "a", "kind": "flow"}), create)
+    same = digest({"kind": "flow", "name": "a"})
+    assert answer_once(orion, "k", "POST /runs", same, create)[2] is True
+    other = digest({"kind": "flow", "name": "b", "tags": ["x"]})
+    with pytest.raises(IdempotencyKeyReuse, match=r"\(POST /runs\), which differs in name, tags"):
+        answer_once(orion, "k", "POST /runs", other, create)
+    with pytest.raises(IdempotencyKeyReuse, match=r"another request \(POST /runs\)$"):
+        answer_once(orion, "k", "POST /results/flush", other, create)
     with pytest.raises(InvalidInput, match="visible ASCII"):
         answer_once(orion, "a b", "POST /runs", "d", create)
 

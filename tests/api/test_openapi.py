@@ -65,7 +65,7 @@ def test_every_route_says_what_it_answers(told, route):
     """Add the shape of a new route's answer to SHAPES in orion_nb/api/shapes.py."""
     content = operation(told, route.name)["responses"][str(route.status)]["content"]
     (answer,) = content.values()
-    assert answer["schema"] != {"type": "object"}
+    assert answer["schema"].keys() & {"$ref", "allOf", "properties"}
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))

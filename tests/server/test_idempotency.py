@@ -8,9 +8,12 @@ from contextlib import closing
 import pytest
 
 from orion_nb import clock
+from orion_nb.api.shapes import EXAMPLES
+from orion_nb.api.wire import arguments
 from orion_nb.schemas.runs import new_id
 from orion_nb.store import requests
 from orion_nb.store.requests import KEPT, Answered
+from orion_nb_server.app import ALL_ROUTES
 
 FLOW = {"kind": "flow", "name": "once"}
 
@@ -52,17 +55,106 @@ def test_many_at_once_make_one(server, keyed):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
-    [("/runs", {"kind": "flow", "name": "other"}), ("/results/flush", {})],
+    ("path", "told", "field"),
+    [
+        ("/runs", {"kind": "flow", "name": "other"}, "name"),
+        ("/runs", {"kind": "flow", "name": "once", "tags": ["x"]}, "tags"),
+        ("/results/flush", {}, "Idempotency-Key"),
+    ],
 )
-def test_another_request_with_the_same_key_is_refused(keyed, path, told):
+def test_another_request_with_the_same_key_is_refused(keyed, path, told, field):
     key = new_id()
     assert keyed(key).status == 201
     refused = keyed(key, path, told)
     assert refused.status == 422
     assert refused.json["error"] == "IdempotencyKeyReuse"
-    assert refused.json["field"] == "Idempotency-Key"
+    assert refused.json["field"] == field
     assert "POST /runs" in refused.json["message"]
+    assert field in refused.json["message"]
+
+
+def test_the_same_request_may_be_written_in_another_way(server, keyed):
+    key = new_id()
+    first = keyed(key)
+    text = b'{ "name":"once",\n "kind":"flow" }'
+    headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+    again = server.send("POST", "/orion/api/v1/runs", text, headers)
+    assert again.body == first.body
+    assert keyed(key, told={**FLOW, "name": "another"}).json["field"] == "name"
+
+
+CHANGING = [route for route in ALL_ROUTES if route.action != "read"]
+
+
+@pytest.mark.parametrize("route", CHANGING, ids=lambda route: route.name)
+def test_every_request_that_changes_something_is_done_once(server, keyed, subjects, route):
+    """What was done is answered again; what was refused is asked again, and refused again."""
+    path = route.path
+    for name, value in subjects(route).items():
+        path = path.replace("{" + name + "}", value)
+    told = {**EXAMPLES.get(route.name, {}), **BODIES.get(route.name, {})}
+    body = None if route.method == "DELETE" else told
+    key = new_id()
+    headers = {"Idempotency-Key": key}
+    first = server.call(route.method, path, body, headers=headers)
+    again = server.call(route.method, path, body, headers=headers)
+    assert first.status == again.status < 500
+    if any(each.required for each in arguments(route)["body"].values()):
+        assert route.name in EXAMPLES, "orion_nb/api/shapes.py lacks an example for it"
+    assert first.status == route.status or route.name in REFUSED, first.body
+    if first.status == route.status:
+        assert first.headers["Idempotency-Replayed"] is None
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert again.body == first.body
+
+
+#: Bodies for this server, where the example of the documents is about another one.
+BODIES = {
+    "create_deployment": {"path": "daily.ipynb", "parameters": {}},
+    "run_deployment": {"parameters": {}},
+    "replay_run": {"parameters": {}},
+    "resume": {"input": None},
+    "batch": {"proposals": []},
+    "write_logs": {"lines": []},
+}
+#: What can't be done to a run, a deployment, or a delivery as they are here.
+REFUSED = {"resume", "rerun", "retry_delivery"}
+
+
+@pytest.fixture
+def subjects(server, notebook):
+    """What a route is about: made anew, and told by the names in its path."""
+    notebook(server.root / "daily.ipynb", "1")
+
+    def make(route):
+        made = {}
+        if "{deployment}" in route.path or route.name == "replay_run":
+            told = {"name": new_id(), "path": "daily.ipynb"}
+            made["deployment"] = server.call("POST", "/deployments", told).json["name"]
+        if route.name == "replay_run":
+            run = server.call("POST", f"/deployments/{made['deployment']}/runs", {}).json
+            made["run_id"] = run["id"]
+        elif "{run_id}" in route.path:
+            told = {"kind": "flow", "name": "f", "state": "RUNNING"}
+            if route.name == "propose":
+                told = {"kind": "flow", "name": "f"}
+            made["run_id"] = server.call("POST", "/runs", told).json["id"]
+        if "{notification}" in route.path or "{delivery}" in route.path:
+            told = {"name": new_id(), "on": ["failed"], "command": ["true"]}
+            made["notification"] = server.call("POST", "/notifications", told).json["name"]
+            tested = server.call("POST", f"/notifications/{made['notification']}/test", {})
+            made["delivery"] = tested.json["id"]
+        if "{session_id}" in route.path:
+            made["session_id"] = new_id()
+            told = {"id": made["session_id"], "host": "h", "pid": 4711}
+            assert server.call("POST", "/sessions", told).status == 201
+        if "{name}" in route.path:
+            made["name"] = new_id()
+            if route.method == "DELETE":
+                server.call("PUT", f"/limits/{made['name']}", {"slots": 1})
+        return made
+
+    return make
 
 
 def test_an_attempt_begins_once(keyed):
