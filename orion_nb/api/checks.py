@@ -124,7 +124,9 @@ def check_text(field: str, value: str) -> None:
         raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
     if value.isprintable():
         return
-    if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+    import unicodedata
+
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
         raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
 
 

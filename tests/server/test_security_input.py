@@ -22,6 +22,7 @@ TEXTS = {
     "nul": "a\0b",
     "header": "a\r\nSet-Cookie: pwned=1\r\n\r\n<b>",
     "terminal": "\x1b]8;;https://evil.example\x07here\x1b]8;;\x07\x1b[2J",
+    "terminal, one letter": "a\x9b2Jb\x7f",
     "half a pair": "a\ud800b",
     "right to left": "\u202egnp.exe\u2066",
     "wide": "\uff0e\uff0e\uff0f\U0001f4a5e\u0301",
