@@ -25,6 +25,8 @@ FOLDER = "standby"
 OLD = 24 * 3600.0
 #: Bytes of a notebook that is read only to begin with the right kernel.
 SOON_READ = 4 * 2**20
+#: The kernel of a run that has none: a flow's.
+NONE = ""
 #: Characters of what a runner said that are shown.
 LONGEST = 2000
 
@@ -125,7 +127,9 @@ def launch(
     Raises:
         OSError: the folder can't be written, or no process started.
     """
-    runner = runner or StandbyRunner(orion.settings, spec.kernel or kernel_of(spec.path))
+    if runner is None:
+        kernel = spec.kernel or kernel_of(spec.path)
+        runner = StandbyRunner(orion.settings, NONE if spec.flow else kernel)
     try:
         return runner.hand_over(orion, run_id, spec)
     except BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from string import Template
 HERE = Path(__file__).parent
 #: The name of the kernel that every Jupyter has, also where no file says so.
 NATIVE = "python3"
+#: What Jupyter takes for a kernel's name.
+NAME = re.compile(r"\w[\w.\-]*", re.ASCII)
 #: In a kernel's environment this may change after it was started; anything else may have been read.
 OURS = ("ORION_NB_", "JPY_")
 #: Jupyter keeps it from kernels.
@@ -119,6 +122,8 @@ def find_command(kernel: str) -> tuple[list[str], Path | None]:
     """The command that Jupyter will very likely find, and its file; compared before use."""
     from jupyter_core.paths import jupyter_path
 
+    if NAME.fullmatch(kernel) is None:
+        return [], None
     for folder in jupyter_path("kernels"):
         path = Path(folder, kernel.lower(), "kernel.json")
         with suppress(OSError, ValueError, LookupError, TypeError):

@@ -218,6 +218,15 @@ def test_what_can_wait_is_told_by_the_command():
     assert find_command("no such kernel") == ([], None)
 
 
+def test_a_name_that_is_none_leads_nowhere(tmp_path, monkeypatch):
+    """A kernel's name comes from a notebook: it is no path."""
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernel.json").write_text('{"argv": ["/bin/true", "-m", "ipykernel", "x"]}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    for name in ("..", "../kernels/..", "", "/", f"{tmp_path}"):
+        assert find_command(name) == ([], None), name
+
+
 def test_every_mark_has_the_same_length():
     run = "01a20403ec2870009f1eb8c9f0b192d7"
     for attempt in (1, 12345, 10**9):
