@@ -109,6 +109,8 @@ def _database(path: Path) -> Iterator[Check]:
     yield _silent(found)
     yield _problems(found)
     yield _starters(orion, found)
+    yield _services(orion)
+    yield _deliveries(orion)
 
 
 def _server(url: str) -> Check:
@@ -244,6 +246,27 @@ def _starters(orion: Orion, found: Health) -> Check:
         f"{len(due)} deployment{'s' * (len(due) != 1)} scheduled, and nobody seems to start runs",
         "Start `orion-nb server`, a Jupyter server, or `orion-nb worker`.",
     )
+
+
+def _services(orion: Orion) -> Check:
+    found = orion.services()
+    bad = [each for each in found if each["status"] in ("failing", "stuck")]
+    if not bad:
+        return Check("services", "ok", f"{len(found)} loops of servers and workers, all well")
+    told = "; ".join(
+        f"{each['name']} of {each['process']} (pid {each['pid']}) is {each['status']}: "
+        f"{each['error']}"
+        for each in bad
+    )
+    return Check("services", "fail", told, "Its log says more; restart it if it does not recover.")
+
+
+def _deliveries(orion: Orion) -> Check:
+    dead = orion.delivery_counts().get("dead", 0)
+    if not dead:
+        return Check("notifications", "ok", "none was given up")
+    told = f"{dead} given up"
+    return Check("notifications", "warn", told, "See `orion-nb notifications deliveries --dead`.")
 
 
 def _disk(path: Path) -> Check:
