@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from orion_nb import clock
 from orion_nb.api import kernels
 from orion_nb.api.checks import check_size, check_tags, check_text
+from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
 from orion_nb.api.sources import inspect, read_text, target_of
 from orion_nb.api.versions import Versions
@@ -20,6 +21,7 @@ from orion_nb.errors import (
     DeploymentNotFound,
     InvalidInput,
 )
+from orion_nb.schemas import cursors
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.runs import Run, is_id, new_id
 from orion_nb.store.database import Connection
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 SHOWN_TIMES = 5
 SHOWN_RUNS = 10
+#: What cursors of the list of deployments are for.
+DEPLOYMENTS = {"list": "deployments"}
 _DURATION = re.compile(r"\s*[\d.]+\s*[a-zµ]", re.IGNORECASE)
 
 
@@ -80,11 +84,31 @@ class DeploymentRoutes(Versions):
         return self._show(self.database.write(work))
 
     @route("GET", "/deployments", action="read")
-    def list_deployments(self) -> dict[str, Any]:
-        """All deployments by name, each with its next times and last runs."""
+    def list_deployments(
+        self, limit: int = LONGEST_PAGE, cursor: str | None = None
+    ) -> dict[str, Any]:
+        """The deployments by name, each with its next times and last runs; a page at a time.
+
+        `limit` is 1 to 200; `cursor` asks for the page behind the one it came with.
+        """
+        check_limit(limit, LONGEST_PAGE)
+        after = (
+            "" if cursor is None else cursors.unseal(cursor, DEPLOYMENTS).decode("utf-8", "replace")
+        )
         with self.database.read() as connection:
-            found = deployment_rows().read_all(connection)
-        return {"deployments": [self._brief(deployment) for deployment in found]}
+            found = deployment_rows().read_page(connection, after, limit + 1)
+        more = None
+        if len(found) > limit:
+            more = cursors.seal(found[limit - 1].name.encode(), DEPLOYMENTS)
+        return {"deployments": [self._brief(each) for each in found[:limit]], "cursor": more}
+
+    def all_deployments(self) -> dict[str, Any]:
+        """All of them, as they are listed page by page."""
+        told = self.list_deployments()
+        while told["cursor"] is not None:
+            page = self.list_deployments(cursor=told["cursor"])
+            told = {**page, "deployments": told["deployments"] + page["deployments"]}
+        return told
 
     @route("GET", "/deployments/{deployment}", action="read")
     def read_deployment(self, deployment: str) -> dict[str, Any]:

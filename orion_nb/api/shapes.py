@@ -153,7 +153,7 @@ SHAPES: dict[str, Schema] = {
         "description": "One thing that a run has shown; its contents by MIME type.",
         "allOf": [ref("Artifact"), fields(data=OBJECT, binary=listed(TEXT), metadata=OBJECT)],
     },
-    "list_deployments": fields(deployments=listed(ref("Deployment"))),
+    "list_deployments": fields(deployments=listed(ref("Deployment")), cursor=CURSOR),
     "create_deployment": ref("Deployment"),
     "read_deployment": ref("Deployment"),
     "update_deployment": ref("Deployment"),

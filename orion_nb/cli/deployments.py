@@ -43,8 +43,8 @@ def ls(watch: Watch = False, as_json: Json = False) -> None:
 
     orion = connect()
     if watch:
-        return watched(orion, lambda: _table(orion.list_deployments()), as_json=as_json)
-    found = orion.list_deployments()
+        return watched(orion, lambda: _table(orion.all_deployments()), as_json=as_json)
+    found = orion.all_deployments()
     if as_json:
         return output.print_json(found)
     if not found["deployments"]:

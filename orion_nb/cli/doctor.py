@@ -236,7 +236,7 @@ def _starters(orion: Orion, found: Health) -> Check:
     if alive:
         told = ", ".join(f"{each.label} (pid {each.pid} on {each.host})" for each in alive)
         return Check("schedules", "ok", f"started by {told}")
-    waiting = orion.list_deployments()["deployments"]
+    waiting = orion.all_deployments()["deployments"]
     due = [each for each in waiting if each["schedules"] and not each["paused"]]
     if not due:
         return Check("schedules", "ok", "nothing is scheduled")

@@ -20,7 +20,7 @@ def _deployment_names(incomplete: str) -> list[str]:
     from orion_nb.api.connect import connect
 
     try:
-        found = connect().list_deployments()["deployments"]
+        found = connect().all_deployments()["deployments"]
     except OrionError:
         return []
     return [each["name"] for each in found if each["name"].startswith(incomplete)]

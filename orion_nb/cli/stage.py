@@ -123,7 +123,7 @@ class Stage:
 
     def _end_runs(self, orion: Orion) -> None:
         """Deployments create no more runs, and those there are have ended, soon or at all."""
-        for deployment in orion.list_deployments()["deployments"]:
+        for deployment in orion.all_deployments()["deployments"]:
             orion.pause_deployment(deployment["id"])
         deadline = time.monotonic() + PATIENCE
         asked: set[str] = set()

@@ -49,6 +49,12 @@ def read_all(connection: sqlite3.Connection) -> list[Deployment]:
     return [_deployment(row) for row in connection.execute(_SELECT + "ORDER BY name")]
 
 
+def read_page(connection: sqlite3.Connection, after: str, limit: int) -> list[Deployment]:
+    """The deployments whose names come behind `after`, by name."""
+    where = "WHERE name > ? ORDER BY name LIMIT ?"
+    return [_deployment(row) for row in connection.execute(_SELECT + where, (after, limit))]
+
+
 def read_due(connection: sqlite3.Connection, now: int, limit: int) -> list[Deployment]:
     """Up to `limit` deployments with an instant due at or before `now`, most overdue first."""
     where = "WHERE paused = 0 AND next_due <= ? ORDER BY next_due LIMIT ?"

@@ -330,3 +330,17 @@ def test_a_notebook_is_inspected_without_being_run(orion, tmp_path):
     assert orion.inspect_notebook(str(path), allow_untagged=True)["takes_any"] is False
     with pytest.raises(NotebookNotFound, match="did you mean 'work"):
         orion.inspect_notebook(str(path.with_name("wrok.ipynb")))
+
+
+def test_deployments_are_listed_by_the_page(orion, notebook):
+    for number in range(5):
+        orion.create_deployment(f"d{number}", str(notebook))
+    first = orion.list_deployments(limit=3)
+    rest = orion.list_deployments(limit=3, cursor=first["cursor"])
+    names = [each["name"] for each in first["deployments"] + rest["deployments"]]
+    assert names == ["d0", "d1", "d2", "d3", "d4"]
+    assert rest["cursor"] is None
+    assert [each["name"] for each in orion.all_deployments()["deployments"]] == names
+    for wrong in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}, {"cursor": "é"}):
+        with pytest.raises(InvalidInput, match=next(iter(wrong))):
+            orion.list_deployments(**wrong)

@@ -52,7 +52,7 @@ def test_each_instant_has_exactly_one_run(orion: Any, deploy: Any, clock: Any, h
             process.stdout.close()
             process.wait(timeout=60)
     runs = []
-    for name in orion.list_deployments()["deployments"]:
+    for name in orion.all_deployments()["deployments"]:
         listed = orion.list_runs(RunFilter(kind="flow", deployment=name["id"]), 200)
         slots = [run.scheduled_time for run in listed]
         count = 1 if name["name"].startswith("one") else 50

@@ -52,6 +52,11 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
 
 const id = encodeURIComponent;
 
+interface Listed {
+  deployments: Deployment[];
+  cursor: string | null;
+}
+
 export const api = {
   runs: (query: RunQuery, signal?: AbortSignal) => call<Page>("POST", "/runs/filter", query, signal),
   counts: (query: RunQuery, signal?: AbortSignal) =>
@@ -59,7 +64,16 @@ export const api = {
   why: (run: string) => call<Why>("GET", `/runs/${id(run)}/why`),
   states: (run: string) => call<{ states: Entry[] }>("GET", `/runs/${id(run)}/states`),
   cancel: (run: string) => call<Report>("POST", `/runs/${id(run)}/cancel`, { by: "dashboard" }),
-  deployments: () => call<{ deployments: Deployment[] }>("GET", "/deployments"),
+  deployments: async () => {
+    const deployments: Deployment[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Listed = await call("GET", `/deployments${cursor ? `?cursor=${id(cursor)}` : ""}`);
+      deployments.push(...page.deployments);
+      cursor = page.cursor;
+    } while (cursor);
+    return { deployments };
+  },
   pause: (name: string, paused: boolean) =>
     call<unknown>("POST", `/deployments/${id(name)}/${paused ? "pause" : "resume"}`, {}),
   runNow: (name: string) => call<Run>("POST", `/deployments/${id(name)}/runs`, {}),
