@@ -271,7 +271,8 @@ class DeploymentRoutes(Versions):
             made = made.model_copy(update={"flow": found.flow, "pinned": pinned})
         else:
             found = self.inspected(made)
-        found.taken(made.parameters, self.settings.home)
+        values = found.taken(made.parameters, self.settings.home)
+        made = made.model_copy(update={"parameters": values})
         if made.kernel is not None:
             kernels.check(made.kernel)
         if made.cwd is not None and not Path(made.cwd).is_dir():

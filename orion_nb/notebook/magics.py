@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
-from orion_nb.notebook import render
+from orion_nb.notebook import deploying, render
 from orion_nb.notebook.cells import Cell, awaits, cell_id, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
@@ -35,6 +36,11 @@ ORION_HELP = """\
 %orion runs [STATE] [--tasks]   the newest runs, of one state, tasks too
 %orion why RUN            what happened to a run, and why
 %orion cancel RUN         ask a run to stop
+%orion params [TARGET]    what this notebook takes, or another, or file.py:flow
+%orion deploy [NAME] [-p NAME=VALUE] [--cron '0 7 * * *'] [--every 1h] [--at TIME] [--tz ZONE]
+       [--kernel K] [--timeout 1h] [--retries N] [--overlap WORD] [--catch-up WORD]
+       [--pin] [--paused] [--update] [--path FILE]   this notebook runs by schedule
+%orion run NAME [-p NAME=VALUE]   run a deployment now
 RUN is an id, the end of one (4 digits or more), or a name."""
 
 
@@ -91,11 +97,12 @@ class OrionMagics(Magics):
     def orion(self, line: str) -> Shown | None:
         """Shows runs and says why: `%orion help`."""
         # Python would take a comment here; IPython hands it on with the line.
-        told = takewhile(lambda word: not word.startswith("#"), line.split())
+        told = takewhile(lambda word: not word.startswith("#"), _words(line))
         word, *rest = list(told) or ["runs"]
         known: dict[str, Callable[[Sequence[str]], Shown | None]] = {
             "runs": self._runs, "why": self._why, "cancel": self._cancel, "help": _help,
-            "--help": _help,
+            "--help": _help, "params": _said(deploying.params), "deploy": _said(deploying.deploy),
+            "run": _said(deploying.run),
         }  # fmt: skip
         if word not in known:
             close = difflib.get_close_matches(word, known, 1)
@@ -297,6 +304,21 @@ def _show_without_our_frames(shell: Any, error: BaseException, last: str) -> Non
         error._render_traceback_ = lambda: [*shown, last]  # type: ignore[attr-defined]
     except Exception:
         return
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:  # an apostrophe in a comment, say
+        return line.split()
+
+
+def _said(call: Callable[[Sequence[str]], deploying.Told]) -> Callable[[Sequence[str]], Shown]:
+    def shown(words: Sequence[str]) -> Shown:
+        said, head, data = call(words)
+        return Shown(*render.lines(said, head), data)
+
+    return shown
 
 
 def _help(_: Sequence[str]) -> None:
