@@ -53,7 +53,7 @@ def params(
 
 def _none(taker: str, *, is_open: bool, language: str) -> str:
     if language != "python":
-        return f"It is in {language} and finds any parameters as JSON in ORION_NB_PARAMETERS."
+        return f"It is in {language} and finds parameters in the JSON file ORION_NB_PARAMS names."
     if is_open:
         return "It takes any parameters, as far as can be read without running it."
     if taker == "flow":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +12,12 @@ from orion_nb.cli import actions, answers, cancel, logs, output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import Json, RunRef, Watch, flag
 from orion_nb.cli.watching import watch as watched
+from orion_nb.errors import NotFound
 from orion_nb.schemas.filters import completions, parse_filter
 from orion_nb.schemas.runs import short
+
+if TYPE_CHECKING:
+    from orion_nb.api.orion import Orion
 
 
 def register(app: typer.Typer) -> None:
@@ -109,22 +114,32 @@ def show(run: RunRef, watch: Watch = False, as_json: Json = False) -> None:
     from orion_nb.cli.lookout import connect_and_look
 
     orion = connect_and_look()
-    told = orion.why(run)
+    told = _with_cells(orion, run)
     if watch:
         from orion_nb.cli.stories import run_story
 
         run_id = told["run"]["id"]
         return watched(
             orion,
-            lambda: run_story(orion.why(run_id)),
+            lambda: run_story(_with_cells(orion, run_id)),
             as_json=as_json,
             until=lambda: orion.find(run_id).state.is_terminal,
         )
     if as_json:
-        return output.print_json({**told["run"], "states": told["states"], "tasks": told["tasks"]})
+        more = {name: told[name] for name in ("states", "tasks", "cells") if name in told}
+        return output.print_json({**told["run"], **more})
     from orion_nb.cli.stories import run_story
 
     return output.console().print(run_story(told))
+
+
+def _with_cells(orion: Orion, run: str) -> dict[str, Any]:
+    """What is known of a run; of a notebook's, what its cells do, too."""
+    told = orion.why(run)
+    if str(told["run"]["key"]).startswith("notebook:") and told["run"]["kind"] == "flow":
+        with suppress(NotFound):
+            told["cells"] = orion.read_cells(told["run"]["id"])
+    return told
 
 
 def why(run: RunRef, as_json: Json = False) -> None:

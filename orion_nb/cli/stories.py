@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orion_nb import clock
 from orion_nb.cli import looks
 from orion_nb.cli.output import first_line, plain
+from orion_nb.schemas.durations import show
 from orion_nb.schemas.runs import short
 
 if TYPE_CHECKING:
@@ -82,9 +83,33 @@ def run_story(told: Mapping[str, Any]) -> Group:
     standing = [line for line in sentences(told, standing=True) if not line.startswith("in it, ")]
     if standing:
         parts += [Text(""), *(Text(plain(line)) for line in standing)]
+    if told.get("cells"):
+        parts += [Text(""), *cells_told(told["cells"])]
     if told["tasks"]:
         parts += [Text(""), Text("In it", style="bold"), looks.runs_table(told["tasks"])]
     return Group(*parts)
+
+
+def cells_told(told: Mapping[str, Any]) -> Iterator[Any]:
+    """How far a notebook has come, and each cell that was begun: its state, time and outputs."""
+    from rich.text import Text
+
+    line = Text("Cells", style="bold").append(f"  {told['done']} of {told['total']}", style="dim")
+    if told["left"] is not None:
+        line.append(f", about {looks.rounded(round(told['left']))} left", style="dim")
+    if told["peak_memory"]:
+        line.append(f", peak memory {told['peak_memory'] / 2**20:,.0f} MiB", style="dim")
+    yield line
+    right = [(name, "right") for name in ("took", "tries", "output")]
+    table = looks.plain_table("cell", "state", *right, "source")
+    for cell in told["cells"]:
+        if cell["number"] is not None:
+            took = show(cell["seconds"] or 0.0)
+            size = f"{cell['output_bytes']:,}" if cell["output_bytes"] else ""
+            tries = str(cell["attempts"]) if cell["attempts"] > 1 else ""
+            source = looks.cut(plain(cell["source"]))
+            table.add_row(str(cell["number"]), cell["state"], took, tries, size, source)
+    yield table
 
 
 def full_story(told: Mapping[str, Any]) -> Group:

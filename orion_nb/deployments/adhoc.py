@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from contextlib import suppress
@@ -17,11 +18,12 @@ from orion_nb.api.sources import inspect
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.files import Spec, notebook_of, run_folder
 from orion_nb.deployments.launch import ahead, launch
-from orion_nb.errors import Conflict, InvalidInput
+from orion_nb.engine.context import RUN_ID_VARIABLE, current
+from orion_nb.errors import Conflict, InvalidInput, RunStopped
 from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import SCHEDULED, Scheduled, State
+from orion_nb.schemas.states import COMPLETED, SCHEDULED, Scheduled, State
 from orion_nb.store.listing import RunFilter
 
 MANY = 100_000
@@ -41,6 +43,18 @@ class Outcome:
     state: State
     notebook: Path | None
     tasks: tuple[Run, ...] = ()
+
+    def result(self) -> Any:
+        """What the notebook declared by `orion_nb.result(value)`; None if it declared nothing.
+
+        Raises:
+            RunStopped: it did not complete.
+            ResultUnavailable, UntrustedResult: the value can't be had.
+        """
+        if self.state.type is not COMPLETED:
+            raise RunStopped(f"{self.run.name} is {self.state}")
+        text = self.state.result
+        return None if text is None else connect().load(text)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +92,8 @@ def run_notebook(
     allow_untagged: bool = False,
 ) -> Outcome:
     """The notebook has been executed as a flow run when this returns; its file is not touched.
+
+    Called in a flow, a task, or a notebook that is executed, its run is a child of theirs.
 
     Args:
         path: the notebook.
@@ -117,14 +133,23 @@ def run_notebook(
             None if timeout is None else seconds(timeout, field="timeout"),
         )
         made = orion.new_run(
-            "flow", file.stem, policy=policy, parameters=parameters, key=f"notebook:{file}"
-        )
+            "flow", file.stem, policy=policy, parameters=parameters, key=f"notebook:{file}",
+            parent=_around(orion),
+        )  # fmt: skip
         run = orion.begin(made)[0]
         process = launch(orion, run.id, spec, runner)
     outcome = _wait(orion, run, process)
     if out is not None and outcome.notebook is not None:
         shutil.copyfile(outcome.notebook, Path(out).expanduser())
     return outcome
+
+
+def _around(orion: Orion) -> str | None:
+    """The run in which the notebook is called."""
+    context = current()
+    if context is not None:
+        return context.run.id
+    return os.environ.get(RUN_ID_VARIABLE) or None
 
 
 def rerun_notebook(run: str, *, from_failed: bool = False, orion: Orion | None = None) -> Outcome:

@@ -19,10 +19,18 @@ from orion_nb.deployments import marks
 from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.environ import child_environ
-from orion_nb.deployments.files import NOTEBOOK, Spec, run_folder
+from orion_nb.deployments.files import (
+    NOTEBOOK,
+    PARAMETERS,
+    Spec,
+    run_folder,
+    time_ns_of_files,
+    write_whole,
+)
 from orion_nb.deployments.kernel import Kernel
 from orion_nb.deployments.source import Source, read_source, with_parameters
 from orion_nb.deployments.standby import StandbyKernel
+from orion_nb.deployments.surroundings import environment, record_files
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
@@ -92,8 +100,10 @@ class Attempt:
             return self._refused(source, Failed(str(error)))
         except OSError as error:
             return self._refused(source, Crashed(f"the kernel can't be started: {error}"))
+        since = time_ns_of_files(self.folder)
         try:
             kept = self._kept(source)  # the kernel starts up while its imports are done
+            self._note_environment(kernel, kept, self._cwd(source))
             try:
                 ending = await self._execute(kernel, kept)
             except Exception as error:
@@ -103,16 +113,20 @@ class Attempt:
         finally:
             await kernel.end()
         self._end_children(ending.state)
+        record_files(self.orion, self.run.id, self._cwd(source), since)
         return self._finish(kept, ending)
 
     async def _start_kernel(self, source: Source) -> Kernel:
-        cwd = Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
+        cwd = self._cwd(source)
         if not cwd.is_dir():
             raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
         mark = new_mark(self.run.id, self.run.attempt)
         name = self.spec.kernel or source.kernel
         environ = child_environ(os.environ, **self.environ(mark, source.path))
         return await Kernel.start(name, cwd, environ, mark, self.standby)
+
+    def _cwd(self, source: Source) -> Path:
+        return Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
 
     def environ(self, mark: str, path: str) -> dict[str, str]:
         """What the environment says to the code of this attempt."""
@@ -124,8 +138,14 @@ class Attempt:
             "ORION_NB_HEADLESS": "1",
             "JPY_SESSION_NAME": path,
             # For kernels of other languages, into whose notebooks nothing is injected.
-            "ORION_NB_PARAMETERS": json.dumps(self.run.parameters or {}),
+            "ORION_NB_PARAMS": str(self._parameters_file()),
         }
+
+    def _parameters_file(self) -> Path:
+        """The run's parameters as JSON, in a file: an environment holds only short texts."""
+        path = self.folder / PARAMETERS
+        write_whole(path, json.dumps(self.run.parameters or {}) + "\n", durable=False)
+        return path
 
     def note_source(self, version: dict[str, str]) -> None:
         """Which version of which file this attempt executes."""
@@ -185,6 +205,20 @@ class Attempt:
         from orion_nb.deployments.kept import KeptNotebook
 
         return KeptNotebook.of(source.notebook, self.folder / NOTEBOOK, self.run, source.version)
+
+    def _note_environment(self, kernel: Kernel, kept: KeptNotebook, cwd: Path) -> None:
+        """What executes the notebook is recorded in it; one that named no kernel names its now."""
+        spec = kernel.manager.kernel_spec
+        name = kernel.manager.kernel_name
+        told = environment(name, spec.argv if spec else [], cwd)
+        kept.progress.about["environment"] = told
+        kept.nb["metadata"][marks.METADATA]["environment"] = told
+        if spec is not None and "kernelspec" not in kept.nb["metadata"]:
+            log.info(
+                "run %s: the notebook names no kernel; it is executed by %s", self.run.id, name
+            )
+            named = {"name": name, "display_name": spec.display_name, "language": spec.language}
+            kept.nb["metadata"]["kernelspec"] = type(kept.nb)(named)
 
     def _refused(self, source: Source | None, state: State) -> Ending:
         """Nothing could be executed: the notebook is kept all the same, with the reason on top."""

@@ -14,6 +14,7 @@ from orion_nb.settings import Settings
 NOTEBOOK = "notebook.ipynb"
 SPEC = "spec.json"
 LOG = "runner.log"
+PARAMETERS = "parameters.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,13 @@ def notebook_of(settings: Settings, run_id: str) -> Path | None:
     """The executed notebook of a run, if there is one."""
     path = settings.notebooks / run_id / NOTEBOOK
     return path if path.is_file() else None
+
+
+def time_ns_of_files(folder: Path) -> int:
+    """Now, by the clock that stamps the files in this folder (nanoseconds)."""
+    path = folder / ".now"
+    path.touch(0o600)
+    return path.stat().st_ctime_ns
 
 
 def write_whole(path: Path, text: str, *, durable: bool = True) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from orion_nb.deployments.outputs import HEAD, TAIL, cut
+from orion_nb.deployments.floods import HEAD, TAIL, cut
 from orion_nb.secrets import redacted_json
 
 Json = dict[str, Any]

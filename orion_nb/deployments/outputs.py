@@ -9,9 +9,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-#: Characters of a cell's printed text that are kept: the first ones, and the last of each stream.
-HEAD = 512 * 1024
-TAIL = 256 * 1024
+from orion_nb.deployments.floods import HEAD, TAIL, cut, gap
+
 #: Outputs of a cell that are kept; and what they show, in characters, all together.
 MANY = 10_000
 SHOWN = 16 * 1024 * 1024
@@ -19,18 +18,6 @@ SHOWN = 16 * 1024 * 1024
 ERROR = 64 * 1024
 
 Outputs = list[NotebookNode]
-
-
-def cut(text: str, head: int, tail: int) -> str:
-    """The text, or if it is longer its head and its tail, with the number of what is left out."""
-    dropped = len(text) - head - tail
-    if dropped <= 0:
-        return text
-    return f"{text[:head]}{gap(dropped, 'characters')}{text[len(text) - tail :]}"
-
-
-def gap(dropped: int, what: str) -> str:
-    return f"\n… {dropped:,} {what} are not kept …\n"
 
 
 class Shown:

@@ -54,14 +54,13 @@ def _mend(cell: Json) -> None:
 
 
 def _mend_metadata(metadata: Json) -> None:
-    spec = metadata.get("kernelspec")
-    if spec is not None and not (isinstance(spec, dict) and spec.get("name")):
-        del metadata["kernelspec"]
-    elif spec is not None:
+    for field in ("kernelspec", "language_info"):
+        told = metadata.get(field)
+        if not (isinstance(told, dict) and isinstance(told.get("name"), str) and told["name"]):
+            metadata.pop(field, None)
+    if "kernelspec" in metadata:
+        spec = metadata["kernelspec"]
         spec.setdefault("display_name", spec["name"])
-    info = metadata.get("language_info")
-    if info is not None and not (isinstance(info, dict) and isinstance(info.get("name"), str)):
-        del metadata["language_info"]
     if not isinstance(metadata.get("authors", []), list):
         del metadata["authors"]
 

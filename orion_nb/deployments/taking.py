@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,8 @@ class Taking(NotebookClient):
 
     def __init__(self, kept: KeptNotebook, **options: Any) -> None:
         super().__init__(kept.nb, store_widget_state=False, iopub_timeout=LAG, **options)
+        # Output widgets note in it what they capture, whether or not their state was taken.
+        self.widget_state = defaultdict(dict)
         self.kept = kept
         kept.settle = self.settle
         self.streams: dict[int, Streams] = {}

@@ -138,7 +138,7 @@ def read_parameters(nb: Mapping[str, Any], *, allow_untagged: bool = False) -> P
     """The parameters that a notebook declares; none when it has no parameters cell.
 
     With `allow_untagged`, one without such a cell takes any; one in another language than Python
-    always does, and finds them as JSON in the environment variable ORION_NB_PARAMETERS.
+    always does, and finds them in the JSON file that ORION_NB_PARAMS names.
 
     Raises:
         InvalidNotebook: the parameters cell is not Python, or the notebook has no cells.

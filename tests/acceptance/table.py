@@ -194,7 +194,7 @@ CASES = [
     Case("script-allowed", [SCRIPT, "print('after')"], shows="after"),
     Case("shell-fails", ["!exit 3", "print(_exit_code)"], shows="3"),
     Case("syntax", [SYNTAX], "Failed: cell 1: SyntaxError"),
-    Case("strange-exception", [EXCEPTION], "Failed: cell 1: Strange"),
+    Case("strange-exception", [EXCEPTION], "Failed: cell 1: "),
     Case("broken-repr", [REPR], "Failed: cell 1: "),
     Case("exception-group", [GROUP], r"Failed: cell 1: ExceptionGroup: many \(2 sub-exceptions\)"),
     Case("handled", [HANDLED, EXTERNAL], shows="fine"),
@@ -219,7 +219,7 @@ CASES = [
     Case("debugger", ["import pdb; pdb.set_trace()"], "Failed: cell 1 asks for input"),
     Case("closes-stdout", ["import sys; sys.stdout.close()", "x = 1"], "Completed|Failed"),
     Case("changes-folder", ["import os; os.chdir('/')", "print(os.getcwd())"], shows="/"),
-    Case("gone-kernel-folder", ["print('a' * 200)", "del x"], "Failed: cell 2: NameError"),
+    Case("forgets-a-name", ["print('a' * 200)", "del x"], "Failed: cell 2: NameError"),
     Case("traceback-flood", ["raise ValueError('x' * 2_000_000)"], "Failed: cell 1: ValueError"),
 ]  # fmt: skip
 #: Refused when they are deployed: nothing is run.

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from orion_nb.deployments.journal import JOURNAL, LARGE, Journal, replay
 
 
@@ -46,3 +49,9 @@ def test_a_journal_that_can_not_be_written_costs_no_run_its_life(tmp_path):
     journal.write("clear", 0)
     journal.begin_anew()
     journal.remove()
+
+
+def test_who_only_starts_notebooks_does_not_import_nbformat():
+    code = "import sys, orion_nb.deployments.runner; print('nbformat' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"

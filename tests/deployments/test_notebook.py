@@ -335,3 +335,92 @@ def test_a_flood_of_displays_is_kept_in_part(orion, write_notebook, kept):
     assert page["outputs"][0]["data"] == {
         "text/plain": ["text/html: 17,000,000 characters are not kept"]
     }
+
+
+CALLS = """
+import orion_nb
+inner = orion_nb.run_notebook("inner.ipynb", {"n": 41})
+orion_nb.result({"inner": inner.result()})
+"""
+
+
+def test_a_notebook_called_in_a_notebook_is_its_child_and_gives_its_result(
+    orion, write_notebook, code
+):
+    write_notebook(
+        code("n = 1", "parameters"), "import orion_nb\norion_nb.result(n + 1)", name="inner"
+    )
+    outer = run_notebook(write_notebook(CALLS, name="outer"), orion=orion)
+
+    assert outer.result() == {"inner": 42}
+    (inner,) = orion.children(outer.run.id, outer.run.root)
+    assert (inner.name, inner.parent, str(inner.state)) == ("inner", outer.run.id, "Completed")
+
+
+def test_what_executed_a_notebook_and_what_it_wrote_are_recorded(
+    orion, write_notebook, tmp_path, kept
+):
+    (tmp_path / "old.csv").write_text("before")
+    path = write_notebook(
+        "from pathlib import Path\nPath('new.csv').write_text('a,b')\n"
+        "Path('sub').mkdir()\nPath('sub/x.txt').write_text('1')"
+    )
+
+    outcome = run_notebook(path, cwd=tmp_path, orion=orion)
+
+    (listed,) = orion.read_artifacts(outcome.run.id)["artifacts"]
+    files = orion.read_artifact(listed["id"])["data"]["application/json"]["files"]
+    assert [(each["path"], each["size"]) for each in files] == [("new.csv", 3), ("sub/x.txt", 1)]
+    assert files[0]["sha256"].startswith("1eb7")
+    told = orion.read_cells(outcome.run.id)["environment"]
+    assert told["kernel"] == "python3"
+    assert told["packages"] > 50
+    made = json.loads(outcome.notebook.read_text())["metadata"]
+    assert made["kernelspec"]["name"] == "python3"  # it named none
+
+
+ECHO = """
+import json, os
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.kernelbase import Kernel
+
+class Echo(Kernel):
+    implementation = banner = "echo"
+    implementation_version = "1"
+    language_info = {"name": "echo", "mimetype": "text/plain", "file_extension": ".txt"}
+
+    def do_execute(self, code, silent, *_, **__):
+        if code == "fail":
+            return {"status": "error", "ename": "Bad", "evalue": "no", "traceback": []}
+        if code == "params":
+            code = json.load(open(os.environ["ORION_NB_PARAMS"]))["who"]
+        if not silent:
+            self.send_response(self.iopub_socket, "stream", {"name": "stdout", "text": code})
+        return {"status": "ok", "execution_count": self.execution_count, "payload": [],
+                "user_expressions": {}}
+
+IPKernelApp.launch_instance(kernel_class=Echo)
+"""
+
+
+@pytest.fixture
+def echo(tmp_path, monkeypatch):
+    folder = tmp_path / "jupyter" / "kernels" / "echo"
+    folder.mkdir(parents=True)
+    argv = [sys.executable, "-c", ECHO, "-f", "{connection_file}"]
+    told = {"argv": argv, "display_name": "Echo", "language": "echo"}
+    (folder / "kernel.json").write_text(json.dumps(told))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    return {"kernelspec": {"name": "echo", "display_name": "Echo", "language": "echo"}}
+
+
+def test_kernels_of_other_languages_are_executed_and_find_their_parameters(
+    orion, write_notebook, kept, echo
+):
+    path = write_notebook("say it", "params", "fail", **echo)
+
+    outcome = run_notebook(path, {"who": "Ada"}, orion=orion)
+
+    assert str(outcome.state) == "Failed: cell 3: Bad: no"
+    cells = [cell for cell in kept(outcome.notebook) if cell["cell_type"] == "code"]
+    assert [texts(cell) for cell in cells] == ["say it", "Ada", ""]
