@@ -93,7 +93,8 @@ class LogRoutes(Core):
         """The lines that match, in the order they were written in.
 
         They are the first after line number `after`, or with `newest` the last before line number
-        `before`; the cursor is the next page's `after` or `before`, null on the last.
+        `before`; the cursor is the next page's `after` or `before`, null on the last. A server
+        looks for a fraction of a second: a page may have fewer lines, or none, and a cursor.
         """
         if not 1 <= limit <= LONGEST_PAGE:
             raise InvalidInput(f"limit: {limit} is not between 1 and {LONGEST_PAGE}", field="limit")
@@ -105,9 +106,9 @@ class LogRoutes(Core):
                 level=None if level is None else level_of(level), logger=logger, text=text,
                 since=since, until=until, after=after, before=before,
             )  # fmt: skip
-            found = logs.page(connection, chosen, limit + 1, newest)
+            found, rest = logs.some(connection, chosen, limit + 1, newest, self.patience)
         if len(found) <= limit:
-            return {"lines": [line.as_json() for line in found], "cursor": None}
+            return {"lines": [line.as_json() for line in found], "cursor": rest}
         shown = found[1:] if newest else found[:limit]
         cursor = shown[0].n if newest else shown[-1].n
         return {"lines": [line.as_json() for line in shown], "cursor": cursor}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,8 @@ from orion_nb.store.statements import INSERT_LOG
 LINES = 10_000
 TEXT = 1024 * 1024
 LINE = 32 * 1024
+#: Who has only so long looks through so many lines first; then through more, if that was quick.
+STRETCH = 2_000
 _CUT = 64  # bytes for the note that a line was cut
 
 #: Who wrote the line that says how many were not kept: beyond the bound, or never written.
@@ -122,6 +125,42 @@ def page(
     found = (Line(row[0].hex(), *row[1:]) for row in connection.execute(sql, values))
     lines = list(islice(_inside(found, chosen.within), limit))
     return lines[::-1] if newest else lines
+
+
+def some(
+    connection: sqlite3.Connection,
+    chosen: LogFilter,
+    limit: int,
+    newest: bool = False,
+    patience: float | None = None,
+) -> tuple[list[Line], int | None]:
+    """`page`, as far as it is found within so many seconds.
+
+    Also the number of the line to look on from, if not all were looked at: the next `after`, or
+    with `newest` the next `before`.
+    """
+    if patience is None or chosen.run is not None or chosen.root is not None:
+        return page(connection, chosen, limit, newest), None
+    (last,) = connection.execute("SELECT coalesce(max(n), 0) FROM logs").fetchone()
+    after, before = chosen.after, min(last + 1, chosen.before or last + 1)
+    found: list[Line] = []
+    width, deadline = STRETCH, time.monotonic() + patience
+    while after + 1 < before:
+        began = time.monotonic()
+        low = max(after, before - 1 - width) if newest else after
+        high = before if newest else min(before, after + 1 + width)
+        part = replace(chosen, after=low, before=high)
+        lines = page(connection, part, limit - len(found), newest)
+        found = [*lines, *found] if newest else [*found, *lines]
+        if len(found) >= limit:
+            return found, None
+        after, before = (after, low + 1) if newest else (high - 1, before)
+        now = time.monotonic()
+        if now > deadline and after + 1 < before:
+            return found, before if newest else after
+        if now - began < patience / 8:
+            width *= 4
+    return found, None
 
 
 def runs_in(connection: sqlite3.Connection, root: str, top: str) -> frozenset[str]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from orion_nb.store import logs
@@ -34,6 +37,29 @@ def test_lines_are_found_in_the_order_they_were_written_in(orion, run):
     assert [line.message for line in page(orion, 2, newest=True, run=run)] == ["a", "c"]
     assert [line.message for line in page(orion, run=run, after=found[0].n)] == ["a", "c"]
     assert [line.message for line in page(orion, run=run, before=found[2].n)] == ["b", "a"]
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("text", [None, "7", "no such"])
+def test_who_has_only_so_long_finds_all_by_going_on(orion, run, monkeypatch, newest, text):
+    monkeypatch.setattr(logs, "STRETCH", 10)
+    ticks = iter(range(10**9))
+    monkeypatch.setattr(time, "monotonic", lambda: next(ticks) / 1000)
+    put(orion, lines_of(run, *map(str, range(300))))
+    wanted = [line.n for line in page(orion, text=text)]
+    found, chosen, pages = [], LogFilter(text=text), 0
+    with orion.database.read() as connection:
+        while True:
+            lines, rest = logs.some(connection, chosen, 7, newest, 0.003)
+            found = [*lines, *found] if newest else [*found, *lines]
+            pages += 1
+            if len(lines) == 7:
+                rest = lines[0].n if newest else lines[-1].n
+            if rest is None:
+                break
+            chosen = replace(chosen, before=rest) if newest else replace(chosen, after=rest)
+    assert [line.n for line in found] == wanted
+    assert pages > 3
 
 
 def test_of_one_run_the_first_lines_are_kept_and_the_others_counted(orion, run):
