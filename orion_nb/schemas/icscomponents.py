@@ -25,6 +25,9 @@ NEEDED = {
     ),
 }  # fmt: skip
 
+#: What a line that can't be read is called; it matters only in the event that is chosen.
+UNREADABLE = "X-UNREADABLE"
+
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -77,7 +80,7 @@ def read(text: str) -> list[Component]:
             open_parts.append(made)
         elif told.name == "END":
             _close(open_parts, told.value.strip().upper())
-        elif told.name in NEEDED.get(open_parts[-1].name, ()):
+        elif told.name in (*NEEDED.get(open_parts[-1].name, ()), UNREADABLE):
             open_parts[-1].properties.append(told)
     calendars = [part for part in root.parts if part.name == "VCALENDAR"]
     if not calendars:
@@ -110,7 +113,8 @@ def _properties(text: str) -> Iterator[Property]:
         try:
             _, parameters, value = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
         except ValueError:
-            raise wrong(f"{line[:60]!r} can't be read") from None
+            yield Property(UNREADABLE, line)
+            continue
         if not value.strip():
             continue
         told = {str(key).upper(): _one(each) for key, each in parameters.items()}

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from orion_nb.errors import ScheduleError
 from orion_nb.schemas import recurrence, rulewords, zones
 from orion_nb.schemas.icaltimes import Property
-from orion_nb.schemas.icscomponents import Component, wrong
+from orion_nb.schemas.icscomponents import UNREADABLE, Component, wrong
 from orion_nb.schemas.icszones import FileZones
 from orion_nb.schemas.recurrence import Recurrence
 
@@ -112,6 +112,9 @@ def choose(calendars: Sequence[Component], wanted: str | None) -> list[Component
     found = _named(summaries, wanted)
     if len(found) != 1:
         raise _which(summaries, found, wanted)
+    for part in groups[found[0]]:
+        if (line := part.first(UNREADABLE)) is not None:
+            raise wrong(f"{line.value[:60]!r} can't be read")
     chosen = {id(part) for part in groups[found[0]]}
     named = {
         told.parameters["TZID"]
@@ -226,9 +229,13 @@ class _Reader:
 
     def _instant(self, told: Property, series: Recurrence | None) -> datetime | date:
         """The occurrence that a RECURRENCE-ID means; a day if it only names a day."""
+        zone = series.zone if series else self.local
+        day = next(recurrence.dates(told, zone), None)
+        if day is None:
+            raise wrong(f"RECURRENCE-ID: {told.value[:40]!r} is not in the years 1900 to 8999")
         if series is not None and series.whole_day:
-            return series.instant(_midnight(next(recurrence.dates(told, series.zone))))
-        at = next(recurrence.values(told, series.zone if series else self.local, self.zones.find))
+            return series.instant(_midnight(day))
+        at = next(recurrence.values(told, zone, self.zones.find))
         if isinstance(at, datetime) or series is None:
             return at
         return series.instant(datetime.combine(at, series.start.time()))
@@ -313,10 +320,12 @@ def _reduced(calendar: Component, chosen: set[int], named: set[str]) -> Componen
         for part in calendar.parts
         if id(part) in chosen or (part.name == "VTIMEZONE" and part.text("TZID") in {*named, told})
     ]
-    return Component("VCALENDAR", calendar.properties, [_bare(part) for part in keep])
+    known = [told for told in calendar.properties if told.name != UNREADABLE]
+    return Component("VCALENDAR", known, [_bare(part) for part in keep])
 
 
 def _bare(part: Component) -> Component:
     """Without what is within an event: its alarms."""
     inner = part.parts if part.name == "VTIMEZONE" else []
-    return Component(part.name, part.properties, inner)
+    known = [told for told in part.properties if told.name != UNREADABLE]
+    return Component(part.name, known, inner)

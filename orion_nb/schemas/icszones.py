@@ -126,8 +126,9 @@ def _changes(name: str, part: Component) -> list[tuple[datetime, timedelta, time
     before, after = (
         icaltimes.seconds(part.text(each) or "") for each in ("TZOFFSETFROM", "TZOFFSETTO")
     )
-    begin = icaltimes.read(part.text("DTSTART") or "", "DTSTART")
-    if before is None or after is None or not isinstance(begin, datetime):
+    told = icaltimes.read(part.text("DTSTART") or "", "DTSTART")
+    begin = told if isinstance(told, datetime) else datetime.combine(told, datetime.min.time())
+    if before is None or after is None:
         raise _wrong(f"the file's time zone {name[:60]!r} can't be read")
     begin = begin.replace(tzinfo=None)
     fixed = timezone(before)

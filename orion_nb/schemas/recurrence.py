@@ -20,7 +20,7 @@ from orion_nb.schemas import icaltimes, rrules
 from orion_nb.schemas.icaltimes import Property
 from orion_nb.schemas.instants import YEARS
 from orion_nb.schemas.rrules import Rule
-from orion_nb.schemas.ruledays import MOST_EMPTY, Day, RuleDays, Times
+from orion_nb.schemas.ruledays import MOST_EMPTY, RuleDays, Times
 
 #: Zones that changed the side of the date line skipped a day.
 LONGEST_GAP = timedelta(hours=25)
@@ -30,6 +30,9 @@ MOST_RULES = 10
 
 #: Of so many kinds of days it is remembered what EXRULE leaves of them.
 MOST_KNOWN = 128
+
+#: To look a rule up at another day costs as much as to pass over so many.
+REOPENED = 20
 
 #: From the name of a zone, as TZID gives it, to the zone.
 FindZone = Callable[[str], tzinfo]
@@ -149,7 +152,7 @@ class _Without:
 
     def __init__(self, whole: Recurrence, since: int) -> None:
         self._streams = [
-            _Ahead(days.days(since), whole.last_wall(days.rule.until, exact=True))
+            _Ahead(days, since, whole.last_wall(days.rule.until, exact=True))
             for days in whole.days_without
         ]
         self._known: dict[tuple[int, ...], tuple[list[Times], Times]] = {}
@@ -160,7 +163,7 @@ class _Without:
         gone = [stream.of(day) for stream in self._streams]
         key = (id(times), *map(id, gone))  # days alike share their times; those kept stay alive
         known = self._known.get(key)
-        self.cost = 4
+        self.cost = 4 + sum(stream.passed for stream in self._streams)
         if known is None:
             self.cost += (len(times) + sum(map(len, gone))) // 8
             out = frozenset().union(*gone)
@@ -173,14 +176,23 @@ class _Without:
 class _Ahead:
     """Days of a rule up to a local time, looked up in rising order."""
 
-    def __init__(self, days: Iterator[Day], last: datetime) -> None:
-        self._days = days
-        self._next = next(days, None)
+    def __init__(self, rule: RuleDays, since: int, last: datetime) -> None:
+        self._rule = rule
+        self._days = rule.days(since)
+        self._next = next(self._days, None)
         self._last = (last.toordinal(), _second(last))
+        #: What the last look-up cost, in days that it passed over.
+        self.passed = 0
 
     def of(self, day: int) -> Times:
+        self.passed = 0
+        if self._next is not None and day - self._next[0] > 7 and self._rule.rule.count is None:
+            self._days = self._rule.days(day)
+            self._next = next(self._days, None)
+            self.passed = REOPENED
         while self._next is not None and self._next[0] < day:
             self._next = next(self._days, None)
+            self.passed += 1
         if self._next is None or self._next[0] != day or day > self._last[0]:
             return ()
         times = self._next[1]
@@ -272,6 +284,8 @@ def values(told: Property, zone: tzinfo, find_zone: FindZone) -> Iterator[dateti
         if not text.strip():
             continue
         value = icaltimes.read(text.partition("/")[0], told.name)
+        if value.year not in YEARS:
+            continue  # nobody asks for it
         if not isinstance(value, datetime) or value.tzinfo is not None:
             yield value
         else:
@@ -282,6 +296,8 @@ def dates(told: Property, zone: tzinfo) -> Iterator[date]:
     """The days that RDATE, EXDATE or RECURRENCE-ID names, whatever time it gives."""
     for text in filter(None, told.value.split(",")):
         value = icaltimes.read(text.partition("/")[0], told.name)
+        if value.year not in YEARS:
+            continue
         if isinstance(value, datetime):
             yield (value.astimezone(zone) if value.tzinfo else value).date()
         else:

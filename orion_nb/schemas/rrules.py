@@ -9,6 +9,7 @@ from typing import Final
 
 from orion_nb.errors import ScheduleError
 from orion_nb.schemas import icaltimes
+from orion_nb.schemas.instants import YEARS
 
 FREQUENCIES: Final = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY")
 YEARLY, MONTHLY, WEEKLY, DAILY, HOURLY, MINUTELY, SECONDLY = range(7)
@@ -31,6 +32,9 @@ NOT_WITH: Final = {
     "BYYEARDAY": (DAILY, WEEKLY, MONTHLY),
     "BYWEEKNO": (MONTHLY, WEEKLY, DAILY, HOURLY, MINUTELY, SECONDLY),
 }
+#: Parts of RFC 7529 that say what holds anyway.
+PLAIN: Final = (("RSCALE", "GREGORIAN"), ("SKIP", "OMIT"))
+
 PARTS: Final = ("FREQ", "UNTIL", "COUNT", "INTERVAL", *NUMBERS, "BYDAY", "WKST")
 
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
@@ -102,8 +106,10 @@ def _parts(text: str) -> dict[str, str]:
         name, equals, value = (part.strip() for part in each.upper().partition("="))
         if not equals or not value:
             raise wrong(f"{each[:60]!r} is not NAME=VALUE (try FREQ=WEEKLY;BYDAY=MO)")
+        if (name, value) in PLAIN:
+            continue
         if name in ("RSCALE", "SKIP"):
-            raise wrong(f"{name} (RFC 7529) is not supported; rules are of the Gregorian calendar")
+            raise wrong(f"{name}={value[:40]} (RFC 7529) is not supported")
         if name not in PARTS:
             raise wrong(f"there is no part {name[:40]} (there are {', '.join(PARTS)})")
         if name in parts:
@@ -135,7 +141,13 @@ def _positive(name: str, text: str | None) -> int | None:
 
 
 def _until(text: str | None) -> date | datetime | None:
-    return None if text is None else icaltimes.read(text, "UNTIL")
+    """The end, if it lies in years that a schedule is asked for; before these it is their eve."""
+    if text is None:
+        return None
+    told = icaltimes.read(text, "UNTIL")
+    if told.year >= YEARS.stop:
+        return None
+    return told if told.year in YEARS else told.replace(YEARS.start - 1, 12, 31)
 
 
 def _days(text: str | None) -> tuple[tuple[int, int], ...]:

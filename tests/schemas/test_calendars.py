@@ -254,12 +254,13 @@ def test_a_lone_change_of_an_event_runs_once():
     [
         ("BEGIN:VCALENDAR\nEND:VCALENDAR", "ics: there is no event in it"),
         (calendar(WEEKLY)[:200], "ics: END:VEVENT is missing; the file is cut off"),
+        (calendar("UID:x\nDTSTART;;TZID=UTC:20260101T000000"), "ics: 'DTSTART;;TZID=UTC:2026"),
         ("no-such-file.ics", "ics: 'no-such-file.ics' can't be read"),
         (calendar("UID:x\nSUMMARY:S"), "ics: the event 'S' has no DTSTART"),
         (calendar("UID:x\nDTSTART:2026"), "ics: DTSTART: '2026' is not a date or time"),
         (
             calendar("UID:x\nDTSTART:20260101T000000Z\nRRULE:FREQ=DAILY;RSCALE=HEBREW"),
-            "ics: RSCALE (RFC 7529) is not supported",
+            "ics: RSCALE=HEBREW (RFC 7529) is not supported",
         ),
         (
             calendar(WEEKLY, "UID:team@example.org\nDTSTART:20260309T080000Z\n"

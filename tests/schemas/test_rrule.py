@@ -122,7 +122,7 @@ def test_until_is_included(until, last):
         ("FREQ=DAILY;BYYEARDAY=1", "BYYEARDAY must not be used with FREQ=DAILY"),
         ("FREQ=MONTHLY;BYSETPOS=1", "BYSETPOS needs another BY… part to choose from"),
         ("FREQ=DAILY;FREQ=DAILY", "FREQ is given twice"),
-        ("FREQ=DAILY;SKIP=OMIT", "SKIP (RFC 7529) is not supported"),
+        ("FREQ=DAILY;SKIP=FORWARD", "SKIP=FORWARD (RFC 7529) is not supported"),
         ("FREQ=DAILY;BYMOON=1", "there is no part BYMOON (there are FREQ, UNTIL"),
         ("FREQ=DAILY;BYDAY", "'BYDAY' is not NAME=VALUE"),
         ("FREQ=DAILY\nSUMMARY:x", "'SUMMARY:x' is none of DTSTART, RRULE, RDATE, EXDATE, EXRULE"),
@@ -199,6 +199,8 @@ SLOW = {
     f"BYHOUR={ALL_24};BYMINUTE={ALL_60};BYSECOND={ALL_60}",
     "all left out": "DTSTART:20161122T000000Z\nRRULE:FREQ=MINUTELY\nEXRULE:FREQ=MINUTELY",
     "seconds left out": "DTSTART:20161122T000000Z\nRRULE:FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY",
+    "rare, and left out": "DTSTART:20161122T000000Z\nEXRULE:FREQ=SECONDLY\n"
+    "RRULE:FREQ=HOURLY;INTERVAL=3;BYYEARDAY=366",
     "ended": "DTSTART:20161122T000000Z\nRRULE:FREQ=SECONDLY;UNTIL=20261121T235959Z",
 }  # fmt: skip
 
