@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 def main(kernel: str) -> int:
     """The exit code is 0 when the run was dealt with, or never came."""
     standby = _standby_kernel(kernel)
+    # See `forgo_grammar`: here, so that no import of ours comes before it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from orion_nb.deployments import runner
 
-    runner.forgo_grammar()
     if sys.platform == "win32" or not select.select([0], [], [], 0)[0]:
         _get_ready(kernel)
     line = sys.stdin.buffer.readline()
