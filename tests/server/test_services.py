@@ -111,6 +111,27 @@ def test_a_deployment_is_of_a_notebook_under_the_root(server, notebook):
     assert server.call("PATCH", "/deployments/day", {"cwd": "."}).json["cwd"] == str(server.root)
 
 
+def test_a_flow_under_the_root_is_inspected_and_deployed(server, tmp_path):
+    text = "raise SystemError\n@flow(retries=2)\ndef load(day: date, n: int = 3): ..."
+    (server.root / "etl.py").write_text(text, "utf-8")
+    told = server.call("POST", "/notebooks/inspect", {"path": "etl.py:load"}).json
+    assert (told["flow"], told["options"]) == ("load", {"retries": 2})
+    wrong = {"name": "etl", "path": "etl.py:load", "parameters": {"day": "2024-02-30"}}
+    answer = server.call("POST", "/deployments", wrong)
+    assert (answer.status, answer.json["error"], answer.json["field"]) == (
+        422, "ParameterError", "day",
+    )  # fmt: skip
+    answer = server.call("POST", "/deployments", {**wrong, "parameters": {"day": "2024-02-29"}})
+    assert (answer.status, answer.json["retries"]) == (201, 2)
+    assert answer.json["path"] == str(server.root / "etl.py")
+    assert server.call("PATCH", "/deployments/etl", {"retries": None}).json["retries"] == 0
+    outside = tmp_path / "outside.py"
+    outside.write_text(text, "utf-8")
+    (server.root / "link.py").symlink_to(outside)
+    for path in ("link.py:load", "../outside.py:load", f"{outside}:load"):
+        assert server.call("POST", "/notebooks/inspect", {"path": path}).status in (404, 422)
+
+
 @pytest.mark.parametrize("field", ["path", "cwd"])
 @pytest.mark.parametrize(
     ("value", "status"),
