@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from contextlib import suppress
 from typing import Any
 
 from nbclient import NotebookClient
@@ -22,8 +20,6 @@ class Taking(NotebookClient):
 
     def __init__(self, kept: KeptNotebook, **options: Any) -> None:
         super().__init__(kept.nb, store_widget_state=False, iopub_timeout=LAG, **options)
-        # Output widgets note in it what they capture, whether or not their state was taken.
-        self.widget_state = defaultdict(dict)
         self.kept = kept
         kept.settle = self.settle
         self.streams: dict[int, Streams] = {}
@@ -84,8 +80,6 @@ class Taking(NotebookClient):
         self, outs: Outputs, msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> NotebookNode | None:
         self.kept.touch()
-        if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
-            return super().output(outs, msg, display_id, cell_index)
         if self.clear_before_next_output:
             self._clear(outs, cell_index)
         if msg["msg_type"] == "stream":
@@ -135,6 +129,7 @@ class Taking(NotebookClient):
         self.clear_before_next_output = False
 
     def handle_comm_msg(self, outs: Outputs, msg: dict[str, Any], cell_index: int) -> None:
-        """What widgets say; what is broken in it must not end the run."""
-        with suppress(KeyError, AttributeError, AssertionError, TypeError, IndexError, ValueError):
-            super().handle_comm_msg(outs, msg, cell_index)
+        """Nothing: no widget lives in a kept notebook, and what one would capture is shown.
+
+        Answers of an Output widget, sent while the cell's reply comes, made that reply go unseen.
+        """
