@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from orion_nb.schemas.policies import (
 )
 from orion_nb.schemas.runs import is_id
 
+_DURATION = re.compile(r"\s*[\d.]+\s*[a-zµ]", re.IGNORECASE)
 PARAMETERS_LIMIT = 512 * 1024
 TAGS_LIMIT = 50
 LIMITS_LIMIT = 20
@@ -155,3 +157,29 @@ def check_moment(field: str, value: int | None) -> None:
 def check_id(field: str, value: str) -> None:
     if not is_id(value):
         raise InvalidInput(f"{field}: {value!r} is not an id (32 hexadecimal digits)", field=field)
+
+
+def end_of_pause(until: str | int, now: int) -> int:
+    """The instant until which a pause lasts, in microseconds.
+
+    Raises:
+        InvalidInput: it is neither an instant nor a duration, or not in the future.
+    """
+    from orion_nb.schemas import durations, instants
+
+    try:
+        if isinstance(until, int):
+            end = until
+        elif _DURATION.match(until):
+            end = now + durations.micros(until)
+        else:
+            end = clock.micros(instants.read(until, "until"))
+    except InvalidInput as error:
+        message = (
+            f"until: {until[:60]!r} is no time with an offset and no duration "  # type: ignore[index]
+            "(try 2030-01-31T09:00Z or 2h)"
+        )
+        raise InvalidInput(message, field="until") from error
+    if not now < end <= clock.LAST_MOMENT:
+        raise InvalidInput(f"until: {until!r} is not in the future", field="until")
+    return end

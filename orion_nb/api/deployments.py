@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
 from orion_nb.api import kernels
-from orion_nb.api.checks import check_size, check_tags, check_text
+from orion_nb.api.checks import check_size, check_tags, check_text, end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
 from orion_nb.api.sources import inspect, read_text, target_of
@@ -34,7 +33,6 @@ SHOWN_TIMES = 5
 SHOWN_RUNS = 10
 #: What cursors of the list of deployments are for.
 DEPLOYMENTS = {"list": "deployments"}
-_DURATION = re.compile(r"\s*[\d.]+\s*[a-zµ]", re.IGNORECASE)
 
 
 class DeploymentRoutes(Versions):
@@ -147,7 +145,7 @@ class DeploymentRoutes(Versions):
     def delete_deployment(self, deployment: str) -> dict[str, Any]:
         """The deployment is gone, with its notifications; its runs stay."""
         known = self.find_deployment(deployment)
-        self.database.write(lambda tx: _delete(tx, known.id))
+        self.database.write(lambda tx: deployment_rows().delete(tx, known.id))
         return {"deleted": known.name, "id": known.id}
 
     @route("POST", "/deployments/{deployment}/pause", action="execute")
@@ -165,7 +163,7 @@ class DeploymentRoutes(Versions):
         """
         now = clock.now()
         _check_words(why=why, by=by)
-        end = None if until is None else _end_of_pause(until, now)
+        end = None if until is None else end_of_pause(until, now)
         pause = {"at": now, "until": end, "by": by, "why": why}
         return self._show(self._change(deployment, lambda known: _paused(known, pause)))
 
@@ -297,14 +295,6 @@ class DeploymentRoutes(Versions):
         }
 
 
-def _delete(tx: Connection, deployment_id: str) -> None:
-    """The deployment is gone, and whoever was told of its runs is told no more."""
-    from orion_nb.store import notifications
-
-    notifications.delete_of(tx, deployment_id)
-    deployment_rows().delete(tx, deployment_id)
-
-
 def _replace(known: Deployment, wanted: Deployment, now: int, tx: Connection) -> Deployment | None:
     """The deployment as written, None if somebody else has changed it meanwhile."""
     current = deployment_rows().read(tx, known.id)
@@ -362,32 +352,6 @@ def _resumed(known: Deployment, now: int, by: str | None) -> Deployment:
     if pause is not None and in_effect:
         pause = pause.model_copy(update={"resumed": now, "resumed_by": by})
     return known.model_copy(update={"paused": False, "pause": pause})
-
-
-def _end_of_pause(until: str | int, now: int) -> int:
-    """The instant until which a pause lasts, in microseconds.
-
-    Raises:
-        InvalidInput: it is neither an instant nor a duration, or not in the future.
-    """
-    from orion_nb.schemas import durations, instants
-
-    try:
-        if isinstance(until, int):
-            end = until
-        elif _DURATION.match(until):
-            end = now + durations.micros(until)
-        else:
-            end = clock.micros(instants.read(until, "until"))
-    except InvalidInput as error:
-        message = (
-            f"until: {until[:60]!r} is no time with an offset and no duration "  # type: ignore[index]
-            "(try 2030-01-31T09:00Z or 2h)"
-        )
-        raise InvalidInput(message, field="until") from error
-    if not now < end <= clock.LAST_MOMENT:
-        raise InvalidInput(f"until: {until!r} is not in the future", field="until")
-    return end
 
 
 def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:

@@ -6,7 +6,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.core import Core
-from orion_nb.store import services
+from orion_nb.store import health, services
 
 
 class Services(Core):
@@ -23,3 +23,17 @@ class Services(Core):
         """The loops of all servers and workers that live, and how each is."""
         with self.database.read() as connection:
             return services.living(connection)
+
+    def count_all_runs(self) -> dict[tuple[str, str], int]:
+        """How many runs there are, by kind and type of state; it looks at every run."""
+        with self.database.read() as connection:
+            return services.runs_by_state(connection)
+
+    def count_due_runs(self) -> int:
+        """How many outermost runs wait though their time has come."""
+        with self.database.read() as connection:
+            return services.due(connection, clock.now())
+
+    def database_size(self) -> int:
+        """The bytes of the database, with its log."""
+        return health.size(self.database.path)

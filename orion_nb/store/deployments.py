@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from orion_nb.schemas.deployments import Deployment
+from orion_nb.store import notifications
 from orion_nb.store.statements import DEPLOYMENTS, INSERT_DEPLOYMENT
 
 _SELECT = f"SELECT {', '.join(DEPLOYMENTS)} FROM deployments "
@@ -34,6 +35,7 @@ def move(tx: sqlite3.Connection, known: Deployment, following: int | None) -> bo
 
 
 def delete(tx: sqlite3.Connection, deployment_id: str) -> None:
+    notifications.delete_of(tx, deployment_id)
     tx.execute("DELETE FROM deployments WHERE id = ?", (bytes.fromhex(deployment_id),))
 
 

@@ -35,3 +35,18 @@ def living(connection: sqlite3.Connection) -> list[dict[str, Any]]:
                 }
             )  # fmt: skip
     return found
+
+
+def runs_by_state(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """How many runs there are of each kind in each type of state."""
+    sql = "SELECT kind, state_type, count(*) FROM runs GROUP BY kind, state_type"
+    return {(kind, state): int(number) for kind, state, number in connection.execute(sql)}
+
+
+def due(connection: sqlite3.Connection, now: int) -> int:
+    """How many outermost runs are scheduled for a time that has come."""
+    sql = (
+        "SELECT count(*) FROM runs WHERE state_type = 'SCHEDULED' AND scheduled_time <= ? "
+        "AND end_time IS NULL AND parent IS NULL"
+    )
+    return int(connection.execute(sql, (now,)).fetchone()[0])

@@ -18,9 +18,12 @@ from orion_nb.api.routes import Route, route
 from orion_nb.api.wire import render
 from orion_nb.errors import OrionError
 from orion_nb.settings import Settings, variables
+from orion_nb_server.emitting import emitter
 from orion_nb_server.exports import EXPORTS
 from orion_nb_server.handlers import API, TROUBLE, OrionHandler, Unavailable, handlers
+from orion_nb_server.lag import Lag
 from orion_nb_server.live import LIVE, Live
+from orion_nb_server.metrics import METRICS, Metrics, read_metrics
 from orion_nb_server.pages import PAGES
 from orion_nb_server.services import SERVICES, Services
 from orion_nb_server.sockets import SOCKETS
@@ -35,7 +38,10 @@ async def read_openapi(handler: OrionHandler) -> None:
 
 #: The routes that only a server has: streams and files.
 SERVER_ROUTES: list[Route] = [
-    *(vars(function)["__orion_route__"] for function in (read_openapi, follow_events)),
+    *(
+        vars(function)["__orion_route__"]
+        for function in (read_openapi, follow_events, read_metrics)
+    ),
     *EXPORTS,
 ]
 ALL_ROUTES = [*ROUTES, *SERVER_ROUTES]
@@ -122,12 +128,20 @@ class OrionApp(ExtensionApp):
         self.log.info("Orion keeps its runs in %s", settings.database_path)
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        if self.services is None:
+        if self.services is None or self.live is None:
             return
+        lag = Lag(asyncio.get_running_loop())
+        metrics = Metrics(self.services.orion, lag.worst)
+        serverapp.web_app.settings[METRICS] = metrics
+        self.services.on_answer = metrics.answered
+        self.live.observers.append(metrics.observe)
+        self.live.listeners.append(emitter(serverapp.event_logger))
+        self.live.start()
+        more = [lag]
         if self.scheduler:
-            self.services.work(self.concurrency, self.warm_runners, self._dashboard)
+            self.services.work(self.concurrency, self.warm_runners, self._dashboard, more)
         else:
-            self.services.look_after_runs(self._dashboard)
+            self.services.look_after_runs(self._dashboard, more)
 
     def _dashboard(self) -> str | None:
         """The address of the dashboard as people see it, for links; without a token."""

@@ -87,6 +87,8 @@ class Live:
         self.patience = patience
         #: Called on the loop with the events that were just committed.
         self.listeners: list[Callable[[list[Told]], None]] = []
+        #: Called on the watcher's thread with the same.
+        self.observers: list[Callable[[list[Event]], None]] = []
         self._followers: set[Follower] = set()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -133,6 +135,8 @@ class Live:
                 for events in self.orion.watch(n, until=self._stopped.is_set):
                     n = events[-1].n
                     loop.call_soon_threadsafe(self._hand_out, [tell(event) for event in events])
+                    for observe in self.observers:
+                        observe(events)
             except Exception:
                 if self._stopped.wait(1.0) or loop.is_closed():
                     return

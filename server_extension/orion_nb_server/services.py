@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -69,6 +70,8 @@ class Services:
         self._allow_hidden = allow_hidden
         self._readers = ThreadPoolExecutor(READERS, "orion-read")
         self._writers = ThreadPoolExecutor(WRITERS, "orion-write")
+        #: Told of each route that was answered: its name, what was answered, and the seconds.
+        self.on_answer: Callable[[str, Any, float], None] = lambda name, answer, took: None
         self._together = Together(orion, self._writers)
         self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
@@ -175,7 +178,10 @@ class Services:
                 file, flow = targets.split(value) if name == "path" else (value, None)
                 path = inside(self._root(), name, file, self._allow_hidden())
                 arguments[name] = targets.joined(str(path), flow)
-        return route.function(orion, **arguments)
+        began = time.monotonic()
+        answer = route.function(orion, **arguments)
+        self.on_answer(route.name, answer, time.monotonic() - began)
+        return answer
 
 
 def inside(root: str, field: str, value: str, allow_hidden: bool = False) -> Path:
