@@ -192,7 +192,7 @@ export class Orion {
   }
 }
 
-/** The data of each server-sent event in a stream of bytes. */
+/** The data of each server-sent event `state` in a stream of bytes; others may be told, too. */
 async function* messages(stream) {
   let text = "";
   const decoder = new TextDecoder();
@@ -201,8 +201,9 @@ async function* messages(stream) {
     const blocks = text.split("\n\n");
     text = blocks.pop();
     for (const block of blocks) {
-      const data = block.split("\n").filter((line) => line.startsWith("data:"));
-      if (data.length) yield data.map((line) => line.slice(5).trimStart()).join("\n");
+      const lines = block.split("\n");
+      const of = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim());
+      if (of("event")[0] === "state" && of("data").length) yield of("data").join("\n");
     }
   }
 }

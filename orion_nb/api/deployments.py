@@ -182,35 +182,6 @@ class DeploymentRoutes(Versions):
         given = self.inspected(known).taken(given, self.settings.home)
         return self.begin(self.deployed_run(known, clock.now(), given))[0]
 
-    @route("POST", "/notebooks/inspect", action="read")
-    def inspect_notebook(self, path: str, allow_untagged: bool = False) -> dict[str, Any]:
-        """What a notebook, or a flow `file.py:flow`, takes; nothing of it is run.
-
-        Its `parameters` and their JSON `schema`, its kernel and language, its cells that are
-        `tasks`, the `sha256` of its file, and the `options` that a flow's decorator names.
-        """
-        return inspect(*target_of(path), allow_untagged=allow_untagged).as_json()
-
-    @route("POST", "/schedules/preview", action="read")
-    def preview_schedules(
-        self, schedules: list[Any], n: int = SHOWN_TIMES, timezone: str | None = None
-    ) -> dict[str, Any]:
-        """The next `n` (1 to 100) times of schedules, and what they say in words.
-
-        Schedules are objects or texts, as for a deployment; texts are read in `timezone`, or UTC.
-        """
-        from orion_nb.schemas.schedules import dump_schedule, parse_schedule
-
-        if not 1 <= n <= 100:
-            raise InvalidInput(f"n: {n} is not between 1 and 100", field="n")
-        read = [parse_schedule(each, timezone=timezone) for each in schedules]
-        now = clock.utc(clock.now())
-        times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})
-        return {
-            "schedules": [{**dump_schedule(one), "words": one.describe()} for one in read],
-            "next_times": times[:n],
-        }
-
     def find_deployment(self, ref: str) -> Deployment:
         """The deployment of this name or id.
 
