@@ -88,10 +88,10 @@ print(slider.value)
 """
 DISPLAYS = """
 from IPython.display import clear_output, display
-one = display("first", display_id="one")
-two = display("second", display_id="one")
+print("gone"); clear_output(wait=True)
+one = display("first", display_id="two")
+two = display("second", display_id="two")
 one.update("both")
-print("gone"); clear_output(wait=True); print("kept")
 """
 PICTURE = """
 import base64
