@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from orion_nb.store.database import Connection
 if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment
 
+
+log = logging.getLogger(__name__)
 
 #: Of the deployments that are due, so many are written in one transaction.
 AT_ONCE = 250
@@ -47,7 +50,7 @@ class Scheduling(DeploymentRoutes):
         while True:
             with self.database.read() as connection:
                 due = deployment_rows().read_due(connection, now, AT_ONCE)
-            works = [self._due(known, now) for known in due]
+            works = [self._due(known, now) for each in due if (known := self._sound(each))]
             jobs = self.database.write_all(works)
             for job in jobs:
                 if job.error is not None:
@@ -55,6 +58,15 @@ class Scheduling(DeploymentRoutes):
                 made += job.value
             if len(due) < AT_ONCE:
                 return made
+
+    def _sound(self, read: Deployment | tuple[str, str, ValueError]) -> Deployment | None:
+        """A deployment as it was read; one that can't be read holds up no other."""
+        if not isinstance(read, tuple):
+            return read
+        broken, name, error = read
+        log.error("deployment %s can't be read and is stopped; deploy it anew: %s", name, error)
+        self.database.write(lambda tx: deployment_rows().stop(tx, broken))
+        return None
 
     def _due(self, known: Deployment, now: int) -> Callable[[Connection], list[Run]]:
         """What is to be written for a deployment that is due: its runs, and when it is next."""

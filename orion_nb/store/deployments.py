@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from orion_nb.errors import OrionError
 from orion_nb.schemas.deployments import Deployment
 from orion_nb.store import notifications
 from orion_nb.store.statements import DEPLOYMENTS, INSERT_DEPLOYMENT
@@ -57,10 +58,27 @@ def read_page(connection: sqlite3.Connection, after: str, limit: int) -> list[De
     return [_deployment(row) for row in connection.execute(_SELECT + where, (after, limit))]
 
 
-def read_due(connection: sqlite3.Connection, now: int, limit: int) -> list[Deployment]:
-    """Up to `limit` deployments with an instant due at or before `now`, most overdue first."""
+def read_due(
+    connection: sqlite3.Connection, now: int, limit: int
+) -> list[Deployment | tuple[str, str, ValueError]]:
+    """Up to `limit` deployments with an instant due at or before `now`, most overdue first.
+
+    Of one that can't be read any more, its time zone is gone say: id, name and what is wrong.
+    """
     where = "WHERE paused = 0 AND next_due <= ? ORDER BY next_due LIMIT ?"
-    return [_deployment(row) for row in connection.execute(_SELECT + where, (now, limit))]
+    found: list[Deployment | tuple[str, str, ValueError]] = []
+    for row in connection.execute(_SELECT + where, (now, limit)).fetchall():
+        try:
+            found.append(_deployment(row))
+        except (OrionError, ValueError) as error:
+            found.append((row[0].hex(), row[1], ValueError(str(error))))
+    return found
+
+
+def stop(tx: sqlite3.Connection, deployment_id: str) -> None:
+    """It is due no more until it is changed."""
+    sql = "UPDATE deployments SET next_due = NULL WHERE id = ?"
+    tx.execute(sql, (bytes.fromhex(deployment_id),))
 
 
 def next_due(connection: sqlite3.Connection) -> int | None:

@@ -37,6 +37,29 @@ def test_a_run_made_by_a_schedule_is_taken_by_a_worker(
     assert taken.state.name == "Submitting"
 
 
+def test_a_deployment_that_cant_be_read_holds_up_no_other(
+    orion: Orion, clock: Frozen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The time zone of one was taken out of the system's, say."""
+    notebook = tmp_path / "report.ipynb"
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook.write_text(json.dumps(empty), encoding="utf-8")
+    for name in ("broken", "sound"):
+        orion.create_deployment(name, str(notebook), schedules=["15m"])
+    spec = "UPDATE deployments SET spec = replace(spec, 'UTC', 'Mars/Olympus') WHERE name = ?"
+    orion.database.write(lambda tx: tx.execute(spec, ("broken",)))
+    clock.advance(16 * 60)
+
+    assert [run.name for run in orion.schedule_due()] == ["sound"]
+
+    assert "deployment broken can't be read" in caplog.text
+    assert "Mars/Olympus" in caplog.text
+    clock.advance(15 * 60)
+    caplog.clear()
+    assert [run.name for run in orion.schedule_due()] == ["sound"]
+    assert caplog.text == ""
+
+
 @pytest.fixture
 def hourly(clock: Frozen, deploy: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """A deployment that is due at nine, which it is, at ten, eleven ..."""
