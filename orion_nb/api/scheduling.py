@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orion_nb import clock
@@ -12,6 +11,7 @@ from orion_nb.api.deployments import DeploymentRoutes, deployment_rows
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PENDING, State
+from orion_nb.schemas.values import evolve
 from orion_nb.store import listing, runs
 from orion_nb.store.database import Connection
 
@@ -84,9 +84,9 @@ class Scheduling(DeploymentRoutes):
         return work
 
     def _born(self, tx: Connection, run: Run, slot: int, now: int) -> Run:
-        born = replace(run.state, seq=1, timestamp=now)
+        born = evolve(run.state, seq=1, timestamp=now)
         runs.append(tx, run.id, born, None, None)
-        made = replace(run, state=born, created=now, scheduled_time=slot)
+        made = evolve(run, state=born, created=now, scheduled_time=slot)
         runs.insert(tx, made, slot)
         return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -188,8 +189,7 @@ class Deployment(DeploymentSpec):
         """
         if self.next_due is None or self.next_due > until:
             return [], self.next_due
-        after = utc(self.next_due)
-        firsts = [[micros(at) for at in each.upcoming(after, n=2)] for each in self.schedules]
+        firsts = [_first_two(each, self.next_due) for each in self.schedules]
         if any(len(each) > 1 and each[1] <= until for each in firsts):
             return self.to_make_up_for(until), self.due_after(until)
         found = sorted({self.next_due, *(at for each in firsts for at in each)})
@@ -224,6 +224,12 @@ class Deployment(DeploymentSpec):
             "created": self.created,
             "updated": self.updated,
         }
+
+
+@lru_cache(maxsize=4096)
+def _first_two(schedule: Schedule, after: int) -> tuple[int, ...]:
+    """Its first two instants at or after this one; many deployments have the same schedule."""
+    return tuple(micros(at) for at in schedule.upcoming(utc(after), n=2))
 
 
 def _last(schedule: Schedule, after: int, until: int) -> int | None:
