@@ -12,10 +12,12 @@ from orion_nb.cli.command import command
 from orion_nb.cli.options import (
     AllowUntagged,
     CellTimeout,
+    Grace,
     Json,
     Kernel,
     Parameters,
     ParametersFile,
+    StartTimeout,
     Timeout,
     Tz,
     flag,
@@ -90,6 +92,8 @@ def deploy(
     ] = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
+    start_timeout: StartTimeout = None,
+    grace: Grace = None,
     retries: Annotated[
         int | None, typer.Option(help="How often a failed run is tried again.", show_default="0")
     ] = None,
@@ -155,6 +159,8 @@ def deploy(
         "env": parse_pairs(env or (), "--env") or None,
         "timeout": timeout,
         "cell_timeout": cell_timeout,
+        "start_timeout": start_timeout,
+        "grace": grace,
         "retries": retries,
         "retry_delay": retry_delay,
         "tags": _words(tag) or None,

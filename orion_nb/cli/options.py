@@ -97,6 +97,20 @@ Timeout = Annotated[
 CellTimeout = Annotated[
     str | None, typer.Option(metavar="DURATION", help="The longest a cell may take.")
 ]
+StartTimeout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", help="The longest the kernel may take to answer.", show_default="60s"
+    ),
+]
+Grace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="How long a cell that was interrupted may go on, before it is killed.",
+        show_default="10s",
+    ),
+]
 Tz = Annotated[
     str | None, typer.Option(metavar="ZONE", help="The IANA time zone, such as Europe/Prague.")
 ]

@@ -12,10 +12,12 @@ from orion_nb.cli.command import command, exit_code
 from orion_nb.cli.options import (
     AllowUntagged,
     CellTimeout,
+    Grace,
     Json,
     Kernel,
     Parameters,
     ParametersFile,
+    StartTimeout,
     Timeout,
     flag,
     parameters_of,
@@ -46,6 +48,8 @@ def run(
     kernel: Kernel = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
+    start_timeout: StartTimeout = None,
+    grace: Grace = None,
     retries: Annotated[
         int | None, typer.Option(help="How often a failed notebook is tried again.")
     ] = None,
@@ -66,7 +70,7 @@ def run(
     As JSON: {"run_id", "state", "notebook", "tasks": [{"name", "state", "attempts"}]}.
     """
     given: dict[str, Any] = {"kernel": kernel, "timeout": timeout, "cell_timeout": cell_timeout}
-    given["retries"] = retries
+    given |= {"start_timeout": start_timeout, "grace": grace, "retries": retries}
     here = {"no_wait": None if wait else True}
     if _is_notebook(target):
         _takes_none_of(here, f"{target} is run here; deploy it to have it run elsewhere")

@@ -83,6 +83,7 @@ def run_notebook(
     kernel: str | None = None,
     timeout: Duration | None = None,
     cell_timeout: Duration | None = None,
+    start_timeout: Duration = 60.0,
     retries: int = 0,
     retry_delay: Duration = 0.0,
     cwd: str | Path | None = None,
@@ -101,6 +102,7 @@ def run_notebook(
         kernel: the name of a kernel; default: the notebook's.
         timeout: of the run, in seconds or as text like `"10m"`.
         cell_timeout: of each cell.
+        start_timeout: how long the kernel may take to answer.
         retries: how often a failed run is tried again, each time in a new kernel.
         retry_delay: between two attempts.
         cwd: where it works; default: the folder of the notebook.
@@ -123,6 +125,7 @@ def run_notebook(
             str(Path(cwd).expanduser().absolute()) if cwd else None,
             None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
             seconds(grace, field="grace"),
+            seconds(start_timeout, field="start_timeout"),
             allow_untagged,
         )
         if not 0 <= retries <= 100:

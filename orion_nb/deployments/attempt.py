@@ -156,7 +156,8 @@ class Attempt:
     async def _execute(self, kernel: Kernel, kept: KeptNotebook) -> Ending:
         from orion_nb.deployments.notebook import Execution, Limits
 
-        limits = Limits(self.run.policy.timeout, self.spec.cell_timeout, self.spec.grace)
+        spec = self.spec
+        limits = Limits(self.run.policy.timeout, spec.cell_timeout, spec.grace, spec.start_timeout)
         execution = Execution(kept, kernel, limits)
         try:
             return await self.steer(execution, execution.play())

@@ -21,7 +21,8 @@ PARAMETERS = "parameters.json"
 class Spec:
     """What a runner is told about a run besides the run itself. Durations are seconds.
 
-    `grace` passes between the interrupt of a stopped run and its kill. `flow` is the flow in a
+    `grace` passes between the interrupt of a stopped run and its kill; a kernel has `start_timeout`
+    to answer. `flow` is the flow in a
     Python file, None for a notebook; `text` is a file, named by its SHA-256, with what is run
     instead of what the file at `path` holds.
     """
@@ -31,6 +32,7 @@ class Spec:
     cwd: str | None = None
     cell_timeout: float | None = None
     grace: float = 10.0
+    start_timeout: float = 60.0
     allow_untagged: bool = False
     flow: str | None = None
     text: str | None = None

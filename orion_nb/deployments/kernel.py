@@ -194,14 +194,14 @@ class Kernel:
         """How the kernel's process ended, in words: `killed by signal 9`, `exited with code 3`."""
         return fate(self._process.poll())
 
-    async def connect(self) -> CellClient:
+    async def connect(self, within: float = READY) -> CellClient:
         """A client for this kernel, once it answers and what it prints is heard.
 
         Raises:
-            RuntimeError: it died, or did not answer within a minute.
+            RuntimeError: it died, or did not answer within so many seconds.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY
+        deadline = loop.time() + within
         client = self.manager.client()
         assert isinstance(client, CellClient)
         self.client = client
@@ -215,7 +215,7 @@ class Kernel:
                 return client
             if self._process.poll() is not None:
                 raise RuntimeError("the kernel died before it answered")
-        raise RuntimeError(f"the kernel did not answer within {READY:g} s")
+        raise RuntimeError(f"the kernel did not answer within {within:g} s")
 
     async def _has_sockets(self, deadline: float) -> None:
         """A client that comes before there is something to connect to tries again a while later."""

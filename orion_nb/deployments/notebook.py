@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from orion_nb.deployments import marks, verdicts
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.kept import KeptNotebook
-from orion_nb.deployments.kernel import CellClient, Kernel
+from orion_nb.deployments.kernel import READY, CellClient, Kernel
 from orion_nb.deployments.memory import Memory
 from orion_nb.deployments.taking import Taking
 from orion_nb.deployments.verdicts import Failure, Stop, is_code, is_skipped
@@ -36,6 +36,7 @@ class Limits:
     run: float | None = None
     cell: float | None = None
     grace: float = GRACE
+    start: float = READY
 
 
 class _Ended(Exception):
@@ -115,7 +116,7 @@ class Execution(Taking):
     async def _get_ready(self) -> None:
         """The kernel answers, and has told its language."""
         try:
-            self.kc = await self.kernel.connect()
+            self.kc = await self.kernel.connect(self.limits.start)
             info = await self.async_wait_for_reply(self.kc.kernel_info())
         except (RuntimeError, DeadKernelError) as error:
             told = self.kernel.fate() if not await self.kernel.manager.is_alive() else str(error)

@@ -141,6 +141,8 @@ class Worker:
                 known.kernel,
                 known.cwd,
                 known.cell_timeout,
+                grace=known.grace,
+                start_timeout=known.start_timeout,
                 allow_untagged=known.allow_untagged,
                 flow=known.flow,
                 text=None if known.pinned is None else str(self.orion.copies.path(known.pinned)),

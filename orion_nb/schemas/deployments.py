@@ -70,6 +70,8 @@ class DeploymentSpec(BaseModel):
     cwd: str | None = None
     timeout: Limit | None = None
     cell_timeout: Limit | None = None
+    start_timeout: Limit = 60.0
+    grace: Seconds = 10.0
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     retry_delay: Seconds = 0.0
     retry_crashes: Annotated[int, Field(ge=0, le=100)] = 0

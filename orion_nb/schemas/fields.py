@@ -22,6 +22,8 @@ class DeploymentFields(TypedDict, total=False):
     cwd: str | None
     timeout: Duration | None
     cell_timeout: Duration | None
+    start_timeout: Duration | None
+    grace: Duration | None
     retries: int | None
     retry_delay: Duration | None
     retry_crashes: int | None

@@ -30,6 +30,7 @@ def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
     done = call(
         "deploy", daily, "--name", "daily", "-p", "limit=5", "-p", "day=12", "-p", 'who=["Ada"]',
         "--retries", 2, "--retry-delay", "10s", "--timeout", "1h", "--cell-timeout", "90s",
+        "--start-timeout", "2m", "--grace", "5s",
         "--kernel", "python3", "--cwd", tmp_path, "--tags", "bi,nightly", "--paused", "--json",
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -37,6 +38,7 @@ def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
     assert told["parameters"] == {"limit": 5, "day": "12", "who": ["Ada"]}
     assert (told["retries"], told["retry_delay"]) == (2, 10.0)
     assert (told["timeout"], told["cell_timeout"]) == (3600.0, 90.0)
+    assert (told["start_timeout"], told["grace"]) == (120.0, 5.0)
     assert (told["kernel"], told["cwd"], told["paused"]) == ("python3", str(tmp_path), True)
     assert told["tags"] == ["bi", "nightly"]
     assert here.find_deployment("daily").id == told["id"]

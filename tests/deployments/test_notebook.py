@@ -228,17 +228,27 @@ def test_a_kernel_that_is_not_there_fails_the_run_at_once(orion, write_notebook,
     assert cell["outputs"] == []
 
 
-def test_a_kernel_that_never_starts_is_a_crash(orion, write_notebook, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("raise SystemExit(4)", "exited with code 4"),
+        ("import time; time.sleep(60)", "the kernel did not answer within 2 s"),
+    ],
+)
+def test_a_kernel_that_never_starts_is_a_crash(
+    orion, write_notebook, tmp_path, monkeypatch, code, says
+):
     folder = tmp_path / "jupyter" / "kernels" / "broken"
     folder.mkdir(parents=True)
-    argv = [sys.executable, "-c", "raise SystemExit(4)", "{connection_file}"]
+    argv = [sys.executable, "-c", code, "{connection_file}"]
     spec = {"argv": argv, "display_name": "Broken", "language": "python"}
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
 
-    outcome = run_notebook(write_notebook("1"), kernel="broken", orion=orion)
+    path = write_notebook("1")
+    outcome = run_notebook(path, kernel="broken", orion=orion, start_timeout="2s")
 
-    assert str(outcome.state).startswith("Crashed: the kernel was never ready: exited with code 4")
+    assert str(outcome.state).startswith(f"Crashed: the kernel was never ready: {says}")
 
 
 def test_a_kernel_without_orion_nb_starts_all_the_same(
