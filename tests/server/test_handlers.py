@@ -118,9 +118,9 @@ def test_a_huge_body_is_not_read(server, token):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/runs", "POST, OPTIONS"),
-        ("PUT", "/runs", "POST, OPTIONS"),
-        ("TRACE", "/runs", "POST, OPTIONS"),
+        ("DELETE", "/runs", "GET, HEAD, POST, OPTIONS"),
+        ("PUT", "/runs", "GET, HEAD, POST, OPTIONS"),
+        ("TRACE", "/runs", "GET, HEAD, POST, OPTIONS"),
         ("BREW", "/health", "GET, HEAD, OPTIONS"),
         ("GET", "/runs/filter", "POST, OPTIONS"),
         ("POST", "/runs/{run}", "GET, HEAD, OPTIONS"),
