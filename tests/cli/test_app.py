@@ -148,7 +148,8 @@ def test_a_remedy_is_told_where_the_text_has_none(error, says):
 
 def test_messages_never_steer_the_terminal(call, here):
     run = here.create_run("flow", "evil [red]name[/red]")
-    here.propose(run.id, "FAILED", message="\x9b31m \x1b]8;;http://evil\x07click\x1b[2J [bold]me[/bold]")
+    evil = "\x9b31m \x1b]8;;http://evil\x07click\x1b[2J [bold]me[/bold]"
+    here.propose(run.id, "FAILED", message=evil)
     for words in (["runs", "ls"], ["runs", "show", run.id], ["explain", run.id]):
         shown = call(*words).out
         assert "\x1b]" not in shown
