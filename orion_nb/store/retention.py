@@ -20,6 +20,7 @@ UNFINISHED, PINNED, IN_CACHE, NEWEST = "unfinished", "pinned", "in the cache", "
 
 _OF_RUN = (
     "artifacts",
+    "deliveries",
     "edges",
     "inputs",
     "logs",

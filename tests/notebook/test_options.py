@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "retry_delay": [0.0],
     "timeout": None,
     "tags": (),
+    "persist": None,
     "quiet": False,
 }
 

@@ -378,8 +378,8 @@ def test_a_fork_has_a_courier_of_its_own(keep, moody):
         try:
             feels(lambda: None)
             keeper.save((2, VALUE))
-            flushed = keeper.flush(20)
-            code = 0 if (flushed.stored, flushed.left) == (2, 0) else 2
+            flushed = keeper.flush(20)  # its own courier may have stored them before
+            code = 0 if flushed.left == 0 and not keeper.problems() else 2
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
