@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from orion_nb import config
 from orion_nb.errors import InvalidInput
@@ -157,6 +156,8 @@ def _api(env: Mapping[str, str], changes: Mapping[str, Any]) -> tuple[str | None
 
     An address as a browser shows it is taken too: with `?token=...`, and `/lab` or `/tree` behind.
     """
+    from urllib.parse import parse_qsl, urlsplit
+
     named = changes.get("api_url")
     if named is None and not (changes.get("home") or changes.get("database_url")):
         named = env.get("ORION_NB_API_URL")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from statistics import median
 from typing import Any
 
 from orion_nb import clock
@@ -91,6 +90,8 @@ class CellRoutes(RunRoutes):
 
     def _earlier(self, run: Run) -> dict[str, float]:
         """How long each cell took, by its id: the median of the last runs that completed."""
+        from statistics import median
+
         alike = RunFilter(kind="flow", states=("COMPLETED",), name=run.name)
         times: dict[str, list[float]] = {}
         found = [each for each in self.list_runs(alike, AMONG) if each.key == run.key]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -188,6 +187,8 @@ class DeploymentRoutes(Versions):
         Raises:
             DeploymentNotFound: with the closest name, if one is close.
         """
+        import difflib
+
         with self.database.read() as connection:
             known: Deployment | None = deployment_rows().read_named(connection, ref)
             if known is None and is_id(ref):
@@ -297,6 +298,8 @@ def _read(told: dict[str, Any]) -> Deployment:
 
 
 def _check_known(told: Mapping[str, Any], fields: list[str]) -> None:
+    import difflib
+
     for name in told:
         if name not in fields:
             close = difflib.get_close_matches(name, fields, 1)

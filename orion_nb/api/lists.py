@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -208,6 +207,8 @@ class ListRoutes(Proposals):
         return term
 
     def _check_deployment(self, name: str, term: Term) -> None:
+        import difflib
+
         with self.database.read() as connection:
             known = listing.deployment_names(connection)
         if is_id(name) or name.lower() in (each.lower() for each in known):

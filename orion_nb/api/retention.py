@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -158,6 +157,8 @@ class _Work:
         self.folders += sum(self._drop_folder(run_id) for run_id in list(self._left_behind()))
 
     def _drop_folder(self, run_id: str) -> bool:
+        import shutil
+
         folder = self.core.settings.notebooks / run_id
         if not folder.is_dir():
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -131,6 +130,8 @@ def read_text(path: str) -> bytes:
         NotebookNotFound: with the closest name in the folder.
         InvalidNotebook: it is too large, or can't be read.
     """
+    import difflib
+
     file = Path(path)
     if not file.is_file():
         kind = f"*{file.suffix or '.ipynb'}"

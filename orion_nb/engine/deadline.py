@@ -6,7 +6,6 @@ raised between two bytecodes: a call into C code that never returns is not stopp
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import threading
 import time
@@ -158,9 +157,13 @@ def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
 
 def raise_in(thread: int, error: type[BaseException]) -> None:
     """The exception is raised on that thread, between two of its bytecodes."""
+    import ctypes
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 def clear_in(thread: int) -> None:
     """What was to be raised on that thread, and was not yet, is not raised any more."""
+    import ctypes
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)

@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.reports import Report
@@ -63,12 +62,13 @@ class Bell:
             self._rung.clear()
 
 
-@dataclass(frozen=True, slots=True)
 class Pause:
     """So long (seconds) nothing is to be done, unless the bell rings."""
 
-    seconds: float
-    bell: Bell | None = None
+    __slots__ = ("bell", "seconds")
+
+    def __init__(self, seconds: float, bell: Bell | None = None) -> None:
+        self.seconds, self.bell = seconds, bell
 
     def sleep(self) -> None:
         if self.bell is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +17,8 @@ def of_notebooks(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Json]:
     Each is {"change", "was", "now", "kind", "diff"}: the number of the cell, from 1, in either
     version, None where it is not there, and the lines of a unified diff.
     """
+    import difflib
+
     old, new = cells.cells(was), cells.cells(now)
     a, b = [_key(cell) for cell in old], [_key(cell) for cell in new]
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
@@ -32,6 +33,8 @@ def of_notebooks(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Json]:
 
 def of_texts(was: str, now: str) -> list[str]:
     """The lines of a unified diff, without its header."""
+    import difflib
+
     lines = difflib.unified_diff(was.splitlines(), now.splitlines(), lineterm="", n=2)
     return list(lines)[2:]
 

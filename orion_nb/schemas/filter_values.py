@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -130,6 +129,8 @@ def states_called(word: str) -> tuple[str, ...]:
 
 
 def _state(key: Key, op: str, text: str, quoted: bool, now: int) -> Value:
+    import difflib
+
     found = states_called(text)
     if not found:
         close = difflib.get_close_matches(text.lower(), STATES, 1)

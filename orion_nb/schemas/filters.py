@@ -8,7 +8,6 @@ One grammar serves the command line, the REST API and the dashboard.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -173,6 +172,8 @@ def _read(key: Key, op: str, word: _Word, now: int) -> tuple[Value, ...]:
 
 
 def _unknown(word: _Word) -> InvalidInput:
+    import difflib
+
     name = word.key
     known = [key for key in KEYS if key != "text"]
     close = difflib.get_close_matches(name.lower(), [*known, *ALIASES], 1)

@@ -7,7 +7,6 @@ free writes on its own thread; when several wait, the next owner commits for all
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -361,6 +360,8 @@ def _version(connection: Connection) -> int:
 
 def _wait_a_little() -> None:
     # SQLite's own wait backs off to 100 ms and is unfair; a short jittered one is not.
+    import random
+
     time.sleep(random.uniform(0.0005, 0.004))
 
 

@@ -8,7 +8,6 @@ another container) renews its `beat` as long as it lives.
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
@@ -153,6 +152,8 @@ def read(connection: sqlite3.Connection, session_id: bytes) -> Session | None:
 
 @lru_cache(maxsize=1)
 def this_host() -> str:
+    import socket
+
     return socket.gethostname()
 
 
