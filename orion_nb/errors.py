@@ -16,7 +16,8 @@
     │   └── ResultUnavailable        a value that was not kept, or that can't be read now
     ├── Conflict                409
     │   ├── Fenced              409  a message of an attempt that is over
-    │   └── DeploymentExists    409
+    │   ├── DeploymentExists    409
+    │   └── DeploymentUnreadable 409 what is kept of it is not understood any more
     ├── StoreUnavailable        503
     ├── ServerUnreachable       503  the API is on a server, and that does not answer
     ├── AccessDenied            403
@@ -135,6 +136,10 @@ class Fenced(Conflict):
 
 class DeploymentExists(Conflict):
     """Choose another name, or say that the deployment is to be updated (`--update`)."""
+
+
+class DeploymentUnreadable(Conflict):
+    """Deploy it anew under its name (`--update`), or remove it: what is kept can't be run."""
 
 
 class StoreUnavailable(OrionError):

@@ -13,28 +13,30 @@ from orion_nb.api.checks import check_size, check_tags, check_text, end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
 from orion_nb.api.sources import inspect, read_text, target_of
-from orion_nb.api.versions import Versions
+from orion_nb.api.unreadable import SHOWN_RUNS, Unreadables
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,
+    DeploymentUnreadable,
     InvalidInput,
 )
 from orion_nb.schemas import cursors
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.runs import Run, is_id, new_id
+from orion_nb.store import listing
 from orion_nb.store.database import Connection
 from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment
+    from orion_nb.store.deployments import Unreadable
 
 SHOWN_TIMES = 5
-SHOWN_RUNS = 10
 #: What cursors of the list of deployments are for.
 DEPLOYMENTS = {"list": "deployments"}
 
 
-class DeploymentRoutes(Versions):
+class DeploymentRoutes(Unreadables):
     """What can be done with deployments."""
 
     @route("POST", "/deployments", action="execute", status=201)
@@ -64,16 +66,20 @@ class DeploymentRoutes(Versions):
         if paused is not None:
             told["pause"] = {"at": now} if paused else None
         with self.database.read() as connection:
-            exists = deployment_rows().read_named(connection, name) is not None
+            exists = listing.deployment_named(connection, name) is not None
         if exists and update:
-            return self._show(self._change(name, lambda known: self._revised(known, told)))
+            try:
+                return self._show(self._change(name, lambda known: self._revised(known, told)))
+            except DeploymentUnreadable:  # nothing of what was kept stays
+                told = {"created": now, **told, **self.what_stays(name)}
+                return self._show(self._rewritten(self._checked(told, anew=True), now))
         if flow is not None:  # what its decorator says holds where nothing else is said
             told = {**inspect(file, flow).options, **told}
         told = {**told, "id": new_id(), "name": name, "created": now}
         made = _scheduled(self._checked(told, anew=True), now)
 
         def work(tx: Connection) -> Deployment:
-            if deployment_rows().read_named(tx, name) is not None:
+            if listing.deployment_named(tx, name) is not None:
                 raise DeploymentExists(f"{name!r} exists; choose another name, or update it")
             deployment_rows().insert(tx, made)
             return made
@@ -86,7 +92,8 @@ class DeploymentRoutes(Versions):
     ) -> dict[str, Any]:
         """The deployments by name, each with its next times and last runs; a page at a time.
 
-        `limit` is 1 to 200; `cursor` asks for the page behind the one it came with.
+        One that can't be read any more, its time zone is gone say, has a `problem`; of others that
+        is null. `limit` is 1 to 200; `cursor` asks for the page behind the one it came with.
         """
         check_limit(limit, LONGEST_PAGE)
         after = (
@@ -113,9 +120,12 @@ class DeploymentRoutes(Versions):
 
         `source` says what runs: {"track", "pinned", "on_disk", "drift"}, with the SHA-256 of the
         versions; `drift` says how the file on disk differs from what is pinned, or why it can't be
-        run.
+        run. `problem` says why the deployment itself can't be read any more; else it is null.
         """
-        return self._show(self.find_deployment(deployment))
+        try:
+            return self._show(self.find_deployment(deployment))
+        except DeploymentUnreadable:
+            return self.leftovers_with_source(deployment)
 
     @route("GET", "/deployments/{deployment}/diff", action="read")
     def diff_deployment(self, deployment: str) -> dict[str, Any]:
@@ -143,9 +153,12 @@ class DeploymentRoutes(Versions):
     @route("DELETE", "/deployments/{deployment}", action="execute")
     def delete_deployment(self, deployment: str) -> dict[str, Any]:
         """The deployment is gone, with its notifications; its runs stay."""
-        known = self.find_deployment(deployment)
-        self.database.write(lambda tx: deployment_rows().delete(tx, known.id))
-        return {"deleted": known.name, "id": known.id}
+        try:
+            found: Deployment | Unreadable = self.find_deployment(deployment)
+        except DeploymentUnreadable:
+            found = self.unreadable(deployment)
+        self.database.write(lambda tx: deployment_rows().delete(tx, found.id))
+        return {"deleted": found.name, "id": found.id}
 
     @route("POST", "/deployments/{deployment}/pause", action="execute")
     def pause_deployment(
@@ -186,6 +199,7 @@ class DeploymentRoutes(Versions):
 
         Raises:
             DeploymentNotFound: with the closest name, if one is close.
+            DeploymentUnreadable: what was kept of it is not understood any more.
         """
         import difflib
 
@@ -193,7 +207,7 @@ class DeploymentRoutes(Versions):
             known: Deployment | None = deployment_rows().read_named(connection, ref)
             if known is None and is_id(ref):
                 known = deployment_rows().read(connection, ref)
-            names = [] if known else [each.name for each in deployment_rows().read_all(connection)]
+            names = [] if known else listing.deployment_names(connection)
         if known is None:
             close = difflib.get_close_matches(ref, names, 1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
@@ -252,9 +266,18 @@ class DeploymentRoutes(Versions):
     def _show(self, known: Deployment) -> dict[str, Any]:
         return {**self._brief(known), "source": self.version(known)}
 
-    def _brief(self, known: Deployment) -> dict[str, Any]:
-        words = [schedule.describe() for schedule in known.schedules]
+    def _rewritten(self, made: Deployment, now: int) -> Deployment:
+        written = _scheduled(made, now)
+        self.database.write(lambda tx: deployment_rows().update(tx, written))
+        return written
+
+    def _brief(self, known: Deployment | Unreadable) -> dict[str, Any]:
+        from orion_nb.store.deployments import Unreadable
+
+        if isinstance(known, Unreadable):
+            return self.leftovers(known)
         last = self.list_runs(RunFilter(kind="flow", deployment=known.id), SHOWN_RUNS)
+        words = [schedule.describe() for schedule in known.schedules]
         now = clock.now()
         ends = known.paused_until(now)
         times = [] if known.paused else known.upcoming(ends or now, SHOWN_TIMES)
@@ -264,6 +287,7 @@ class DeploymentRoutes(Versions):
             "words": words,
             "next_times": times,
             "last_runs": [run.as_json() for run in last],
+            "problem": None,
         }
 
 

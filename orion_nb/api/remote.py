@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import quote, urlencode
 
-from orion_nb.api import codec
+from orion_nb.api import codec, lists
 from orion_nb.api.from_afar import FromAfar
 from orion_nb.api.orion import ROUTES
 from orion_nb.api.routes import Route
-from orion_nb.errors import InvalidInput, ServerUnreachable
+from orion_nb.errors import DeploymentUnreadable, InvalidInput, ServerUnreachable
 from orion_nb.schemas.cursors import seal
 from orion_nb.schemas.filters import show_filter
 from orion_nb.schemas.pauses import Pause
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment
 
 PAGE = 200
+#: How many runs a page has when nobody says.
+SHORT = lists.PAGE
 #: The events that are read at once to look for runs that were asked to stop.
 MANY = 1000
 
@@ -105,6 +107,8 @@ class RemoteOrion(FromAfar):
         from orion_nb.schemas.deployments import Deployment
 
         told = self.read_deployment(ref)
+        if told["problem"]:
+            raise DeploymentUnreadable(f"deployment {ref!r} can't be read: {told['problem']}")
         return Deployment(**{name: told[name] for name in Deployment.model_fields if name in told})
 
     def last_event(self) -> int:
@@ -224,6 +228,26 @@ def _remote(route: Route) -> Callable[..., Any]:
     return method
 
 
+def _followed(ask: Callable[..., Any], of: str) -> Callable[..., Any]:
+    """Asks until the page is full or there is no more: a server looks for so long, and answers.
+
+    It may find nothing in that time although there is something; its cursor leads on.
+    """
+
+    @functools.wraps(ask)
+    def method(self: RemoteOrion, *args: Any, **asked: Any) -> Any:
+        page = ask(self, *args, **asked)
+        found = page[of]
+        limit = asked.get("limit", SHORT)
+        while page["cursor"] is not None and len(found) < limit:
+            on = {"cursor": page["cursor"], "limit": limit - len(found)}
+            page = ask(self, *args, **{**asked, **on})
+            found += page[of]
+        return {**page, of: found}
+
+    return method
+
+
 def _placed(route: Route, given: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
     """The path, the query and the body of a request with these arguments."""
     path, query = route.path, {}
@@ -246,6 +270,12 @@ def _placed(route: Route, given: dict[str, Any]) -> tuple[str, str, dict[str, An
 
 _DECODE: dict[Any, Callable[[Any], Any]] = {Run: codec.read_run, Report: codec.read_report}
 
+#: Lists that a server may cut short, and what they are lists of.
+_CUT_SHORT = {"filter_runs": "runs", "find_runs": "runs"}
+
 for _route in ROUTES:
     if _route.name not in vars(RemoteOrion):
-        setattr(RemoteOrion, _route.name, _remote(_route))
+        _method = _remote(_route)
+        if _route.name in _CUT_SHORT:
+            _method = _followed(_method, _CUT_SHORT[_route.name])
+        setattr(RemoteOrion, _route.name, _method)

@@ -70,7 +70,7 @@ NAMED: dict[str, Schema] = {
         cell_timeout=or_null(SECONDS), start_timeout=SECONDS, grace=SECONDS, retries=COUNT,
         tags=listed(TEXT), paused=FLAG,
         next_due=or_null(MOMENT), revision=COUNT, created=MOMENT, updated=MOMENT,
-        words=listed(TEXT), next_times=listed(MOMENT), last_runs=RUNS,
+        words=listed(TEXT), next_times=listed(MOMENT), last_runs=RUNS, problem=or_null(TEXT),
     ),
     "Limit": fields("A limit, and who uses it.", name=TEXT, slots=COUNT, used=COUNT, waiting=COUNT),
     "LogLine": fields(

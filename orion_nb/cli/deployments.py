@@ -60,7 +60,7 @@ def _table(found: DeploymentJson) -> Table:
     table = plain_table(*columns, cuttable=["schedule"])
     for each in found["deployments"]:
         due = "paused" if each["paused"] else relative(next(iter(each["next_times"]), None), now)
-        due = due or ("never" if each["words"] else "")
+        due = "unreadable" if each["problem"] else due or ("never" if each["words"] else "")
         words = cut(output.plain(" · ".join(each["words"]) or "no schedule"))
         last = _last_runs(each)
         path = cut(output.plain(joined(each["path"], each["flow"])))
@@ -178,6 +178,10 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
     console = output.console()
     console.print(Text(output.plain(told["name"]), style="bold"))
     console.print(table)
+    if told["problem"]:
+        says = f"It can't be read any more, and nothing of it is run: {told['problem']}"
+        output.error(says, "Deploy it anew with --update, or remove it.")
+        return
     if told["paused"]:
         output.say(_pause_of(told))
         output.say(f"`orion-nb deployments resume {told['name']}` resumes it.")

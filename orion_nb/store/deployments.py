@@ -5,12 +5,32 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from orion_nb.errors import OrionError
+from orion_nb.errors import DeploymentUnreadable, OrionError
 from orion_nb.schemas.deployments import Deployment
 from orion_nb.store import notifications
 from orion_nb.store.statements import DEPLOYMENTS, INSERT_DEPLOYMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A deployment that can't be read any more, its time zone is gone say: what is left of it.
+
+    `spec` is what was kept, `problem` says what is wrong with it. Times are microseconds, UTC.
+    """
+
+    id: str
+    name: str
+    spec: dict[str, Any]
+    problem: str
+    paused: bool
+    next_due: int | None
+    revision: int
+    created: int
+    updated: int
+
 
 _SELECT = f"SELECT {', '.join(DEPLOYMENTS)} FROM deployments "
 
@@ -48,14 +68,20 @@ def read_named(connection: sqlite3.Connection, name: str) -> Deployment | None:
     return _one(connection, "WHERE name = ?", (name,))
 
 
-def read_all(connection: sqlite3.Connection) -> list[Deployment]:
-    return [_deployment(row) for row in connection.execute(_SELECT + "ORDER BY name")]
-
-
-def read_page(connection: sqlite3.Connection, after: str, limit: int) -> list[Deployment]:
-    """The deployments whose names come behind `after`, by name."""
+def read_page(
+    connection: sqlite3.Connection, after: str, limit: int
+) -> list[Deployment | Unreadable]:
+    """The deployments whose names come behind `after`, by name; also those that can't be read."""
     where = "WHERE name > ? ORDER BY name LIMIT ?"
-    return [_deployment(row) for row in connection.execute(_SELECT + where, (after, limit))]
+    return [_if_readable(row) for row in connection.execute(_SELECT + where, (after, limit))]
+
+
+def read_unreadable(connection: sqlite3.Connection, ref: str) -> Unreadable | None:
+    """The deployment of this name or id, if there is one and it can't be read any more."""
+    where = "WHERE name = ? OR hex(id) = upper(?)"
+    found = connection.execute(_SELECT + where, (ref, ref)).fetchall()
+    told = [each for row in found if isinstance(each := _if_readable(row), Unreadable)]
+    return told[0] if told else None
 
 
 def read_due(
@@ -95,7 +121,38 @@ def is_any_active(connection: sqlite3.Connection) -> bool:
 
 def _one(connection: sqlite3.Connection, where: str, values: Iterable[Any]) -> Deployment | None:
     row = connection.execute(_SELECT + where, tuple(values)).fetchone()
-    return _deployment(row) if row else None
+    if row is None:
+        return None
+    found = _if_readable(row)
+    if isinstance(found, Unreadable):
+        raise DeploymentUnreadable(f"deployment {found.name!r} can't be read: {found.problem}")
+    return found
+
+
+def _if_readable(row: tuple[Any, ...]) -> Deployment | Unreadable:
+    try:
+        return _deployment(row)
+    except (OrionError, ValueError) as error:
+        return _unreadable(row, error)
+
+
+def _unreadable(row: tuple[Any, ...], error: Exception) -> Unreadable:
+    from pydantic import ValidationError
+
+    key, name, spec, paused, due, revision, created, updated = row
+    try:
+        told = json.loads(spec)
+    except ValueError:
+        told = {}
+    problem = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        problem = f"{field}: {first['msg'].removeprefix('Value error, ')}"
+    known = told if isinstance(told, dict) else {}
+    return Unreadable(
+        key.hex(), name, known, problem, bool(paused), due, revision, created, updated
+    )
 
 
 def _row(deployment: Deployment) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from orion_nb.clock import SECOND
 from orion_nb.errors import (
     DeploymentExists,
     DeploymentNotFound,
+    DeploymentUnreadable,
     InvalidInput,
     InvalidNotebook,
     NotebookNotFound,
@@ -344,3 +345,42 @@ def test_deployments_are_listed_by_the_page(orion, notebook):
     for wrong in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}, {"cursor": "é"}):
         with pytest.raises(InvalidInput, match=next(iter(wrong))):
             orion.list_deployments(**wrong)
+
+
+def _spoil(orion, name):
+    """The time zone of its schedule was taken out of the system's."""
+    spec = "UPDATE deployments SET spec = replace(spec, 'UTC', 'Mars/Olympus') WHERE name = ?"
+    orion.database.write(lambda tx: tx.execute(spec, (name,)))
+
+
+def test_one_that_cant_be_read_is_listed_with_its_problem(orion, deploy):
+    for name in ("broken", "sound"):
+        deploy(name, schedules=["15m"], tags=["kept"])
+    orion.run_deployment("broken")
+    _spoil(orion, "broken")
+    broken, sound = orion.list_deployments()["deployments"]
+    assert "Mars/Olympus" in broken["problem"]
+    assert (broken["tags"], broken["schedules"], broken["next_times"]) == (["kept"], [], [])
+    assert len(broken["last_runs"]) == 1
+    assert (sound["problem"], sound["words"]) == (None, ["every 15 minutes"])
+    assert {*broken} == {*sound}
+    told = orion.read_deployment("broken")
+    assert {**told, "source": None} == {**broken, "source": None}
+    assert {*told["source"]} == {*orion.read_deployment("sound")["source"]}
+    with pytest.raises(DeploymentUnreadable, match="Mars/Olympus"):
+        orion.run_deployment(broken["id"])
+
+
+def test_one_that_cant_be_read_is_deployed_anew_or_removed(orion, deploy):
+    made = {name: deploy(name, schedules=["15m"], tags=["old"]) for name in ("again", "gone")}
+    for name in made:
+        _spoil(orion, name)
+    with pytest.raises(DeploymentExists):
+        deploy("again")
+    again = deploy("again", schedules=["1h"], update=True)
+    assert (again["id"], again["problem"]) == (made["again"]["id"], None)
+    assert (again["words"], again["tags"]) == (["every hour"], [])
+    assert again["next_due"] == again["next_times"][0]
+    assert again["revision"] == made["again"]["revision"] + 1
+    assert orion.delete_deployment("gone") == {"deleted": "gone", "id": made["gone"]["id"]}
+    assert [each["name"] for each in orion.list_deployments()["deployments"]] == ["again"]

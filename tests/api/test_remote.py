@@ -142,6 +142,24 @@ def test_an_error_of_one_proposal_is_of_its_class():
     assert error_of({"error": "SystemExit", "message": ""}) is None
 
 
+def test_a_page_that_the_server_cut_short_is_filled(tmp_path):
+    """It looked for its 25 ms and found nothing yet: its cursor leads on to what there is."""
+    pages = {None: ([], "a"), "a": (["1", "2"], "b"), "b": ([], "c"), "c": (["3"], "d")}
+
+    def answer(_, body):
+        runs, cursor = pages[body.get("cursor")]
+        return 200, {"runs": [{"id": each} for each in runs], "cursor": cursor}
+
+    with answering(answer) as server:
+        api = RemoteOrion(Settings.load({}, api_url=server.url, home=tmp_path))
+        page = api.filter_runs(q="tag:rare", limit=3)
+        api.close()
+        asked = [body["limit"] for *_, body in server.asked]
+    assert [run["id"] for run in page["runs"]] == ["1", "2", "3"]
+    assert page["cursor"] == "d"
+    assert asked == [3, 3, 1, 1]
+
+
 def test_a_server_that_is_not_there_is_asked_once_in_a_while():
     client = Client(f"http://127.0.0.1:{free_port()}", SECRET)
     with pytest.raises(ServerUnreachable, match="refused"):
