@@ -8,11 +8,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from orion_nb.deployments.cgroups import MemoryGroup
+
 LOOK = 1.0
 #: A kernel that was killed with so much of the limit in use was probably killed for it.
 NEARLY = 0.8
-CGROUP = Path("/sys/fs/cgroup")
 MIB = 1024 * 1024
+#: Names of errors by which a cell says that it got no memory.
+NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "ArrowMemoryError", "OutOfMemoryError")
+#: What helps.
+REMEDY = "raise the limit, or load less at once"
 
 
 class Memory:
@@ -21,8 +26,9 @@ class Memory:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.peak = 0
-        self.limit = memory_limit()
-        self._kills = _kills()
+        self.group = MemoryGroup.of(pid)
+        self.limit = memory_limit(self.group)
+        self._kills = self.group.kills()
 
     async def watch(self) -> None:
         """Looks once a second, until cancelled."""
@@ -39,25 +45,32 @@ class Memory:
         peak = max(self.peak, _children_peak()) if killed else self.peak
         if not peak:
             return ""
-        told = f"peak memory {_size(peak)}" + (f" of {_size(self.limit)}" if self.limit else "")
-        if killed and _kills() > self._kills:
-            told += "; the system was out of memory"
+        told = self._used(peak)
+        if killed and self.group.kills() > self._kills:
+            told += f"; out of memory: {REMEDY}"
         elif killed and self.limit and peak > NEARLY * self.limit:
-            told += "; probably out of memory"
+            told += f"; probably out of memory: {REMEDY}"
         return f" ({told})"
 
+    def short(self, ename: str) -> str:
+        """What a cell's failure had to do with memory, as the end of a sentence; often nothing."""
+        self.look()
+        if self.group.kills() > self._kills:
+            return f" (a process was killed: out of memory, {self._used(self.peak)}; {REMEDY})"
+        return f" ({self._used(self.peak)})" if ename in NO_MEMORY else ""
 
-def memory_limit() -> int:
-    """The bytes that processes here may take: the container's limit, else the machine's memory."""
+    def _used(self, peak: int) -> str:
+        return f"peak memory {_size(peak)}" + (f" of {_size(self.limit)}" if self.limit else "")
+
+
+def memory_limit(group: MemoryGroup) -> int:
+    """The bytes that processes may take: their group's limit, else the machine's memory."""
     try:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         machine = 0
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):
-            limit = int((CGROUP / name).read_text())
-            return min(limit, machine) if machine else limit
-    return machine
+    limit = group.limit
+    return machine if limit is None else min(limit, machine or limit)
 
 
 def _tree(pid: int) -> int:
@@ -94,13 +107,6 @@ def _children_peak() -> int:
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return children * 1024 if children > own else 0
-
-
-def _kills() -> int:
-    """How often processes of this container were killed because it was out of memory."""
-    with suppress(OSError, ValueError, IndexError):
-        return int((CGROUP / "memory.events").read_text().split("oom_kill ")[1].split()[0])
-    return 0
 
 
 def _size(count: int) -> str:

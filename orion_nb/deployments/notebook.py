@@ -176,7 +176,7 @@ class Execution(Taking):
             marks.add_error(cell, failure.ename, failure.evalue)  # an unknown magic leaves none
         spec = self.kernel.manager.kernel_spec
         python = spec.argv[0] if spec is not None else ""
-        told = f"cell {self.number}{failure.told}"
+        told = f"cell {self.number}{failure.told}{self.memory.short(failure.ename)}"
         self._end(Failed(told + verdicts.hint(failure, self.kernel.manager.kernel_name, python)))
 
     def _stop_early(self, cell: NotebookNode, reason: str) -> NoReturn:
