@@ -3,7 +3,8 @@
 - next 100: processor time to read the schedule and tell its next 100 instants; the rules began ten
   years ago, one never fires;
 - idle tick: what a scheduler asks when nothing is due;
-- all due: one scheduler makes a run for each deployment, all due at the same instant.
+- all due: one scheduler makes a run for each deployment, all due at the same instant; each has a
+  file, parameters and tags of its own, and one of some forty schedules.
 
     python benchmarks/schedules.py [--deployments 10000]
 """
@@ -38,6 +39,12 @@ KINDS: dict[str, Any] = {
     "rrule that never fires": "FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30",
     "ics": {"kind": "ics", "ics": EVENT},
 }
+#: Schedules that are due at each full hour; with the zones they are some forty.
+HOURLY = ("0 * * * *", "0 */1 * * *", "1h", "FREQ=HOURLY;BYMINUTE=0;BYSECOND=0")
+ZONES = (
+    *("UTC", "Europe/Prague", "Asia/Tokyo", "America/New_York", "America/Sao_Paulo"),
+    *("Africa/Cairo", "Asia/Shanghai", "Pacific/Auckland", "America/Denver", "Asia/Dubai"),
+)
 
 
 def next_100(value: Any, turn: int) -> float:
@@ -77,14 +84,26 @@ def scheduler(deployments: int) -> tuple[float, float]:
 
 
 def _deploy(orion: Any, notebook: Path, count: int) -> None:
-    """The first as people do it; the others are written as it was."""
+    """The first as people do it; the others are written like it."""
     from orion_nb.schemas.runs import new_id
+    from orion_nb.schemas.schedules import parse_schedule
     from orion_nb.store import deployments
 
     orion.create_deployment("0", str(notebook), schedules=["0 * * * *"])
     first = orion.find_deployment("0")
+    hourly = [parse_schedule(text, timezone=zone) for text in HOURLY for zone in ZONES]
     others = [
-        first.model_copy(update={"id": new_id(), "name": f"{number}"}) for number in range(1, count)
+        first.model_copy(
+            update={
+                "id": new_id(),
+                "name": f"report {number}",
+                "path": str(notebook.with_name(f"report {number}.ipynb")),
+                "parameters": {"region": number, "title": f"Report of {number}"},
+                "tags": (f"team {number % 100}",),
+                "schedules": (hourly[number % len(hourly)],),
+            }
+        )
+        for number in range(1, count)
     ]
     orion.database.write(lambda tx: [deployments.insert(tx, each) for each in others])
 

@@ -280,7 +280,7 @@ class DeploymentRoutes(Unreadables):
         words = [schedule.describe() for schedule in known.schedules]
         now = clock.now()
         ends = known.paused_until(now)
-        times = [] if known.paused else known.upcoming(ends or now, SHOWN_TIMES)
+        times = [] if known.paused else known.timing.upcoming(ends or now, SHOWN_TIMES)
         return {
             **known.as_json(),
             "paused": known.paused or ends is not None,
@@ -358,7 +358,7 @@ def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> 
     An instant that has come before it was changed stays due: the run for it is yet to be made.
     """
     ends = made.paused_until(now)
-    due = None if made.paused else made.due_after((ends or now) - 1)
+    due = None if made.paused else made.timing.due_after((ends or now) - 1)
     ran = before is not None and not before.paused and before.paused_until(now) is None
     if before is not None and ran and not made.paused and ends is None:
         overdue = before.next_due

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from orion_nb import clock
 from orion_nb.api.deployments import DeploymentRoutes, deployment_rows
-from orion_nb.errors import Conflict
+from orion_nb.errors import Conflict, StoreUnavailable
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PENDING, State
-from orion_nb.schemas.values import evolve
-from orion_nb.store import listing, runs
+from orion_nb.store import listing, slots
 from orion_nb.store.database import Connection
 
 if TYPE_CHECKING:
-    from orion_nb.schemas.deployments import Deployment
+    from orion_nb.schemas.due import Due
 
 
 log = logging.getLogger(__name__)
 
 #: Of the deployments that are due, so many are written in one transaction.
-AT_ONCE = 250
+AT_ONCE = 500
 
 
 class Scheduling(DeploymentRoutes):
@@ -49,17 +48,13 @@ class Scheduling(DeploymentRoutes):
         made: list[Run] = []
         while True:
             with self.database.read() as connection:
-                due = deployment_rows().read_due(connection, now, AT_ONCE)
-            works = [self._due(known, now) for each in due if (known := self._sound(each))]
-            jobs = self.database.write_all(works)
-            for job in jobs:
-                if job.error is not None:
-                    raise job.error
-                made += job.value
-            if len(due) < AT_ONCE:
+                found = deployment_rows().read_due(connection, now, AT_ONCE)
+            due = [known for each in found if (known := self._sound(each))]
+            made += self._make_runs(due, now)
+            if len(found) < AT_ONCE:
                 return made
 
-    def _sound(self, read: Deployment | tuple[str, str, ValueError]) -> Deployment | None:
+    def _sound(self, read: Due | tuple[str, str, ValueError]) -> Due | None:
         """A deployment as it was read; one that can't be read holds up no other."""
         if not isinstance(read, tuple):
             return read
@@ -68,27 +63,40 @@ class Scheduling(DeploymentRoutes):
         self.database.write(lambda tx: deployment_rows().stop(tx, broken))
         return None
 
-    def _due(self, known: Deployment, now: int) -> Callable[[Connection], list[Run]]:
-        """What is to be written for a deployment that is due: its runs, and when it is next."""
-        slots, following = known.settle(now)
-        made = [(slot, self.deployed_run(known, slot, known.parameters)) for slot in slots]
+    def _make_runs(self, due: Sequence[Due], now: int) -> list[Run]:
+        """All of them in one go; if one can't be made, each by itself: it spoils no other."""
+        try:
+            return self.database.write(self._due(due, now))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            if len(due) == 1:
+                raise
+        made: list[Run] = []
+        failed: Exception | None = None
+        for each in due:
+            try:
+                made += self._make_runs([each], now)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                failed = error
+                log.exception("deployment %s is due, and has no run", each.name)
+        if failed is not None:
+            raise failed
+        return made
+
+    def _due(self, due: Sequence[Due], now: int) -> Callable[[Connection], list[Run]]:
+        """What is to be written for deployments that are due: runs, and when each is next."""
+        settled = [(known, *known.timing.settle(now)) for known in due]
+        rows = slots.Rows([known.run(at, now) for known, times, _ in settled for at in times])
 
         def work(tx: Connection) -> list[Run]:
-            if not deployment_rows().move(tx, known, following):
-                return []  # it was changed, or another scheduler was faster
-            missing = (
-                (slot, run) for slot, run in made if runs.read_slot(tx, known.id, slot) is None
-            )
-            return [self._born(tx, run, slot, now) for slot, run in missing]
+            # Others were changed since, or another scheduler was faster.
+            moved = slots.move(tx, [(known, following) for known, _, following in settled])
+            return rows.insert(tx, moved)
 
         return work
-
-    def _born(self, tx: Connection, run: Run, slot: int, now: int) -> Run:
-        born = evolve(run.state, seq=1, timestamp=now)
-        runs.append(tx, run.id, born, None, None)
-        made = evolve(run, state=born, created=now, scheduled_time=slot)
-        runs.insert(tx, made, slot)
-        return made
 
     def claim(self, limit: int) -> list[Run]:
         """Up to `limit` deployed runs whose time has come are handed to this process: Submitting.

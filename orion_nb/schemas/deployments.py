@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from orion_nb.clock import SECOND, micros, utc
 from orion_nb.schemas import durations
 from orion_nb.schemas.policies import CatchUp, Overlap, RunPolicy, SlaAction
 from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
+from orion_nb.schemas.timing import Timing
 
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
 
@@ -45,6 +44,11 @@ def _limits(value: Any) -> Any:
     if isinstance(value, str):
         return {value: None}
     return dict.fromkeys(value) if isinstance(value, list | tuple) else value
+
+
+def source_key(path: str, flow: str | None) -> str:
+    """What the runs of a notebook, or of a flow in a file, have in common."""
+    return f"notebook:{path}" if flow is None else f"flow:{path}:{flow}"
 
 
 class DeploymentSpec(BaseModel):
@@ -105,7 +109,7 @@ class DeploymentSpec(BaseModel):
     @property
     def key(self) -> str:
         """What its runs have in common with those of the same source."""
-        return f"notebook:{self.path}" if self.flow is None else f"flow:{self.path}:{self.flow}"
+        return source_key(self.path, self.flow)
 
     @property
     def folder(self) -> Path:
@@ -165,54 +169,10 @@ class Deployment(DeploymentSpec):
             return None
         return pause.until if now < pause.until else None
 
-    def upcoming(self, after: int, n: int) -> list[int]:
-        """The next `n` instants of all its schedules, at or after `after`, each once."""
-        found: set[int] = set()
-        for schedule in self.schedules:
-            found.update(micros(at) for at in schedule.upcoming(utc(after), n=n))
-        return sorted(found)[:n]
-
-    def due_after(self, instant: int) -> int | None:
-        """The first instant of its schedules that is later than `instant`."""
-        return next(iter(self.upcoming(instant + 1, 1)), None)
-
-    def latest_due(self, until: int) -> int | None:
-        """The last instant from `next_due` up to `until`: of missed ones only the latest is run."""
-        latest = self.next_due
-        if latest is None or latest > until:
-            return None
-        found = (_last(schedule, latest, until) for schedule in self.schedules)
-        return max([latest, *(at for at in found if at is not None)])
-
-    def settle(self, until: int) -> tuple[list[int], int | None]:
-        """The instants up to `until` that get a run, and the first one after; both at once.
-
-        Most often there is one: then two instants of each schedule tell it all.
-        """
-        if self.next_due is None or self.next_due > until:
-            return [], self.next_due
-        firsts = [_first_two(each, self.next_due) for each in self.schedules]
-        if any(len(each) > 1 and each[1] <= until for each in firsts):
-            return self.to_make_up_for(until), self.due_after(until)
-        found = sorted({self.next_due, *(at for each in firsts for at in each)})
-        slots = [at for at in found if at <= until]
-        most = self.catch_up_max if self.catch_up == "all" else 1
-        return slots[-most:], next((at for at in found if at > until), None)
-
-    def to_make_up_for(self, until: int) -> list[int]:
-        """The instants from `next_due` up to `until` that get a run, oldest first.
-
-        The last one; with catch-up "all" up to `catch_up_max` of them, the last ones.
-        """
-        latest = self.latest_due(until)
-        if latest is None or self.next_due is None:
-            return []
-        if self.catch_up != "all":
-            return [latest]
-        found: set[int] = {latest}
-        for schedule in self.schedules:
-            found.update(_lasts(schedule, self.next_due, until, self.catch_up_max))
-        return sorted(found)[-self.catch_up_max :]
+    @property
+    def timing(self) -> Timing:
+        """When it gets runs."""
+        return Timing(self.schedules, self.next_due, self.catch_up, self.catch_up_max)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -226,25 +186,3 @@ class Deployment(DeploymentSpec):
             "created": self.created,
             "updated": self.updated,
         }
-
-
-@lru_cache(maxsize=4096)
-def _first_two(schedule: Schedule, after: int) -> tuple[int, ...]:
-    """Its first two instants at or after this one; many deployments have the same schedule."""
-    return tuple(micros(at) for at in schedule.upcoming(utc(after), n=2))
-
-
-def _last(schedule: Schedule, after: int, until: int) -> int | None:
-    """The last instant of a schedule in a span."""
-    return next(reversed(_lasts(schedule, after, until, 1)), None)
-
-
-def _lasts(schedule: Schedule, after: int, until: int, n: int) -> list[int]:
-    """The last `n` instants of a schedule in a span; looked for from the end, in growing steps."""
-    step = SECOND // 1000  # a schedule may fire each microsecond
-    while True:
-        start = max(after, until - step)
-        found = schedule.upcoming(utc(start), until=utc(until))
-        if len(found) >= n or start == after:
-            return [micros(at) for at in found[-n:]]
-        step *= 4

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.errors import DeploymentUnreadable, OrionError
+from orion_nb.schemas import due
 from orion_nb.schemas.deployments import Deployment
+from orion_nb.schemas.due import Due
 from orion_nb.store import notifications
 from orion_nb.store.statements import DEPLOYMENTS, INSERT_DEPLOYMENT
 
@@ -45,16 +47,6 @@ def update(tx: sqlite3.Connection, deployment: Deployment) -> None:
     tx.execute(f"UPDATE deployments SET {sets} WHERE id = ?", (*row[1:], row[0]))
 
 
-def move(tx: sqlite3.Connection, known: Deployment, following: int | None) -> bool:
-    """Its next instant is `following`; False if it was changed or moved since it was read."""
-    sql = (
-        "UPDATE deployments SET next_due = ? "
-        "WHERE id = ? AND revision = ? AND next_due = ? AND paused = 0"
-    )
-    values = (following, bytes.fromhex(known.id), known.revision, known.next_due)
-    return tx.execute(sql, values).rowcount == 1
-
-
 def delete(tx: sqlite3.Connection, deployment_id: str) -> None:
     notifications.delete_of(tx, deployment_id)
     tx.execute("DELETE FROM deployments WHERE id = ?", (bytes.fromhex(deployment_id),))
@@ -86,18 +78,21 @@ def read_unreadable(connection: sqlite3.Connection, ref: str) -> Unreadable | No
 
 def read_due(
     connection: sqlite3.Connection, now: int, limit: int
-) -> list[Deployment | tuple[str, str, ValueError]]:
+) -> list[Due | tuple[str, str, ValueError]]:
     """Up to `limit` deployments with an instant due at or before `now`, most overdue first.
 
     Of one that can't be read any more, its time zone is gone say: id, name and what is wrong.
     """
-    where = "WHERE paused = 0 AND next_due <= ? ORDER BY next_due LIMIT ?"
-    found: list[Deployment | tuple[str, str, ValueError]] = []
-    for row in connection.execute(_SELECT + where, (now, limit)).fetchall():
+    sql = (
+        "SELECT id, name, spec, revision, next_due FROM deployments "
+        "WHERE paused = 0 AND next_due <= ? ORDER BY next_due LIMIT ?"
+    )
+    found: list[Due | tuple[str, str, ValueError]] = []
+    for key, name, *told in connection.execute(sql, (now, limit)).fetchall():
         try:
-            found.append(_deployment(row))
-        except (OrionError, ValueError) as error:
-            found.append((row[0].hex(), row[1], ValueError(str(error))))
+            found.append(due.read_due(key.hex(), name, *told))
+        except (OrionError, ValueError, TypeError, LookupError) as error:
+            found.append((key.hex(), name, ValueError(f"{type(error).__name__}: {error}")))
     return found
 
 

@@ -21,6 +21,7 @@ _STATE_COLUMNS = ", ".join(f'states."{name}"' for name in STATES)
 SELECT_RUN = (
     f"SELECT {_RUN_COLUMNS}, {_STATE_COLUMNS} FROM runs JOIN states ON states.n = runs.state_n "
 )
+_PARAMETERS = json.JSONEncoder(ensure_ascii=False, default=repr)
 _TYPES = {kind.value: kind for kind in StateType}
 
 
@@ -257,7 +258,7 @@ def plain(text: str | None) -> str | None:
 
 
 def _parameters(values: dict[str, Any] | None) -> str | None:
-    return None if values is None else json.dumps(values, ensure_ascii=False, default=repr)
+    return None if values is None else _PARAMETERS.encode(values)
 
 
 @lru_cache(maxsize=256)

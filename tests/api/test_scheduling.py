@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orion_nb.clock import SECOND
+from orion_nb.errors import Conflict
 from orion_nb.schemas.states import SCHEDULED
+from orion_nb.store import deployments
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -139,12 +141,13 @@ def test_a_scheduler_that_was_slow_does_not_set_another_back(
     orion: Orion, other: Orion, hourly: Any, clock: Frozen
 ) -> None:
     """It read what is due, and then slept while the other went on."""
-    seen = orion.find_deployment("hourly")
     then = clock.at
+    with orion.database.read() as connection:
+        seen = deployments.read_due(connection, then, 10)
     clock.advance(2 * 3600)
     other.schedule_due()
     due = other.read_deployment("hourly")["next_due"]
-    assert orion.database.write(orion._due(seen, then)) == []
+    assert orion.database.write(orion._due(seen, then)) == []  # type: ignore[arg-type]
     assert other.read_deployment("hourly")["next_due"] == due
 
 
@@ -153,14 +156,54 @@ def test_one_that_was_deleted_or_paused_meanwhile_is_left(
 ) -> None:
     for name in ("gone", "paused", "changed"):
         deploy(name, schedules=["0 * * * *"])
-    seen = {name: orion.find_deployment(name) for name in ("gone", "paused", "changed")}
+    with orion.database.read() as connection:
+        seen = deployments.read_due(connection, clock.at, 10)
     other.delete_deployment("gone")
     other.pause_deployment("paused")
     other.update_deployment("changed", parameters={"x": 9})
-    works = [orion._due(each, clock.at) for each in seen.values()]
-    assert [orion.database.write(work) for work in works] == [[], [], []]
+    assert orion.database.write(orion._due(seen, clock.at)) == []  # type: ignore[arg-type]
     (run,) = orion.schedule_due()
     assert (run.name, run.parameters) == ("changed", {"x": 9})
+
+
+def test_of_many_that_are_due_each_has_its_run_and_its_next_time(
+    orion: Orion, other: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    """They are written at once; one that has a run for the instant already gets no other."""
+    deploy("made", schedules=["0 * * * *"])
+    orion.schedule_due()
+    again = "UPDATE deployments SET next_due = ?"
+    orion.database.write(lambda tx: tx.execute(again, (clock.at,)))
+    for n in range(4):
+        deploy(f"d{n}", schedules=["0 * * * *"], parameters={"x": n}, tags=[f"t{n}"])
+
+    made = sorted(other.schedule_due(), key=lambda run: run.name)
+
+    expected = [(f"d{n}", {"x": n}, (f"t{n}",)) for n in range(4)]
+    assert [(run.name, run.parameters, run.tags) for run in made] == expected
+    for run in made:
+        assert orion.find(run.id) == run
+        (born,) = orion.read_states(run.id)["states"]
+        assert (born["n"], born["name"], born["timestamp"]) == (run.state.n, "Scheduled", clock.at)
+    due = [each["next_due"] for each in orion.all_deployments()["deployments"]]
+    assert due == [clock.at + 3600 * SECOND] * 5
+
+
+def test_one_that_cant_be_written_spoils_no_other(
+    orion: Orion, deploy: Callable[..., dict[str, Any]], clock: Frozen
+) -> None:
+    for name in ("refused", "sound"):
+        deploy(name, schedules=["0 * * * *"])
+    orion.database.write(
+        lambda tx: tx.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON runs WHEN new.name = 'refused' "
+            "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        )
+    )
+    with pytest.raises(Conflict, match="not this one"):
+        orion.schedule_due()
+    assert [run["name"] for run in orion.filter_runs()["runs"]] == ["sound"]
+    assert orion.read_deployment("refused")["next_due"] == clock.at
 
 
 def test_two_workers_never_get_the_same_run(

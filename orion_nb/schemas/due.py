@@ -1,0 +1,98 @@
+"""What a scheduler needs of a deployment: its timing, and what its runs are like.
+
+A spec was checked when it was written. Reading all of it through its model again costs more than
+writing the run does; here only what the runs are made of is read, and checked once for each
+schedule and each policy that there is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from orion_nb.schemas.deployments import Deployment, DeploymentSpec, source_key
+from orion_nb.schemas.policies import DEFAULT_POLICY, CatchUp, RunPolicy
+from orion_nb.schemas.runs import Run, new_id
+from orion_nb.schemas.schedules import Schedule
+from orion_nb.schemas.states import Scheduled
+from orion_nb.schemas.timing import Timing
+from orion_nb.schemas.values import quick
+
+#: The fields of a spec that the timing and the policy of its runs are made of.
+GRANTED = (
+    *("schedules", "catch_up", "catch_up_max", "overlap", "timeout", "concurrency"),
+    *("retries", "retry_delay", "retry_crashes", "sla", "sla_start", "sla_action"),
+)
+_FIELDS = Deployment.model_fields.keys()
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deployment as a scheduler sees it; `revision` tells whether it was changed since."""
+
+    id: str
+    name: str
+    revision: int
+    timing: Timing
+    key: str
+    policy: RunPolicy
+    tags: tuple[str, ...]
+    parameters: dict[str, Any]
+
+    def run(self, slot: int, now: int) -> Run:
+        """A run of it for the instant `slot`, as it is born at `now`; not yet written."""
+        run_id = new_id()
+        return Run(
+            run_id,
+            "flow",
+            self.name,
+            Scheduled(slot, timestamp=now, seq=1),
+            run_id,
+            key=self.key,
+            deployment=self.id,
+            created=now,
+            scheduled_time=slot,
+            policy=self.policy,
+            tags=self.tags,
+            parameters=self.parameters,
+        )
+
+
+def read_due(key: str, name: str, spec: str, revision: int, next_due: int) -> Due:
+    """A deployment from what is written of it.
+
+    Raises:
+        OrionError, ValueError, TypeError, KeyError: it can't be read any more; a time zone is gone,
+            say.
+    """
+    told = json.loads(spec)
+    if not told.keys() <= _FIELDS:
+        raise ValueError(f"{', '.join(told.keys() - _FIELDS)}: no field of a deployment")
+    path, parameters, tags = told["path"], told.get("parameters", {}), told.get("tags", ())
+    if not (isinstance(path, str) and isinstance(parameters, dict) and isinstance(tags, list)):
+        raise TypeError("path, parameters and tags are a text, an object and a list of texts")
+    policy, schedules, catch_up, most = _granted(
+        json.dumps({name: told[name] for name in GRANTED if name in told})
+    )
+    return Due(
+        key,
+        name,
+        revision,
+        Timing(schedules, next_due, catch_up, most),
+        source_key(path, told.get("flow")),
+        policy,
+        tuple(tags),
+        parameters,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _granted(text: str) -> tuple[RunPolicy, tuple[Schedule, ...], CatchUp, int]:
+    """What these fields of a spec say; most deployments have them from others."""
+    spec = DeploymentSpec(path="", **json.loads(text))
+    policy = spec.policy
+    shared = DEFAULT_POLICY if policy == DEFAULT_POLICY else policy
+    return shared, spec.schedules, spec.catch_up, spec.catch_up_max

@@ -1,0 +1,44 @@
+"""A scheduler sees of a deployment what its model would tell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orion_nb.schemas.deployments import Deployment
+from orion_nb.schemas.due import read_due
+from orion_nb.schemas.policies import DEFAULT_POLICY
+
+ALL: dict[str, Any] = {
+    "path": "/work/report.ipynb", "parameters": {"x": 1, "names": ["a", "ü"]}, "tags": ["a", "b"],
+    "schedules": ["0 9 * * 1-5", "15m", "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9", "2030-01-31T09:00Z"],
+    "timeout": "10m", "retries": 2, "retry_delay": "5s", "retry_crashes": 1, "overlap": "skip",
+    "catch_up": "all", "catch_up_max": 7, "concurrency": {"db": 3, "api": None}, "sla": "1h",
+    "sla_start": "1m", "sla_action": "cancel",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "told", [ALL, {"path": "/work/report.ipynb"}, {"path": "/work/f.py", "flow": "nightly"}]
+)
+def test_it_is_what_the_model_says(told: dict[str, Any]) -> None:
+    known = Deployment(**told, id="0" * 32, name="report", revision=3, next_due=5)
+    due = read_due(known.id, known.name, json.dumps(known.spec()), 3, 5)
+    assert (due.key, due.policy, due.timing) == (known.key, known.policy, known.timing)
+    assert (due.tags, due.parameters) == (known.tags, known.parameters)
+    assert (due.policy is DEFAULT_POLICY) == (told is not ALL)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {}, {"path": 1}, {"path": "/a", "parameters": []}, {"path": "/a", "overlap": "both"},
+        {"path": "/a", "schedules": [{"kind": "cron", "cron": "* * *"}]}, {"path": "/a", "new": 1},
+        {"path": "/a", "schedules": [{"kind": "cron", "cron": "* * * * *", "timezone": "Mars"}]},
+    ],
+)  # fmt: skip
+def test_one_that_cant_be_read_says_so(spec: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError, LookupError)):
+        read_due("0" * 32, "report", json.dumps(spec), 1, 5)
