@@ -1,4 +1,4 @@
-"""Cron in the plain syntax is stepped through as croniter says, field by field and together."""
+"""Cron is read and stepped through as croniter says, where it has the common reading."""
 
 # ruff: noqa: DTZ001 - what a clock on the wall shows has no zone
 
@@ -12,7 +12,7 @@ from croniter import croniter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orion_nb.schemas import cronfields
+from orion_nb.schemas import cronfields, cronwalls
 
 SECOND = timedelta(seconds=1)
 
@@ -54,7 +54,7 @@ def expressions(draw):
 def test_it_is_what_croniter_says(expression, start, day_or):
     read = cronfields.read(expression)
     assert read is not None
-    found = list(islice(cronfields.walls(read, start, day_or=day_or, horizon=50), 4))
+    found = list(islice(cronwalls.walls(read, start, day_or=day_or, horizon=50), 4))
     if len(found) == 4:
         assert found == croniters(expression, start, day_or, 4)
 
@@ -70,22 +70,95 @@ def test_each_value_and_step_of_a_field_is_what_croniter_reads(place):
         told[place] = item
         read = cronfields.read(" ".join(told))
         assert read is not None
-        names = ("minutes", "hours", "days", "months", "weekdays", "seconds")
-        found = getattr(read, names[place])
+        found = cronfields.field(place, item).values
         (expected,) = croniter.expand(" ".join(told))[0][place : place + 1]
         everything = set(range(low, 7 if place == 4 else high + 1))
-        assert set(everything if found is None else found) == (
-            everything if expected == ["*"] else set(expected)
-        )
+        assert found == (everything if expected == ["*"] else set(expected))
 
 
-@pytest.mark.parametrize("field", ["L", "1#2", "fri-mon", "5/2", "9-9", "*/99", "1-", "x", "*,1"])
-def test_what_is_not_plain_is_left_to_croniter(field):
-    assert cronfields.read(f"0 0 * * {field}") is None
+def days(day, weekday, *, day_or=True, n=4):
+    read = cronfields.read(f"0 0 {day} * {weekday}")
+    found = cronwalls.walls(read, datetime(2026, 1, 1, 1), day_or=day_or, horizon=50)
+    return [f"{at:%a %d %b}" for at in islice(found, n)]
+
+
+@pytest.mark.parametrize(
+    ("day", "weekday", "expected"),
+    [
+        ("L", "*", ["Sat 31 Jan", "Sat 28 Feb", "Tue 31 Mar", "Thu 30 Apr"]),
+        ("L-2", "?", ["Thu 29 Jan", "Thu 26 Feb", "Sun 29 Mar", "Tue 28 Apr"]),
+        ("LW", "*", ["Fri 30 Jan", "Fri 27 Feb", "Tue 31 Mar", "Thu 30 Apr"]),
+        ("1W,15w", "*", ["Thu 15 Jan", "Mon 02 Feb", "Mon 16 Feb", "Mon 02 Mar"]),
+        ("31W", "*", ["Fri 30 Jan", "Fri 27 Feb", "Tue 31 Mar", "Thu 30 Apr"]),
+        ("28-L", "*", ["Wed 28 Jan", "Thu 29 Jan", "Fri 30 Jan", "Sat 31 Jan"]),
+        ("30-2", "*", ["Fri 02 Jan", "Fri 30 Jan", "Sat 31 Jan", "Sun 01 Feb"]),
+        ("*", "5L", ["Fri 30 Jan", "Fri 27 Feb", "Fri 27 Mar", "Fri 24 Apr"]),
+        ("*", "L5", ["Fri 30 Jan", "Fri 27 Feb", "Fri 27 Mar", "Fri 24 Apr"]),
+        ("*", "fri#L", ["Fri 30 Jan", "Fri 27 Feb", "Fri 27 Mar", "Fri 24 Apr"]),
+        ("*", "mon#5", ["Mon 30 Mar", "Mon 29 Jun", "Mon 31 Aug", "Mon 30 Nov"]),
+        ("*", "sat-sun#1", ["Sat 03 Jan", "Sun 04 Jan", "Sun 01 Feb", "Sat 07 Feb"]),
+        ("*", "7#1,wed", ["Sun 04 Jan", "Wed 07 Jan", "Wed 14 Jan", "Wed 21 Jan"]),
+        # Either of the days is enough, however they are told.
+        ("1", "5L", ["Fri 30 Jan", "Sun 01 Feb", "Fri 27 Feb", "Sun 01 Mar"]),
+        ("L", "1#1", ["Mon 05 Jan", "Sat 31 Jan", "Mon 02 Feb", "Sat 28 Feb"]),
+    ],
+)
+def test_days_are_told_by_their_place_in_the_month(day, weekday, expected):
+    assert days(day, weekday) == expected
+
+
+def test_both_days_must_agree_if_so_asked():
+    assert days("13", "fri", day_or=False) == [
+        "Fri 13 Feb",
+        "Fri 13 Mar",
+        "Fri 13 Nov",
+        "Fri 13 Aug",
+    ]
+    assert days("1-7", "mon#2", day_or=False) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "values"),
+    [
+        (1, "9-9", {9}),  # croniter has here what no other has: every hour
+        (1, "9-9/5", {9}),
+        (4, "sun-sun", {0}),
+        (4, "7-7", {0}),
+        (4, "7-0", {0}),
+        (4, "7-2", {0, 1, 2}),
+        (4, "5-7", {5, 6, 0}),
+        (4, "0-7", set(range(7))),
+        (4, "1/2", {1, 3, 5}),
+        (4, "thu-tue/2", {4, 6, 1}),  # the steps go on over the end of the week
+        (3, "apr-mar/2", {4, 6, 8, 10, 12, 2}),
+        (1, "22-4/2", {22, 0, 2, 4}),
+        (0, "*/90", {0}),
+        (0, "50-51/15", {50}),
+        (0, "59/15", {59}),
+    ],
+)
+def test_ranges_and_steps_are_read_as_most_read_them(place, field, values):
+    assert cronfields.field(place, field).values == values
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        *((0, field) for field in ["", "60", "5-", "-5", "+5", "1-5-7", "1/2/3", "*/0"]),
+        *((0, field) for field in ["5,,6", "\N{FULLWIDTH DIGIT ONE}"]),
+        *((0, field) for field in ["L", "?", "H", "1.5", "*-5", "~", "mon", "*/5-10"]),
+        *((2, field) for field in ["0", "W", "32W", "0W", "1-5W", "L-31", "L/2", "l-l"]),
+        *((4, field) for field in ["8", "L", "#2", "1#0", "1#6", "*#1", "8L", "5L-6"]),
+        (2, "5L"), (2, "1#2"), (4, "1#2#3"), (4, "15W"), (3, "january"), (3, "mon"),
+        (6, "2030-2025"), (6, "1969"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_read_is_none(place, field):
+    assert cronfields.field(place, field) is None
 
 
 def test_a_rule_of_a_year_far_away_runs_then():
     read = cronfields.read("0 0 1 1 * 0 2098")
     assert read is not None
-    found = cronfields.walls(read, datetime(2026, 1, 1), day_or=True, horizon=50)
+    found = cronwalls.walls(read, datetime(2026, 1, 1), day_or=True, horizon=50)
     assert list(found) == [datetime(2098, 1, 1)]
