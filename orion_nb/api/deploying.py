@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import file_of, target_of
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import InvalidInput, ScheduleError
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.targets import joined
 
@@ -31,6 +31,7 @@ def deploy(
     tz: str | None = None,
     paused: bool | None = None,
     update: bool = False,
+    dry_run: bool = False,
     orion: Orion | None = None,
     **fields: Unpack[DeploymentFields],
 ) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def deploy(
         tz: an IANA time zone; UTC by default, and in calendar files their own.
         paused: no run is made by schedule until it is resumed.
         update: a deployment of this name is changed; what is not given stays.
+        dry_run: all is checked, and answered as it would be; nothing is written.
         orion: the API to use; default: `connect()`.
         fields: as `schemas.fields` lists them: `retries=2`, `timeout="1h"`, `schedules=[...]`.
 
@@ -67,9 +69,30 @@ def deploy(
     if schedules := schedules_of(cron, every, at, tz, rrule=rrule, ics=ics):
         told["schedules"] = [*(told.get("schedules") or ()), *schedules]
     called = name or flow or Path(file).stem
-    return (orion or connect()).create_deployment(
-        called, joined(file, flow), paused=paused, update=update, **told
-    )
+    api = orion or connect()
+    make = api.check_deployment if dry_run else api.create_deployment
+    return make(called, joined(file, flow), paused=paused, update=update, **told)
+
+
+def deploy_as_said(
+    target: str | Path,
+    name: str | None,
+    options: Mapping[str, Any],
+    *,
+    orion: Orion | None = None,
+) -> dict[str, Any]:
+    """`deploy` with options as they stand in a line, by the names of `schemas.deploy_options`.
+
+    Raises:
+        OrionError: as `deploy`; or an option can't be read.
+    """
+    from orion_nb.api.parameter_files import read_parameters
+    from orion_nb.schemas.deploy_options import arguments_of
+
+    given = arguments_of(options)
+    file = options.get("params_file")
+    params = read_parameters(options.get("param"), None if file is None else Path(file))
+    return deploy(target, name, orion=orion, **{**given, "params": params or None})
 
 
 def schedules_of(
@@ -80,17 +103,31 @@ def schedules_of(
     Raises:
         ScheduleError: one can't be read.
     """
+    from orion_nb.schemas import zones
     from orion_nb.schemas.calendars import from_file
     from orion_nb.schemas.recurring import RRule
-    from orion_nb.schemas.schedules import Cron, Interval, dump_schedule, parse_schedule
+    from orion_nb.schemas.schedules import Cron, Interval, dump_schedule
 
-    zone = tz or "UTC"
+    zone = zones.zone(tz or "UTC").key
     found: list[Any] = [Cron(each, timezone=zone) for each in _texts(cron)]
     found += [Interval(each, timezone=zone) for each in _texts(every)]
     found += [RRule(each, timezone=zone) for each in _texts(rrule)]
     found += [from_file(each, timezone=tz) for each in _texts(ics)]
-    found += [parse_schedule(each, timezone=zone) for each in _texts(at)]
+    found += [_once(each, zone) for each in _texts(at)]
     return [dump_schedule(each) for each in found]
+
+
+def _once(moment: str, zone: str) -> Any:
+    from orion_nb.schemas.schedules import Once, parse_schedule
+
+    try:
+        schedule = parse_schedule(moment, timezone=zone)
+    except ScheduleError:
+        schedule = None
+    if not isinstance(schedule, Once):
+        example = "try 2030-01-31T09:00 or 2030-01-31T09:00Z"
+        raise ScheduleError(f"at: {moment!r} is not a date and time ({example})", field="at")
+    return schedule
 
 
 def _texts(given: Texts) -> list[str]:

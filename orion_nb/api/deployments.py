@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
-from orion_nb.api import kernels
-from orion_nb.api.checks import check_size, check_tags, check_text, end_of_pause
+from orion_nb.api import kernels, specs
+from orion_nb.api.checks import end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
 from orion_nb.api.sources import inspect, read_text, target_of
 from orion_nb.api.unreadable import SHOWN_RUNS, Unreadables
 from orion_nb.errors import (
-    DeploymentExists,
     DeploymentNotFound,
     DeploymentUnreadable,
     InvalidInput,
@@ -58,33 +57,47 @@ class DeploymentRoutes(Unreadables):
         `file.py:flow`. With `track` "pinned" its file is run as it is now, whatever becomes of it,
         until it is deployed again; with "latest", as it is on disk then.
         """
-        given = {"path": path, "paused": paused, **fields}
-        told = {field: value for field, value in given.items() if value is not None}
-        file, flow = target_of(path)
-        told |= {"path": file, "flow": flow}
         now = clock.now()
-        if paused is not None:
-            told["pause"] = {"at": now} if paused else None
-        with self.database.read() as connection:
-            exists = listing.deployment_named(connection, name) is not None
+        told = specs.said(path, paused, fields, now)
+        exists = self._is_known(name)
         if exists and update:
             try:
                 return self._show(self._change(name, lambda known: self._revised(known, told)))
             except DeploymentUnreadable:  # nothing of what was kept stays
-                told = {"created": now, **told, **self.what_stays(name)}
-                return self._show(self._rewritten(self._checked(told, anew=True), now))
-        if flow is not None:  # what its decorator says holds where nothing else is said
-            told = {**inspect(file, flow).options, **told}
-        told = {**told, "id": new_id(), "name": name, "created": now}
-        made = _scheduled(self._checked(told, anew=True), now)
+                return self._show(self._rewritten(self._new(name, told, now, True)))
+        made = self._new(name, told, now)
 
         def work(tx: Connection) -> Deployment:
             if listing.deployment_named(tx, name) is not None:
-                raise DeploymentExists(f"{name!r} exists; choose another name, or update it")
+                raise specs.exists_already(name)
             deployment_rows().insert(tx, made)
             return made
 
         return self._show(self.database.write(work))
+
+    @route("POST", "/deployments/check", action="execute")
+    @taking(DeploymentFields)
+    def check_deployment(
+        self,
+        name: str,
+        path: str,
+        *,
+        paused: bool | None = None,
+        update: bool = False,
+        **fields: Unpack[DeploymentFields],
+    ) -> dict[str, Any]:
+        """What `POST /deployments` would make of the same: all is checked, nothing is written."""
+        now = clock.now()
+        told = specs.said(path, paused, fields, now)
+        if not self._is_known(name):
+            return self._show(self._new(name, told, now, dry=True))
+        if not update:
+            raise specs.exists_already(name)
+        try:
+            known = self.find_deployment(name)
+        except DeploymentUnreadable:
+            return self._show(self._new(name, told, now, True, dry=True))
+        return self._show(specs.scheduled(self._revised(known, told, dry=True), now, known))
 
     @route("GET", "/deployments", action="read")
     def list_deployments(
@@ -174,17 +187,17 @@ class DeploymentRoutes(Unreadables):
         since the epoch. What is due at that instant runs; what was before is not made up for.
         """
         now = clock.now()
-        _check_words(why=why, by=by)
+        specs.check_words(why=why, by=by)
         end = None if until is None else end_of_pause(until, now)
         pause = {"at": now, "until": end, "by": by, "why": why}
-        return self._show(self._change(deployment, lambda known: _paused(known, pause)))
+        return self._show(self._change(deployment, lambda known: specs.paused_by(known, pause)))
 
     @route("POST", "/deployments/{deployment}/resume", action="execute")
     def resume_deployment(self, deployment: str, by: str | None = None) -> dict[str, Any]:
         """Its schedules create runs again, from now on."""
-        _check_words(by=by)
+        specs.check_words(by=by)
         now = clock.now()
-        return self._show(self._change(deployment, lambda known: _resumed(known, now, by)))
+        return self._show(self._change(deployment, lambda known: specs.resumed(known, now, by)))
 
     @route("POST", "/deployments/{deployment}/runs", action="execute", status=201)
     def run_deployment(self, deployment: str, parameters: dict[str, Any] | None = None) -> Run:
@@ -236,22 +249,41 @@ class DeploymentRoutes(Unreadables):
             if changed is not None:
                 return changed
 
-    def _revised(self, known: Deployment, said: Mapping[str, Any]) -> Deployment:
+    def _is_known(self, name: str) -> bool:
+        with self.database.read() as connection:
+            return listing.deployment_named(connection, name) is not None
+
+    def _new(
+        self, name: str, told: dict[str, Any], now: int, instead: bool = False, dry: bool = False
+    ) -> Deployment:
+        """One that is deployed for the first time, or `instead` of what can't be read any more."""
+        kept = self.what_stays(name) if instead else {"id": new_id(), "created": now}
+        if told["flow"] is not None:  # what its decorator says holds where nothing else is said
+            told = {**inspect(told["path"], told["flow"]).options, **told}
+        made = self._checked({**told, "name": name, **kept}, anew=True, dry=dry)
+        return specs.scheduled(made, now)
+
+    def _revised(self, known: Deployment, said: Mapping[str, Any], dry: bool = False) -> Deployment:
         """The deployment with what was said of it; what is None has its default again.
 
         Its file is pinned anew only if it, or `track`, was named.
         """
         told = {**known.as_json(), **said}
         anew = "path" in said or "track" in said
-        return self._checked({name: each for name, each in told.items() if each is not None}, anew)
+        given = {name: each for name, each in told.items() if each is not None}
+        return self._checked(given, anew, dry)
 
-    def _checked(self, told: dict[str, Any], anew: bool) -> Deployment:
-        """A deployment from JSON values, its file found and its parameters checked."""
-        made = _read(told)
+    def _checked(self, told: dict[str, Any], anew: bool, dry: bool = False) -> Deployment:
+        """A deployment from JSON values, its file found and its parameters checked.
+
+        Of one that is pinned the file is kept, unless it is `dry`.
+        """
+        made = specs.read(told)
         if anew:
             text = read_text(made.path)
             found = inspect(made.path, made.flow, text=text, allow_untagged=made.allow_untagged)
-            pinned = self.copies.keep(text) if made.track == "pinned" else None
+            keep = self.copies.keep if not dry else lambda _: found.sha256
+            pinned = keep(text) if made.track == "pinned" else None
             made = made.model_copy(update={"flow": found.flow, "pinned": pinned})
         else:
             found = self.inspected(made)
@@ -266,10 +298,9 @@ class DeploymentRoutes(Unreadables):
     def _show(self, known: Deployment) -> dict[str, Any]:
         return {**self._brief(known), "source": self.version(known)}
 
-    def _rewritten(self, made: Deployment, now: int) -> Deployment:
-        written = _scheduled(made, now)
-        self.database.write(lambda tx: deployment_rows().update(tx, written))
-        return written
+    def _rewritten(self, made: Deployment) -> Deployment:
+        self.database.write(lambda tx: deployment_rows().update(tx, made))
+        return made
 
     def _brief(self, known: Deployment | Unreadable) -> dict[str, Any]:
         from orion_nb.store.deployments import Unreadable
@@ -296,75 +327,9 @@ def _replace(known: Deployment, wanted: Deployment, now: int, tx: Connection) ->
     current = deployment_rows().read(tx, known.id)
     if current is None or current.revision != known.revision:
         return None
-    made = _scheduled(wanted, now, current)
+    made = specs.scheduled(wanted, now, current)
     deployment_rows().update(tx, made)
     return made
-
-
-def _read(told: dict[str, Any]) -> Deployment:
-    """A deployment from JSON values."""
-    from pydantic import ValidationError
-
-    from orion_nb.schemas.deployments import Deployment
-
-    check_text("name", told["name"])
-    _check_known(told, list(Deployment.model_fields))
-    try:
-        made = Deployment(**told)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        wanted = first["msg"].removeprefix("Value error, ")  # pydantic's word for our own
-        raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
-    check_tags(made.tags)
-    check_size(made.parameters)
-    return made
-
-
-def _check_known(told: Mapping[str, Any], fields: list[str]) -> None:
-    import difflib
-
-    for name in told:
-        if name not in fields:
-            close = difflib.get_close_matches(name, fields, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InvalidInput(f"{name}: no field of a deployment{hint}", field=name)
-
-
-def _check_words(**told: str | None) -> None:
-    for field, text in told.items():
-        if text is not None:
-            check_text(field, text)
-
-
-def _paused(known: Deployment, pause: dict[str, Any]) -> Deployment:
-    from orion_nb.schemas.deployments import SchedulePause
-
-    told = {"paused": pause["until"] is None, "pause": SchedulePause(**pause)}
-    return known.model_copy(update=told)
-
-
-def _resumed(known: Deployment, now: int, by: str | None) -> Deployment:
-    pause = known.pause
-    in_effect = known.paused or known.paused_until(now) is not None
-    if pause is not None and in_effect:
-        pause = pause.model_copy(update={"resumed": now, "resumed_by": by})
-    return known.model_copy(update={"paused": False, "pause": pause})
-
-
-def _scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:
-    """The deployment with its next instant, counted from now.
-
-    An instant that has come before it was changed stays due: the run for it is yet to be made.
-    """
-    ends = made.paused_until(now)
-    due = None if made.paused else made.timing.due_after((ends or now) - 1)
-    ran = before is not None and not before.paused and before.paused_until(now) is None
-    if before is not None and ran and not made.paused and ends is None:
-        overdue = before.next_due
-        if overdue is not None and overdue <= now:
-            due = overdue
-    return made.model_copy(update={"next_due": due, "updated": now})
 
 
 def deployment_rows() -> Any:

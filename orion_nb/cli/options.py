@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
-import sys
-import tomllib
-from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from orion_nb.errors import InvalidInput, OrionError
+from orion_nb.api.parameter_files import read_parameters
+from orion_nb.errors import OrionError
 
 
 def _deployment_names(incomplete: str) -> list[str]:
     """The deployments there are, for the shell's completion."""
-    from orion_nb.api.connect import connect
+    from orion_nb.api.naming import names
 
-    try:
-        found = connect().all_deployments()["deployments"]
-    except OrionError:
-        return []
-    return [each["name"] for each in found if each["name"].startswith(incomplete)]
+    return [each for each in names("deployments") if each.startswith(incomplete)]
 
 
 def _run_ids(incomplete: str) -> list[tuple[str, str]]:
@@ -39,9 +33,9 @@ def _run_ids(incomplete: str) -> list[tuple[str, str]]:
     return [each for each in told if each[0].startswith(incomplete)]
 
 
-def flag(*names: str, help: str) -> Any:
+def flag(*names: str, help: str, panel: str | None = None) -> Any:
     """An option that is there or not; help names no type for it."""
-    return typer.Option(*names, help=help, metavar="")
+    return typer.Option(*names, help=help, metavar="", rich_help_panel=panel)
 
 
 Json = Annotated[bool, flag("--json", help="Print one JSON value on stdout.")]
@@ -111,21 +105,16 @@ Grace = Annotated[
         show_default="10s",
     ),
 ]
+OutputLimit = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="How many characters of what each cell prints are kept, and of what it shows.",
+    ),
+]
 Tz = Annotated[
     str | None, typer.Option(metavar="ZONE", help="The IANA time zone, such as Europe/Prague.")
 ]
-
-
-def read_parameters(pairs: list[str] | None, file: Path | None) -> dict[str, Any]:
-    """The parameters of a file with those of `-p` laid over them; these are texts.
-
-    Raises:
-        InvalidInput: the file can't be read.
-        ParameterError: a pair can't be read.
-    """
-    from orion_nb.schemas.parameters import parse_pairs
-
-    return {**({} if file is None else _file(file)), **parse_pairs(pairs or ())}
 
 
 def parameters_of(
@@ -165,36 +154,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _file(file: Path) -> dict[str, Any]:
-    """What the file says: YAML (of which JSON is a part), or TOML by its name."""
-    import yaml
-
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        told = tomllib.loads(text) if file.suffix == ".toml" else _yaml(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        says = " ".join(str(error).split())
-        raise InvalidInput(f"--params-file: {str(file)!r} can't be read: {says}") from error
-    if not isinstance(told, dict) or not all(isinstance(name, str) for name in told):
-        raise InvalidInput(f"--params-file: {str(file)!r} holds no object of names and values")
-    return {name: _plain(value) for name, value in told.items()}
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return json.loads(text)
-    except ValueError:
-        return yaml.safe_load(text)
-
-
-def _plain(value: Any) -> Any:
-    """Dates and times, which YAML and TOML know and JSON does not, as texts."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | set | tuple):
-        return [_plain(each) for each in value]
-    return value.isoformat() if isinstance(value, date | time) else value

@@ -15,6 +15,7 @@ from orion_nb.cli.options import (
     Grace,
     Json,
     Kernel,
+    OutputLimit,
     Parameters,
     ParametersFile,
     StartTimeout,
@@ -50,6 +51,7 @@ def run(
     cell_timeout: CellTimeout = None,
     start_timeout: StartTimeout = None,
     grace: Grace = None,
+    output_limit: OutputLimit = None,
     retries: Annotated[
         int | None, typer.Option(help="How often a failed notebook is tried again.")
     ] = None,
@@ -71,6 +73,7 @@ def run(
     """
     given: dict[str, Any] = {"kernel": kernel, "timeout": timeout, "cell_timeout": cell_timeout}
     given |= {"start_timeout": start_timeout, "grace": grace, "retries": retries}
+    given["output_limit"] = output_limit
     here = {"no_wait": None if wait else True}
     if _is_notebook(target):
         _takes_none_of(here, f"{target} is run here; deploy it to have it run elsewhere")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -29,7 +29,7 @@ def preview(
         typer.Argument(
             metavar="SCHEDULE",
             help="A cron expression, a duration such as 15m, an RFC 5545 rule, a calendar "
-            "file.ics or file.ics#EVENT, or a date and time.",
+            "file.ics or file.ics#EVENT, a date and time, or a JSON object as in the REST API.",
         ),
     ],
     tz: Tz = None,
@@ -38,8 +38,9 @@ def preview(
 ) -> None:
     """Show the next times of a schedule, in local time and in UTC."""
     from orion_nb.api.connect import connect
+    from orion_nb.schemas.deploy_options import read_schedule
 
-    told = connect().preview_schedules([schedule_of(expression, tz)], n)
+    told = connect().preview_schedules([read_schedule(expression, tz)], n)
     if as_json:
         return output.print_json(told)
     from orion_nb.cli.looks import times_table
@@ -49,13 +50,3 @@ def preview(
     if not told["next_times"]:
         return output.say("It never runs again.")
     return console.print(times_table(told["next_times"], zone=tz))
-
-
-def schedule_of(text: str, tz: str | None) -> Any:
-    """The schedule that a text stands for, or an event of the calendar file it names."""
-    from orion_nb.schemas.calendars import from_file
-    from orion_nb.schemas.schedules import parse_schedule
-
-    if text.partition("#")[0].strip().lower().endswith(".ics"):
-        return from_file(text.strip(), timezone=tz)
-    return parse_schedule(text, timezone=tz)

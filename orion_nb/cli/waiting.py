@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orion_nb.api.parameter_files import read_parameters
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, exit_code
-from orion_nb.cli.options import read_parameters
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, SCHEDULED

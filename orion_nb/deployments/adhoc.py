@@ -88,6 +88,7 @@ def run_notebook(
     retry_delay: Duration = 0.0,
     cwd: str | Path | None = None,
     grace: Duration = 10.0,
+    output_limit: int | None = None,
     orion: Orion | None = None,
     out: str | Path | None = None,
     allow_untagged: bool = False,
@@ -107,6 +108,7 @@ def run_notebook(
         retry_delay: between two attempts.
         cwd: where it works; default: the folder of the notebook.
         grace: how long a cell that was interrupted may go on, before its kernel is killed.
+        output_limit: how many characters of what a cell prints are kept, and of what it shows.
         orion: the API to use; default: `connect()`.
         out: a path that the executed notebook is copied to as well.
         allow_untagged: a notebook without parameters cell takes any, in a new first cell.
@@ -127,7 +129,11 @@ def run_notebook(
             seconds(grace, field="grace"),
             seconds(start_timeout, field="start_timeout"),
             allow_untagged,
+            output_limit=output_limit,
         )
+        if output_limit is not None and not 1000 <= output_limit <= 100_000_000:
+            says = f"output_limit: expected 1000..100000000, got {output_limit!r}"
+            raise InvalidInput(says, field="output_limit")
         if not 0 <= retries <= 100:
             raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
         policy = RunPolicy(

@@ -157,7 +157,10 @@ class Attempt:
         from orion_nb.deployments.notebook import Execution, Limits
 
         spec = self.spec
-        limits = Limits(self.run.policy.timeout, spec.cell_timeout, spec.grace, spec.start_timeout)
+        limits = Limits(
+            self.run.policy.timeout, spec.cell_timeout, spec.grace, spec.start_timeout,
+            spec.output_limit,
+        )  # fmt: skip
         execution = Execution(kept, kernel, limits)
         try:
             return await self.steer(execution, execution.play())

@@ -22,7 +22,7 @@ class Spec:
     """What a runner is told about a run besides the run itself. Durations are seconds.
 
     `grace` passes between the interrupt of a stopped run and its kill; a kernel has `start_timeout`
-    to answer. `flow` is the flow in a
+    to answer. Of a cell's outputs `output_limit` characters are kept. `flow` is the flow in a
     Python file, None for a notebook; `text` is a file, named by its SHA-256, with what is run
     instead of what the file at `path` holds.
     """
@@ -37,6 +37,7 @@ class Spec:
     flow: str | None = None
     text: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    output_limit: int | None = None
 
     def write(self, folder: Path) -> None:
         write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n", durable=False)

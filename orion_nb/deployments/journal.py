@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from orion_nb.deployments.floods import HEAD, TAIL, cut
+from orion_nb.deployments.floods import cut, room
 from orion_nb.secrets import redacted_json
 
 Json = dict[str, Any]
@@ -67,8 +67,11 @@ class Journal:
             self.path.unlink()
 
 
-def replay(nb: Json, path: Path, saved: int) -> None:
-    """The records after number `saved` are in the notebook's cells; a torn last one is left out."""
+def replay(nb: Json, path: Path, saved: int, limit: int | None = None) -> None:
+    """The records after number `saved` are in the notebook's cells; a torn last one is left out.
+
+    Of what a cell printed `limit` characters are kept, as in a notebook that ended by itself.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
@@ -83,7 +86,7 @@ def replay(nb: Json, path: Path, saved: int) -> None:
     for cell in nb["cells"]:
         for output in cell.get("outputs", ()):
             if output["output_type"] == "stream":
-                output["text"] = cut(_joined(output["text"]), HEAD, TAIL)
+                output["text"] = cut(_joined(output["text"]), *room(limit))
 
 
 def _apply(cell: Json, told: Json) -> None:

@@ -6,15 +6,17 @@ Notebooks are plain JSON objects here, so that a server can mark one without imp
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from orion_nb.clock import iso
 from orion_nb.deployments.endings import Ending
-from orion_nb.deployments.files import write_whole
+from orion_nb.deployments.files import Spec, write_whole
 from orion_nb.deployments.journal import JOURNAL, SAVED, replay
 from orion_nb.deployments.progress import Progress
 from orion_nb.deployments.sound import make_sound, tags
+from orion_nb.errors import OrionError
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, RUNNING, State, StateType, look
 
@@ -63,7 +65,10 @@ def finish_lost(path: Path, run: Run, at: int) -> None:
     told = nb["metadata"].get(METADATA, {})
     if told.get("state", {}).get("type") != RUNNING or told.get("attempt") != run.attempt:
         return
-    replay(nb, path.with_name(JOURNAL), told.pop(SAVED, 0))
+    limit = None
+    with suppress(OrionError):
+        limit = Spec.read(path.parent).output_limit
+    replay(nb, path.with_name(JOURNAL), told.pop(SAVED, 0), limit)
     # nbclient notes when a cell begins and when its reply comes.
     begun = [at for at, cell in enumerate(nb["cells"]) if "execution" in cell["metadata"]]
     left = [at for at in begun if "shell.execute_reply" not in _timing(nb["cells"][at])]

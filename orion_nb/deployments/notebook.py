@@ -31,12 +31,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long things may take, in seconds; None: as long as they like."""
+    """How long things may take, in seconds; None: as long as they like. And how much is kept."""
 
     run: float | None = None
     cell: float | None = None
     grace: float = GRACE
     start: float = READY
+    output: int | None = None
 
 
 class _Ended(Exception):
@@ -53,6 +54,7 @@ class Execution(Taking):
     def __init__(self, kept: KeptNotebook, kernel: Kernel, limits: Limits) -> None:
         super().__init__(
             kept,
+            limits.output,
             km=kernel.manager,
             allow_errors=verdicts.allows_errors(kept.nb),
             on_cell_execute=self._on_execute,

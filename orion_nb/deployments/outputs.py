@@ -24,7 +24,7 @@ class Shown:
     """What one cell displays, besides what it prints: so much of it is kept."""
 
     def __init__(self, room: int = SHOWN, many: int = MANY) -> None:
-        self._room, self._many = room, many
+        self._room, self._most, self._many = room, room, many
         self._note: NotebookNode | None = None
         self.dropped = 0
 
@@ -50,7 +50,10 @@ class Shown:
                 told = f"{kind}: {size:,} characters are not kept"
                 data.setdefault("text/plain", told)
                 if kind == "text/plain":
-                    data[kind] = cut(data[kind], HEAD // 8, TAIL // 8)
+                    most = self._most
+                    data[kind] = cut(
+                        data[kind], min(HEAD // 8, most // 2), min(TAIL // 8, most // 4)
+                    )
                 else:
                     del data[kind]
         size = sum(len(value if isinstance(value, str) else "") for value in data.values())

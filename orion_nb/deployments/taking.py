@@ -8,8 +8,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 
+from orion_nb.deployments.floods import room
 from orion_nb.deployments.kept import KeptNotebook
-from orion_nb.deployments.outputs import Outputs, Shown, Streams
+from orion_nb.deployments.outputs import SHOWN, Outputs, Shown, Streams
 
 #: Seconds that outputs may lag behind the reply to a cell.
 LAG = 60
@@ -18,12 +19,14 @@ LAG = 60
 class Taking(NotebookClient):
     """A client of a kernel that takes its outputs into a kept notebook, so many of each cell."""
 
-    def __init__(self, kept: KeptNotebook, **options: Any) -> None:
+    def __init__(self, kept: KeptNotebook, output_limit: int | None = None, **options: Any) -> None:
         super().__init__(kept.nb, store_widget_state=False, iopub_timeout=LAG, **options)
         self.kept = kept
         kept.settle = self.settle
         self.streams: dict[int, Streams] = {}
         self.shown: dict[int, Shown] = {}
+        self._room = room(output_limit)
+        self._shown_room = output_limit or SHOWN
         #: The kernel has told that it is idle again: all outputs of the cell have come.
         self.is_idle = True
         #: How the kernel names itself in its messages; another name is another kernel's.
@@ -84,13 +87,13 @@ class Taking(NotebookClient):
             self._clear(outs, cell_index)
         if msg["msg_type"] == "stream":
             self._print(outs, msg["content"], cell_index)
-        elif not self.shown.setdefault(cell_index, Shown()).is_full(outs):
+        elif not self.shown.setdefault(cell_index, Shown(self._shown_room)).is_full(outs):
             return self._show(outs, msg, display_id, cell_index)
         return None
 
     def _print(self, outs: Outputs, content: dict[str, Any], index: int) -> None:
         name, text = content["name"], content["text"]
-        self.streams.setdefault(index, Streams()).add(outs, name, text)
+        self.streams.setdefault(index, Streams(*self._room)).add(outs, name, text)
         self.kept.journal.write("text", index, name=name, text=text)
         self.kept.progress.at(index).output_bytes += len(text)
         if self.kept.journal.is_large:
@@ -111,7 +114,7 @@ class Taking(NotebookClient):
         for index, places in self._display_id_map.get(display_id, {}).items():
             outputs = self.nb["cells"][index]["outputs"]
             for at in places:
-                Shown().trim(outputs[at])
+                Shown(self._shown_room).trim(outputs[at])
                 self.kept.journal.write("set", index, at=at, output=outputs[at])
 
     def clear_display_id_mapping(self, cell_index: int) -> None:

@@ -147,6 +147,7 @@ class Worker:
                 flow=known.flow,
                 text=None if known.pinned is None else str(self.orion.copies.path(known.pinned)),
                 env=known.env,
+                output_limit=known.output_limit,
             )
             self._runners[run.id] = self._launch(run.id, known.id, spec)
             self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)

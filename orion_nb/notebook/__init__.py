@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from orion_nb.engine.context import flow_observers
+from orion_nb.notebook import completing
 from orion_nb.notebook.cells import number
 from orion_nb.notebook.live import show_live
 from orion_nb.notebook.magics import OrionMagics, rewrite_task_cells
@@ -26,6 +27,7 @@ def load(shell: Any) -> None:
     shell.register_magics(magics)
     shell.input_transformers_cleanup.append(rewrite_task_cells)
     flow_observers.append(show_live)
+    completing.register(shell)
     setattr(shell, _ATTRIBUTE, magics)
     if is_headless():
         shell.events.register("pre_run_cell", magics.session.see)

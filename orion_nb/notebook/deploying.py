@@ -1,9 +1,11 @@
-"""`%orion params | deploy | run`: this notebook's parameters, and deployments from within it."""
+"""`%orion params | deploy | run | ...`: this notebook's parameters, and deployments of it."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,24 +16,41 @@ from IPython.core.getipython import get_ipython
 from orion_nb import clock
 from orion_nb.api.connect import connect
 from orion_nb.errors import InvalidInput
+from orion_nb.schemas.deploy_options import OPTIONS, Option
 from orion_nb.schemas.runs import short
 
 Told = tuple[list[str], str, Any]
 
 
-class _Parser(argparse.ArgumentParser):
+class HelpShown(Exception):
+    """`--help` was among the options: it has been printed, and there is nothing to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """The grammar of a `%orion` line; what is wrong with it is one line that names the option."""
+
+    def __init__(self, prog: str, says: str) -> None:
+        super().__init__(prog=prog, description=says, allow_abbrev=False)
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}")
+        known = [flag for action in self._actions for flag in action.option_strings]
+        wrong = re.search(r"--[\w-]+", message)
+        close = difflib.get_close_matches(wrong[0], known, 1) if wrong else []
+        hint = f" (did you mean {close[0]}?)" if close and wrong and wrong[0] not in known else ""
+        raise UsageError(f"{self.prog}: {message}{hint}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise UsageError(self.format_usage().strip())
+        raise HelpShown
+
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help())  # noqa: T201 - asked for by the user
 
 
 def params(words: Sequence[str]) -> Told:
     """The parameters of this notebook as it is saved, or of the one that is named."""
     from orion_nb.api.sources import inspect, target_of
 
-    parser = _Parser(prog="%orion params", add_help=False)
+    parser = Parser("%orion params", "What this notebook takes, or another, or file.py:flow.")
     parser.add_argument("target", nargs="?")
     target = parser.parse_args(words).target or str(this_notebook())
     found = inspect(*target_of(target)).parameters
@@ -41,22 +60,13 @@ def params(words: Sequence[str]) -> Told:
 
 def deploy(words: Sequence[str]) -> Told:
     """This notebook gets a name, parameters and schedules."""
-    from orion_nb.api.deploying import deploy as made_of
-    from orion_nb.schemas.parameters import parse_pairs
+    from orion_nb.api.deploying import deploy_as_said
 
-    told = _deploy_parser().parse_args(words)
-    path = told.path or this_notebook()
-    fields = {
-        "kernel": told.kernel, "timeout": told.timeout, "retries": told.retries,
-        "overlap": told.overlap, "catch_up": told.catch_up, "parameters": parse_pairs(told.p),
-        "track": "pinned" if told.pin else None,
-    }  # fmt: skip
-    given: Any = {name: value for name, value in fields.items() if value not in (None, {})}
-    made = made_of(
-        path, told.name, cron=told.cron, every=told.every, at=told.at, tz=told.tz,
-        paused=told.paused or None, update=told.update, **given,
-    )  # fmt: skip
-    said = [*made["words"], *(f"next: {clock.iso(at)}" for at in made["next_times"][:3])]
+    told = vars(deploy_parser().parse_args(words))
+    made = deploy_as_said(told["path"] or this_notebook(), told["name"], told)
+    said = [*made["words"], *(f"next: {clock.iso(at)}" for at in made["next_times"])]
+    if told["dry_run"]:
+        said.append("nothing was written: this is what it would be")
     return said or ["it runs when asked to"], f"{made['name']} runs {made['path']}", made
 
 
@@ -64,12 +74,62 @@ def run(words: Sequence[str]) -> Told:
     """A run of a deployment is scheduled for now; a server or a worker executes it."""
     from orion_nb.schemas.parameters import parse_pairs
 
-    parser = _Parser(prog="%orion run", add_help=False)
+    parser = Parser("%orion run", "Run a deployment now.")
     parser.add_argument("name")
     parser.add_argument("-p", action="append", default=[], metavar="NAME=VALUE")
     told = parser.parse_args(words)
     made = connect().run_deployment(told.name, parse_pairs(told.p))
     return [f"{made.name} {short(made.id)} is scheduled"], "", made.as_json()
+
+
+def pause(words: Sequence[str]) -> Told:
+    """The schedules of a deployment create no runs until it is resumed."""
+    parser = Parser("%orion pause", "Let the schedules of a deployment create no runs.")
+    parser.add_argument("name")
+    parser.add_argument("--until", metavar="TIME", help="resume by itself then: 2h, 2030-01-31T09Z")
+    parser.add_argument("--why", metavar="TEXT", help="why; it is kept")
+    told = parser.parse_args(words)
+    made = connect().pause_deployment(told.name, told.until, told.why, by="notebook")
+    until = made["pause"]["until"]
+    ends = "until it is resumed" if until is None else f"until {clock.iso(until)}"
+    return [f"{made['name']} is paused {ends}"], "", made
+
+
+def resume(words: Sequence[str]) -> Told:
+    """The schedules of a deployment create runs again."""
+    parser = Parser("%orion resume", "Let the schedules of a deployment create runs again.")
+    parser.add_argument("name")
+    made = connect().resume_deployment(parser.parse_args(words).name, by="notebook")
+    return [f"next: {clock.iso(at)}" for at in made["next_times"]], f"{made['name']} goes on", made
+
+
+def deployments(words: Sequence[str]) -> Told:
+    """All deployments, with their schedules and when they are next."""
+    Parser("%orion deployments", "All deployments.").parse_args(words)
+    found = connect().all_deployments()["deployments"]
+    return [_line(each) for each in found] or ["no deployments yet"], "", found
+
+
+def preview(words: Sequence[str]) -> Told:
+    """The next times of a schedule, as it is written behind --schedule."""
+    parser = Parser("%orion preview", "The next times of a schedule: '0 7 * * 1-5', 15m, a rule.")
+    parser.add_argument("schedule")
+    parser.add_argument("--tz", metavar="ZONE", help="the time zone it is read in")
+    parser.add_argument("-n", type=int, default=5, help="how many times, 1 to 100")
+    told = parser.parse_args(words)
+    from orion_nb.schemas.deploy_options import read_schedule
+
+    found = connect().preview_schedules([read_schedule(told.schedule, told.tz)], told.n)
+    said = [clock.iso(at) for at in found["next_times"]] or ["it never runs again"]
+    return said, found["schedules"][0]["words"], found
+
+
+def _line(made: dict[str, Any]) -> str:
+    if made["problem"]:
+        return f"{made['name']}: can't be read: {made['problem']}"
+    at = next((clock.iso(at) for at in made["next_times"]), "never")
+    when = "paused" if made["paused"] else f"next {at}" if made["words"] else "when asked to"
+    return f"{made['name']}: {' · '.join(made['words']) or 'no schedule'}; {when}"
 
 
 def this_notebook() -> Path:
@@ -88,18 +148,23 @@ def this_notebook() -> Path:
     raise InvalidInput(says, field="path")
 
 
-def _deploy_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="%orion deploy", add_help=False, allow_abbrev=False)
-    parser.add_argument("name", nargs="?")
-    parser.add_argument("--path", metavar="FILE")
-    parser.add_argument("-p", action="append", default=[], metavar="NAME=VALUE")
-    for option in ("--cron", "--every", "--at"):
-        parser.add_argument(option, action="append", metavar="WHEN")
-    parser.add_argument("--tz", default="UTC", metavar="ZONE")
-    for option in ("--kernel", "--timeout", "--overlap"):
-        parser.add_argument(option)
-    parser.add_argument("--catch-up", dest="catch_up")
-    parser.add_argument("--retries", type=int)
-    for flag in ("--pin", "--paused", "--update"):
-        parser.add_argument(flag, action="store_true")
+def deploy_parser() -> Parser:
+    """The grammar of `%orion deploy`: the options of `orion-nb deploy`."""
+    parser = Parser("%orion deploy", "This notebook gets a name, parameters and schedules.")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="default: that of the file")
+    parser.add_argument("--path", metavar="FILE", help="another notebook, or file.py:flow")
+    for option in OPTIONS:
+        _add(parser, option)
     return parser
+
+
+def _add(parser: Parser, option: Option) -> None:
+    default = f" (default: {option.default})" if option.default else ""
+    told: dict[str, Any] = {"dest": option.name, "help": (option.help + default).replace("%", "%%")}
+    if not option.metavar:
+        told["action"] = "store_true"
+    else:
+        told |= {"metavar": option.metavar, "type": option.kind}
+        if option.many:
+            told["action"] = "append"
+    parser.add_argument(*option.flags, **told)

@@ -22,7 +22,7 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
-from orion_nb.notebook import deploying, render
+from orion_nb.notebook import deploying, reading, render
 from orion_nb.notebook.cells import Cell, awaits, cell_id, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
@@ -36,11 +36,15 @@ ORION_HELP = """\
 %orion runs [STATE] [--tasks]   the newest runs, of one state, tasks too
 %orion why RUN            what happened to a run, and why
 %orion cancel RUN         ask a run to stop
+%orion logs RUN [--tree] [--level L]   what it has logged and printed
 %orion params [TARGET]    what this notebook takes, or another, or file.py:flow
-%orion deploy [NAME] [-p NAME=VALUE] [--cron '0 7 * * *'] [--every 1h] [--at TIME] [--tz ZONE]
-       [--kernel K] [--timeout 1h] [--retries N] [--overlap WORD] [--catch-up WORD]
-       [--pin] [--paused] [--update] [--path FILE]   this notebook runs by schedule
+%orion preview SCHEDULE   its next times: '0 7 * * 1-5', 15m, FREQ=WEEKLY, file.ics, a date and time
+%orion deploy [NAME] [-p NAME=VALUE] [--cron '0 7 * * *'] [--every 1h] [--tz ZONE] [--dry-run] ...
+                          this notebook runs by schedule; all options: %orion deploy --help
+%orion deployments        what runs by schedule, and when
 %orion run NAME [-p NAME=VALUE]   run a deployment now
+%orion pause NAME [--until TIME] [--why TEXT]   its schedules create no runs
+%orion resume NAME        its schedules create runs again
 RUN is an id, the end of one (4 digits or more), or a name."""
 
 
@@ -101,8 +105,7 @@ class OrionMagics(Magics):
         word, *rest = list(told) or ["runs"]
         known: dict[str, Callable[[Sequence[str]], Shown | None]] = {
             "runs": self._runs, "why": self._why, "cancel": self._cancel, "help": _help,
-            "--help": _help, "params": _said(deploying.params), "deploy": _said(deploying.deploy),
-            "run": _said(deploying.run),
+            "--help": _help, "logs": _said(reading.logs), **_DEPLOYING,
         }  # fmt: skip
         if word not in known:
             close = difflib.get_close_matches(word, known, 1)
@@ -313,12 +316,28 @@ def _words(line: str) -> list[str]:
         return line.split()
 
 
-def _said(call: Callable[[Sequence[str]], deploying.Told]) -> Callable[[Sequence[str]], Shown]:
-    def shown(words: Sequence[str]) -> Shown:
-        said, head, data = call(words)
+def _said(
+    call: Callable[[Sequence[str]], deploying.Told],
+) -> Callable[[Sequence[str]], Shown | None]:
+    def shown(words: Sequence[str]) -> Shown | None:
+        try:
+            said, head, data = call(words)
+        except deploying.HelpShown:
+            return None
         return Shown(*render.lines(said, head), data)
 
     return shown
+
+
+_DEPLOYING = {
+    call.__name__: _said(call)
+    for call in (
+        deploying.params, deploying.deploy, deploying.run, deploying.pause, deploying.resume,
+        deploying.deployments, deploying.preview,
+    )
+}  # fmt: skip
+#: The words that may follow `%orion`.
+WORDS = ("runs", "why", "cancel", "logs", "help", *_DEPLOYING)
 
 
 def _help(_: Sequence[str]) -> None:

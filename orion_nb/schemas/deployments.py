@@ -57,7 +57,8 @@ class DeploymentSpec(BaseModel):
     `path` is absolute; `flow` is the name of the flow in a Python file, None for a notebook. With
     `allow_untagged` a notebook without parameters cell takes any parameters. With `track` "latest"
     what is on disk is run, with "pinned" the version whose SHA-256 is `pinned`. `env` are more
-    environment variables for its runs.
+    environment variables for its runs. `output_limit` are the characters that are kept of what a
+    cell prints, and of what it shows; two thirds of them from its beginning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,8 +77,12 @@ class DeploymentSpec(BaseModel):
     cell_timeout: Limit | None = None
     start_timeout: Limit = 60.0
     grace: Seconds = 10.0
+    output_limit: Annotated[int, Field(ge=1000, le=100_000_000)] | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     retry_delay: Seconds = 0.0
+    retry_backoff: Annotated[float, Field(ge=1, le=100)] = 1.0
+    retry_delay_max: Limit | None = None
+    retry_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     retry_crashes: Annotated[int, Field(ge=0, le=100)] = 0
     tags: tuple[str, ...] = ()
     overlap: Overlap = "allow"
@@ -97,6 +102,9 @@ class DeploymentSpec(BaseModel):
             self.retries,
             (self.retry_delay,),
             self.timeout,
+            retry_backoff=self.retry_backoff,
+            retry_delay_max=self.retry_delay_max,
+            retry_jitter=self.retry_jitter,
             retry_crashes=self.retry_crashes,
             concurrency=tuple(self.concurrency.items()),
             sla=self.sla,

@@ -24,8 +24,12 @@ class DeploymentFields(TypedDict, total=False):
     cell_timeout: Duration | None
     start_timeout: Duration | None
     grace: Duration | None
+    output_limit: int | None
     retries: int | None
     retry_delay: Duration | None
+    retry_backoff: float | None
+    retry_delay_max: Duration | None
+    retry_jitter: float | None
     retry_crashes: int | None
     tags: list[str] | None
     overlap: str | None

@@ -96,6 +96,40 @@ def test_a_flow_is_deployed_by_its_file_or_its_module(call, tmp_path, monkeypatc
     assert "day: a value is required" in refused.err
 
 
+def test_all_that_a_deployment_may_be_told_has_an_option(call, daily):
+    words = [
+        "--schedule", '{"kind": "cron", "cron": "30 2 * * *", "dst": "skip"}', "--schedule", "2h",
+        "--tz", "Europe/Prague", "--pin", "--limit", "db=2", "--limit", "api", "--sla", "1h",
+        "--sla-start", "5m", "--sla-action", "cancel", "--catch-up", "all", "--catch-up-max", 3,
+        "--retry-backoff", 2, "--retry-jitter", 0.5, "--retry-delay-max", "1m",
+        "--retry-crashes", 1, "--output-limit", 5000, "--overlap", "skip",
+    ]  # fmt: skip
+    told = call("deploy", daily, *words, "--json").json
+    assert told["name"] == "daily"
+    cron, every = told["schedules"]
+    assert (cron["dst"], cron["timezone"], every["kind"]) == ("skip", "Europe/Prague", "interval")
+    assert told["concurrency"] == {"db": 2, "api": None}
+    assert (told["sla"], told["sla_start"], told["sla_action"]) == (3600.0, 300.0, "cancel")
+    assert (told["catch_up"], told["catch_up_max"], told["overlap"]) == ("all", 3, "skip")
+    assert (told["retry_backoff"], told["retry_jitter"], told["retry_delay_max"]) == (2, 0.5, 60)
+    assert (told["retry_crashes"], told["output_limit"], told["track"]) == (1, 5000, "pinned")
+
+
+def test_a_dry_run_checks_and_shows_and_writes_nothing(call, here, daily):
+    words = ["deploy", daily, "--every", "1h", "--dry-run"]
+    done = call(*words, "--pin")
+    assert (done.code, done.out.count("Z ")) == (0, 5)
+    assert "Nothing was written" in done.err
+    assert here.list_deployments()["deployments"] == []
+    assert not (here.settings.home / "sources").exists()
+    assert "not a duration" in call(*words, "--timeout", "1x").err
+    call("deploy", daily)
+    assert "--update" in call(*words).err
+    again = call(*words, "--update", "--retries", 4, "--json").json
+    assert (again["words"], again["retries"]) == (["every hour"], 4)
+    assert here.read_deployment("daily")["retries"] == 0
+
+
 def test_a_name_that_is_taken_needs_update(call, daily):
     call("deploy", daily, "--name", "daily")
     again = call("deploy", daily, "--name", "daily", "--every", "1h")

@@ -157,6 +157,11 @@ class Kernel:
         """The text of an expression's value in the kernel."""
         return self.do(f"print(({expression}), end='')").stdout
 
+    def complete(self, line: str) -> list[str]:
+        """What Tab offers at the end of the line."""
+        reply = self.client.complete(line, reply=True, timeout=PATIENCE)
+        return list(reply["content"]["matches"])
+
     def close(self) -> None:
         """The kernel is asked to shut down, and has."""
         if self._orion is not None:

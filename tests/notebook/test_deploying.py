@@ -36,4 +36,45 @@ def test_a_notebook_shows_what_it_takes_and_is_deployed_and_run(kernel: Any, sav
     assert "UsageError: %orion run: 'limti' (notebook takes: limit: int = 10)" in wrong.stderr
     kernel.do("del os.environ['JPY_SESSION_NAME']")
     assert "can't be known here" in kernel.run("%orion deploy").stderr
-    assert "unrecognized arguments: --corn" in kernel.run("%orion deploy --corn x").stderr
+    wrong = kernel.run("%orion deploy --corn x").stderr
+    assert "unrecognized arguments: --corn (did you mean --cron?)" in wrong
+
+
+def test_the_magic_takes_the_options_of_the_command_line(kernel: Any, saved: Path) -> None:
+    line = f"%orion deploy --path {saved} weekly --rrule FREQ=WEEKLY --limit db=2 --env A=1"
+    kernel.do(f"tried = {line} --output-limit 5000 --dry-run")
+    found = "[tried.data[name] for name in ('concurrency', 'env', 'output_limit')]"
+    assert kernel.value(found) == "[{'db': 2}, {'A': '1'}, 5000]"
+    assert "weekly" not in kernel.do("%orion deployments").result
+    kernel.do(line)
+    assert "weekly: FREQ=WEEKLY" in kernel.do("%orion deployments").result
+    paused = kernel.do("%orion pause weekly --until 2h --why 'it is down'")
+    assert "weekly is paused until" in paused.result
+    assert "weekly: FREQ=WEEKLY" in kernel.do("%orion deployments").result
+    assert "next: " in kernel.do("%orion resume weekly").result
+    assert kernel.do("%orion preview '0 7 * * *' -n 2").result.count("T07:00:00Z") == 2
+    helped = kernel.do("%orion deploy --help").stdout
+    assert all(option in helped for option in ("--ics", "--grace", "--dry-run"))
+
+
+def test_tab_completes_a_line(kernel: Any, saved: Path) -> None:
+    kernel.do(f"%orion deploy weekly --path {saved}")
+    for line, expected in (
+        ("%orion de", "deploy"),
+        ("%orion deploy --cat", "--catch-up"),
+        ("%orion deploy --overlap ", "cancel_running"),
+        ("%orion deploy --tz Europe/Pra", "Europe/Prague"),
+        ("%orion run we", "weekly"),
+        ("%%task --ret", "--retry-delay"),
+    ):
+        assert expected in kernel.complete(line), line
+
+
+def test_logs_are_read_in_the_notebook(kernel: Any) -> None:
+    kernel.do("from orion_nb import flow, get_logger")
+    body = "def talk():\n    get_logger().warning('too hot')\n    get_logger().info('fine')"
+    kernel.do(f"@flow\n{body}\ntalk()")
+    told = kernel.do("%orion logs talk").result
+    assert "too hot" in told
+    assert "fine" in told
+    assert "fine" not in kernel.do("%orion logs talk --level warning").result

@@ -1,0 +1,93 @@
+"""Deployments as values: read from what is told of them, paused, resumed, scheduled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from orion_nb.api.checks import check_size, check_tags, check_text
+from orion_nb.api.sources import target_of
+from orion_nb.errors import DeploymentExists, InvalidInput
+
+if TYPE_CHECKING:
+    from orion_nb.schemas.deployments import Deployment
+
+
+def said(path: str, paused: bool | None, fields: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """What is told of a deployment; what is not given, or None, is left out."""
+    given = {"paused": paused, **fields}
+    told = {field: value for field, value in given.items() if value is not None}
+    told["path"], told["flow"] = target_of(path)
+    if paused is not None:
+        told["pause"] = {"at": now} if paused else None
+    return told
+
+
+def exists_already(name: str) -> DeploymentExists:
+    return DeploymentExists(f"{name!r} exists; choose another name, or update it")
+
+
+def read(told: dict[str, Any]) -> Deployment:
+    """A deployment from JSON values."""
+    from pydantic import ValidationError
+
+    from orion_nb.schemas.deployments import Deployment
+
+    check_text("name", told["name"])
+    _check_known(told, list(Deployment.model_fields))
+    try:
+        made = Deployment(**told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        wanted = first["msg"].removeprefix("Value error, ")  # pydantic's word for our own
+        raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
+    check_tags(made.tags)
+    check_size(made.parameters)
+    return made
+
+
+def _check_known(told: Mapping[str, Any], fields: list[str]) -> None:
+    import difflib
+
+    for name in told:
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InvalidInput(f"{name}: no field of a deployment{hint}", field=name)
+
+
+def check_words(**told: str | None) -> None:
+    for field, text in told.items():
+        if text is not None:
+            check_text(field, text)
+
+
+def paused_by(known: Deployment, pause: dict[str, Any]) -> Deployment:
+    from orion_nb.schemas.deployments import SchedulePause
+
+    told = {"paused": pause["until"] is None, "pause": SchedulePause(**pause)}
+    return known.model_copy(update=told)
+
+
+def resumed(known: Deployment, now: int, by: str | None) -> Deployment:
+    pause = known.pause
+    in_effect = known.paused or known.paused_until(now) is not None
+    if pause is not None and in_effect:
+        pause = pause.model_copy(update={"resumed": now, "resumed_by": by})
+    return known.model_copy(update={"paused": False, "pause": pause})
+
+
+def scheduled(made: Deployment, now: int, before: Deployment | None = None) -> Deployment:
+    """The deployment with its next instant, counted from now.
+
+    An instant that has come before it was changed stays due: the run for it is yet to be made.
+    """
+    ends = made.paused_until(now)
+    due = None if made.paused else made.timing.due_after((ends or now) - 1)
+    ran = before is not None and not before.paused and before.paused_until(now) is None
+    if before is not None and ran and not made.paused and ends is None:
+        overdue = before.next_due
+        if overdue is not None and overdue <= now:
+            due = overdue
+    return made.model_copy(update={"next_due": due, "updated": now})

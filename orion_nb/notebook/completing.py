@@ -1,0 +1,69 @@
+"""What Tab offers in a `%orion` or `%%task` line: its words, options, and the names there are."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from orion_nb.api.naming import names
+from orion_nb.notebook import options
+from orion_nb.notebook.deploying import deploy_parser
+from orion_nb.notebook.magics import WORDS
+from orion_nb.schemas.deploy_options import OPTIONS, Option
+
+_OPTIONS = {flag: option for option in OPTIONS for flag in option.flags}
+#: Options of the other words that may follow `%orion`.
+_OTHERS = {
+    "runs": ("--tasks",),
+    "logs": ("--level", "--tree", "--limit"),
+    "run": ("-p",),
+    "pause": ("--until", "--why"),
+    "preview": ("--tz", "-n"),
+}
+_NAMED = ("run", "pause", "resume")
+
+
+def register(shell: Any) -> None:
+    """Tab completes our magics."""
+    shell.set_hook("complete_command", lambda _, event: orion(event.line), str_key="%orion")
+    shell.set_hook("complete_command", lambda _, event: task(event.line), str_key="%%task")
+
+
+def orion(line: str) -> list[str]:
+    """What may stand at the end of a `%orion` line."""
+    before, word = _split(line)
+    if not before:
+        return _beginning(WORDS, word)
+    if before[0] in _NAMED and len(before) == 1 and not word.startswith("-"):
+        return _beginning(names("deployments"), word)
+    if before[0] != "deploy":
+        return _beginning(_OTHERS.get(before[0], ()), word)
+    behind = _OPTIONS.get(before[-1])
+    if behind is not None and behind.metavar:
+        return _beginning(_values(behind), word)
+    return _beginning(deploy_parser()._option_string_actions, word)
+
+
+def task(line: str) -> list[str]:
+    """What may stand at the end of a `%%task` line."""
+    return _beginning(options.parser()._option_string_actions, _split(line)[1])
+
+
+def _values(option: Option) -> list[str]:
+    return [*option.words] or ([] if option.completes in ("", "files") else names(option.completes))
+
+
+def _split(line: str) -> tuple[list[str], str]:
+    """The whole words behind the magic, and the beginning of one that is being typed."""
+    try:
+        told = shlex.split(line)
+    except ValueError:
+        told = line.split()
+    words = told[1:]
+    if line[-1:].isspace() or not words:
+        return words, ""
+    return words[:-1], words[-1]
+
+
+def _beginning(known: Any, word: str) -> list[str]:
+    return [each for each in known if each.startswith(word)]

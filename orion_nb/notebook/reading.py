@@ -1,0 +1,49 @@
+"""`%orion logs`: what a run has logged and printed, in the notebook."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from orion_nb import clock
+from orion_nb.api.connect import connect
+from orion_nb.notebook.deploying import Parser, Told
+from orion_nb.schemas.runs import short
+
+PAGE = 1000
+
+
+def logs(words: Sequence[str]) -> Told:
+    """The last lines that a run has logged and printed, oldest first."""
+    parser = Parser("%orion logs", "What a run has logged and printed.")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--level", metavar="LEVEL", help="the least to show: debug, info, warning")
+    parser.add_argument("--tree", action="store_true", help="what the runs in it have logged, too")
+    parser.add_argument("--limit", type=int, default=100, help="how many lines, the last ones")
+    told = parser.parse_args(words)
+    orion = connect()
+    found = orion.find(told.run)
+    lines = _last(orion, {"run": found.id, "level": told.level, "tree": told.tree}, told.limit)
+    said = [_text(line, named=told.tree) for line in lines] or ["no line was logged"]
+    return said, f"{found.kind} {found.name} ({short(found.id)})", lines
+
+
+def _last(orion: Any, query: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """The last lines; a server may need to be asked more than once to find them."""
+    found: list[dict[str, Any]] = []
+    before: int | None = None
+    while len(found) < limit:
+        most = min(PAGE, limit - len(found))
+        page = orion.filter_logs(**query, before=before, newest=True, limit=most)
+        found = page["lines"] + found
+        before = page["cursor"]
+        if before is None:
+            break
+    return found
+
+
+def _text(line: dict[str, Any], *, named: bool) -> str:
+    time = clock.iso(line["timestamp"])[11:19]
+    who = f"{line['name']}  " if named else ""
+    return f"{time}  {logging.getLevelName(line['level']):<8} {who}{line['message']}"
