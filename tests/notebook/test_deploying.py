@@ -47,10 +47,10 @@ def test_the_magic_takes_the_options_of_the_command_line(kernel: Any, saved: Pat
     assert kernel.value(found) == "[{'db': 2}, {'A': '1'}, 5000]"
     assert "weekly" not in kernel.do("%orion deployments").result
     kernel.do(line)
-    assert "weekly: FREQ=WEEKLY" in kernel.do("%orion deployments").result
+    assert "weekly: every week" in kernel.do("%orion deployments").result
     paused = kernel.do("%orion pause weekly --until 2h --why 'it is down'")
     assert "weekly is paused until" in paused.result
-    assert "weekly: FREQ=WEEKLY" in kernel.do("%orion deployments").result
+    assert "weekly: every week" in kernel.do("%orion deployments").result
     assert "next: " in kernel.do("%orion resume weekly").result
     assert kernel.do("%orion preview '0 7 * * *' -n 2").result.count("T07:00:00Z") == 2
     helped = kernel.do("%orion deploy --help").stdout
@@ -58,13 +58,13 @@ def test_the_magic_takes_the_options_of_the_command_line(kernel: Any, saved: Pat
 
 
 def test_tab_completes_a_line(kernel: Any, saved: Path) -> None:
-    kernel.do(f"%orion deploy weekly --path {saved}")
+    kernel.do(f"%orion deploy tabbed --path {saved}")
     for line, expected in (
         ("%orion de", "deploy"),
         ("%orion deploy --cat", "--catch-up"),
         ("%orion deploy --overlap ", "cancel_running"),
         ("%orion deploy --tz Europe/Pra", "Europe/Prague"),
-        ("%orion run we", "weekly"),
+        ("%orion run tab", "tabbed"),
         ("%%task --ret", "--retry-delay"),
     ):
         assert expected in kernel.complete(line), line
