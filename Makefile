@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENVS ?= .venv
 ARGS ?=
+WORKERS ?= 2
 
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
@@ -25,10 +26,11 @@ PYTHON_CODE := $(shell find orion_nb server_extension widgets/orion_nb_widgets -
 demo: $(VENVS)/demo/.installed
 	@PATH="$(abspath $(VENVS)/demo/bin):$$PATH" orion-nb demo $(ARGS)
 
-## test: run the tests (ARGS="tests/rules -x" for some of them)
+## test: run the tests (ARGS="tests/rules -x" for some of them, WORKERS=0 in one process)
 .PHONY: test
 test: $(VENVS)/test/.installed
-	@PATH="$(abspath $(VENVS)/test/bin):$$PATH" python -m pytest $(ARGS)
+	@PATH="$(abspath $(VENVS)/test/bin):$$PATH" python -m pytest \
+		--numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 ## check: format, lint, types, and who may import whom
 .PHONY: check

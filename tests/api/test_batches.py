@@ -158,29 +158,30 @@ def test_a_session_is_checked(orion, told, field):
     assert raised.value.field == field
 
 
+ID = "01a204b0c1d77f8982f00156337dbdc6"
 ODD = [
     {"op": None}, {"run": "x"}, {"run": []}, {"state": []}, {"state": {"type": "Running"}},
     {"state": {"type": "RUNNING", "name": "Jogging"}}, {"state": {"type": "RUNNING", "more": 1}},
     {"state": {"type": "RUNNING", "message": 1}}, {"state": {"type": "RUNNING", "n": 2**70}},
     {"state": {"type": "SCHEDULED", "scheduled_time": -1}}, {"upstream": "x"},
-    {"upstream": [["x", "y"]]}, {"upstream": [[new_id()]]}, {"upstream": {}}, {"owned": 1},
+    {"upstream": [["x", "y"]]}, {"upstream": [[ID]]}, {"upstream": {}}, {"owned": 1},
     {"pulled": "yes"}, {"attempt": "1"}, {"attempt": True}, {"attempt": 2**63}, {"token": 1},
     {"transition_id": ""}, {"transition_id": "a\nb"}, {"secret": "s" * 256}, {"at": -1},
     {"at": 1.5}, {"report": []}, {"report": {"status": "MAYBE"}}, {"report": {"rules": 1}},
     {"report": {"status": "ACCEPT", "rules": [{"x": 1}]}}, {"more": 1}, {"seq": "1"},
-    {"run": {"id": new_id(), "kind": "job", "name": "t"}},
-    {"run": {"id": new_id(), "kind": "task", "name": ""}},
-    {"run": {"id": new_id(), "kind": "task", "name": "a" * 256}},
-    {"run": {"id": new_id(), "kind": "task"}},
+    {"run": {"id": ID, "kind": "job", "name": "t"}},
+    {"run": {"id": ID, "kind": "task", "name": ""}},
+    {"run": {"id": ID, "kind": "task", "name": "a" * 256}},
+    {"run": {"id": ID, "kind": "task"}},
     {"run": {"id": "0", "kind": "task", "name": "t"}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "parent": "p"}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "tags": [1]}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "tags": ["a"] * 51}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "policy": {"retries": -1}}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "policy": {"zap": 1}}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "state": {"type": "COMPLETED"}}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "parameters": []}},
-    {"run": {"id": new_id(), "kind": "task", "name": "t", "key": 1}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "parent": "p"}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "tags": [1]}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "tags": ["a"] * 51}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "policy": {"retries": -1}}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "policy": {"zap": 1}}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "state": {"type": "COMPLETED"}}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "parameters": []}},
+    {"run": {"id": ID, "kind": "task", "name": "t", "key": 1}},
 ]  # fmt: skip
 
 
