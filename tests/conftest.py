@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from orion_nb import clock as orion_clock
 from orion_nb.api.orion import Orion
 from orion_nb.settings import Settings
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,6 +36,13 @@ ROOM = 2 * 2**30  # bytes; all temporary files of a run are fewer
 
 
 def pytest_configure() -> None:
+    # A shell starts what it has in the background deaf to Ctrl-C; tests press it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    use_memory()
+
+
+def use_memory() -> None:
     """Temporary files are in memory where there is enough, and programs there may be executed."""
     if "PYTEST_DEBUG_TEMPROOT" in os.environ or not os.access(MEMORY, os.W_OK):
         return
@@ -85,6 +95,12 @@ def clock() -> Iterator[orion_clock.Frozen]:
     """The clock stands still on a Monday morning; `advance` moves it."""
     with orion_clock.frozen(datetime(2026, 3, 2, 9, tzinfo=UTC)) as stopped:
         yield stopped
+
+
+@pytest.fixture(scope="session", name="until")
+def patience() -> Callable[..., Any]:
+    """Waits for the first true answer: `until(question, what)`."""
+    return until
 
 
 @pytest.fixture

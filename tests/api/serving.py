@@ -8,23 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "token-of-the-tests"
-
-
-def wait_for(what: Callable[[], Any], why: str, seconds: float = 30.0) -> Any:
-    """The first true answer; looked for until the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited {seconds} s in vain: {why}")
 
 
 def free_port() -> int:
@@ -79,7 +68,7 @@ class Serving:
             self.process = subprocess.Popen(
                 command, env=environ, cwd=self.folder, stdout=log, stderr=log
             )
-        wait_for(self.answers, "the server does not answer", 60)
+        until(self.answers, "the server does not answer", 60)
 
     def answers(self) -> bool:
         assert self.process is not None

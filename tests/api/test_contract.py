@@ -48,7 +48,8 @@ from orion_nb.schemas.states import (
 )
 from orion_nb.schemas.values import evolve
 from orion_nb.store.listing import RunFilter
-from tests.api.serving import TOKEN, Serving, wait_for
+from tests.api.serving import TOKEN, Serving
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -345,9 +346,9 @@ def test_a_watcher_is_told_what_is_committed(api, name):
 
     thread = threading.Thread(target=watch)
     thread.start()
-    started.wait(10)
+    started.wait(60)
     run = begun(api, name)
-    wait_for(lambda: run.id in seen, "the event is not told")
+    until(lambda: run.id in seen, "the event is not told")
     done.set()
     thread.join(30)
     assert not thread.is_alive()
@@ -445,10 +446,10 @@ def test_a_flow_is_stopped_from_outside(api, name):
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert began.wait(20)
+    assert began.wait(60)
     run = api.find(name)
     api.cancel(run.id, why="enough", by="somebody")
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert isinstance(ended[0], RunStopped)
     assert api.find(run.id).state.type is CANCELLED
@@ -464,9 +465,9 @@ def test_a_flow_is_paused_and_resumed_with_input(api, name):
     got: list[Any] = []
     thread = threading.Thread(target=lambda: got.append(asks()))
     thread.start()
-    wait_for(lambda: api.list_runs(RunFilter(name=name, states=("PAUSED",))), "it does not pause")
+    until(lambda: api.list_runs(RunFilter(name=name, states=("PAUSED",))), "it does not pause")
     api.resume(name, input={"count": 3})
-    thread.join(20)
+    thread.join(60)
     assert got == [{"count": 3}]
 
 
@@ -485,7 +486,7 @@ def test_what_a_dead_process_leaves_is_crashed(api, name, script, finish):
     )
     run_id = process.stdout.readline().strip()
     process.wait(30)
-    wait_for(lambda: (api.reap(), api.find(run_id).state.type is CRASHED)[1], "it stays open")
+    until(lambda: (api.reap(), api.find(run_id).state.type is CRASHED)[1], "it stays open")
 
 
 def test_what_a_process_ends_without_a_word_is_crashed(api, name, script):
@@ -502,7 +503,7 @@ def test_what_a_process_ends_without_a_word_is_crashed(api, name, script):
     )
     run_id = process.stdout.readline().strip()
     assert process.wait(30) == 0, process.stderr.read()
-    wait_for(lambda: (api.reap(), api.find(run_id).state.type is CRASHED)[1], "it stays open")
+    until(lambda: (api.reap(), api.find(run_id).state.type is CRASHED)[1], "it stays open")
 
 
 def test_a_child_that_was_forked_has_a_session_of_its_own(api, name, script):

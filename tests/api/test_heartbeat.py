@@ -16,6 +16,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.errors import StoreUnavailable
 from orion_nb.schemas.states import Running
 from orion_nb.store import sessions
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -28,15 +29,6 @@ def beat_of(orion, key=None):
         return sessions.read(connection, bytes.fromhex(key or orion.session)).beat
 
 
-def wait_for(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not come true in time")
-
-
 def beats():
     return [each for each in threading.enumerate() if each.name == "orion-heartbeat"]
 
@@ -45,7 +37,7 @@ def test_it_starts_with_the_session_and_stops_with_the_api(orion):
     assert beats() == []
     first = beat_of(orion, orion.session)
     assert first is not None
-    wait_for(lambda: beat_of(orion) > first)
+    until(lambda: beat_of(orion) > first)
     orion.close()
     assert beats() == []
 
@@ -55,8 +47,8 @@ def test_an_api_that_nobody_uses_any_more_is_not_kept(orion):
     assert other.session
     gone = weakref.ref(other)
     del other
-    wait_for(lambda: gc.collect() is not None and gone() is None)
-    wait_for(lambda: beats() == [])
+    until(lambda: gc.collect() is not None and gone() is None)
+    until(lambda: beats() == [])
 
 
 def test_it_goes_on_after_an_error(orion, monkeypatch):
@@ -69,7 +61,7 @@ def test_it_goes_on_after_an_error(orion, monkeypatch):
         return write(work)
 
     monkeypatch.setattr(orion.database, "write", full)
-    wait_for(lambda: beat_of(orion) > first)
+    until(lambda: beat_of(orion) > first)
     assert len(errors) == 3
 
 
@@ -79,8 +71,8 @@ def test_a_session_that_was_taken_for_dead_says_that_it_lives(orion, other):
     orion.begin(orion.new_run("task", "t", parent=run.id), Running())
     other.database.write(lambda tx: sessions.settle(tx, key, 5))
     with other.database.read() as connection:
-        wait_for(lambda: sessions.unsettled(connection))
-    wait_for(lambda: not orion._reached)
+        until(lambda: sessions.unsettled(connection))
+    until(lambda: not orion._reached)
 
 
 def test_any_process_with_a_session_notices_that_another_was_killed(orion, script):
@@ -97,7 +89,7 @@ def test_any_process_with_a_session_notices_that_another_was_killed(orion, scrip
     assert orion.find(run_id).state.name == "Running"
     os.kill(process.pid, signal.SIGKILL)
     killed = time.monotonic()
-    wait_for(lambda: orion.find(run_id).state.name == "Crashed")
+    until(lambda: orion.find(run_id).state.name == "Crashed")
     assert time.monotonic() - killed < 5
 
 

@@ -457,7 +457,7 @@ def test_a_computer_that_sleeps_loses_its_run_and_is_told_so_when_it_wakes(
     assert look(10.0)
     assert orion.find(run_id).state.name == "Lost"
     os.kill(process.pid, signal.SIGCONT)
-    told, trouble = process.communicate("\n", timeout=20)
+    told, trouble = process.communicate("\n", timeout=60)
     assert told.startswith("Fenced: attempt 1 is over: the run was taken for Lost"), trouble
     assert len(orion.why(run_id)["notes"]) == 1
 

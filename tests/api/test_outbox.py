@@ -40,7 +40,8 @@ from orion_nb.settings import Settings
 from orion_nb.store.listing import RunFilter
 from orion_nb.store.outbox import Box, outboxes, peek
 from tests.api.cutting import Cutting
-from tests.api.serving import TOKEN, Serving, wait_for
+from tests.api.serving import TOKEN, Serving
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def test_a_flow_outlives_its_server(serving, point, there, capsys):
     started = time.monotonic()
     assert total() == sum(x * x for x in range(200))
     assert time.monotonic() - started < 60
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     run = there.find("outlives")
     check_whole(there, run.id, 200)
     told = capsys.readouterr().err
@@ -156,7 +157,7 @@ def test_mapped_tasks_outlive_it_too(serving, point, there):
         return sum(f.result() for f in square.map(range(200)))
 
     assert total() == sum(x * x for x in range(200))
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     run = there.find("mapped")
     found = there.list_runs(RunFilter(root=run.id, kind="task"), 10_000)
     assert len(found) == 200
@@ -183,7 +184,7 @@ def test_what_is_lost_on_the_way_is_asked_again(serving, point, there, lost):
             return sum(square(x) for x in range(50))
 
         assert total() == sum(x * x for x in range(50))
-        wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+        until(lambda: not api.outbox.is_open, "the outbox is not delivered")
         made = api.create_run("flow", f"{name}-created")
         assert there.find(made.id).state.name == "Pending"
         api.close()
@@ -208,7 +209,7 @@ def test_answers_may_be_lost_twice_in_a_row(serving, point, there):
             return sum(square(x) for x in range(30))
 
         assert total() == sum(x * x for x in range(30))
-        wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+        until(lambda: not api.outbox.is_open, "the outbox is not delivered")
         api.close()
     finally:
         between.close()
@@ -243,7 +244,7 @@ def test_a_server_that_was_never_there(ever, point, there, capsys):
     assert len(proposals) == 2 + 4 + 3 * 2  # the flow, the task that is tried again, the mapped
     before = clock.now()
     ever.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     run = there.find("never-there")
     assert names_of(there, run.id) == ["Pending", "Running", "Completed"]
     assert run.end_time is not None
@@ -264,7 +265,7 @@ def test_a_run_that_was_stopped_there_meanwhile_stays_so(serving, point, there, 
     assert (report.status, ended.state.type) == (Status.ACCEPT, COMPLETED)
     there.cancel(run.id, why="enough", by="somebody")
     serving.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     known = there.find(run.id)
     assert known.state.type is CANCELLED
     assert "would have been Completed" in (known.state.message or "")
@@ -280,7 +281,7 @@ def test_what_a_fenced_attempt_did_is_put_aside(serving, point, there):
     api.advance(again, Completed())
     there.force(run.id, Failed("by hand"), by="somebody", why="it hangs")
     serving.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     assert there.find(run.id).state.message == "by hand"
     (path,) = outboxes(Path(os.environ["ORION_NB_HOME"]) / "outbox")
     _, _, waiting, refused = peek(path)
@@ -326,7 +327,7 @@ def test_what_a_killed_process_left_is_delivered_by_the_next(ever, there, script
     tasks = there.list_runs(RunFilter(root=run.id, kind="task"))
     assert [each.state.name for each in tasks] == ["Completed"] * 10
     assert run.state.type in (RUNNING, CRASHED)
-    wait_for(lambda: there.find(run.id).state.type is CRASHED, "it stays open")
+    until(lambda: there.find(run.id).state.type is CRASHED, "it stays open")
     assert not path.exists()
 
 
@@ -342,7 +343,7 @@ def test_two_who_deliver_the_same_deliver_it_once(ever, serving, point, there, h
     for letter in waiting:
         again.put(letter.run, json.dumps(letter.told), letter.written)
     serving.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     assert deliver(api.client, again) == 2
     assert again.refused() == []
     again.close()
@@ -365,7 +366,7 @@ def test_a_server_that_hangs_holds_nobody_up_for_long(serving, point, there):
         assert time.monotonic() - started < 5
     finally:
         serving.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     for run_id in (run.id, other.id):
         assert names_of(there, run_id) == ["Pending", "Running", "Completed"]
 
@@ -379,7 +380,7 @@ def test_a_folder_that_cant_be_written_fails_nobody(ever, point, there, home, ca
     api.advance(run, Completed())
     assert "kept in memory" in capsys.readouterr().err
     ever.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     assert names_of(there, run.id) == ["Pending", "Running", "Completed"]
 
 
@@ -406,7 +407,7 @@ def test_what_was_taken_for_lost_goes_on_when_it_is_heard_of(serving, point, the
     for run in (inner, above):
         there.force(run.id, Lost("nothing was heard of it"), by="reaper", why="a test")
     serving.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     states = names_of(there, inner.id)
     assert states == ["Pending", "Running", "Lost", "Running", "Completed"]
     known = there.find(above.id)
@@ -427,7 +428,7 @@ def test_what_somebody_else_has_taken_up_since_does_not(serving, point, there):
     there.force(run.id, Lost("nothing was heard of it"), by="reaper", why="a test")
     there.judge(run.id, Running(), rerun=True)
     serving.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     assert (there.find(run.id).state.type, there.find(run.id).attempt) == (RUNNING, 2)
     (path,) = outboxes(Path(os.environ["ORION_NB_HOME"]) / "outbox")
     assert "attempt 1 is over" in (peek(path)[3][0].why or "")
@@ -464,7 +465,7 @@ def test_what_is_too_large_for_one_request_goes_in_several(serving, point, there
     for run in runs[6:]:
         api.begin(run, Running())
     serving.start()
-    wait_for(lambda: not api.outbox.is_open, "the outbox is not delivered")
+    until(lambda: not api.outbox.is_open, "the outbox is not delivered")
     assert {there.find(run.id).state.type for run in runs} == {RUNNING}
 
 
@@ -505,7 +506,7 @@ def test_nothing_acknowledged_is_lost_whoever_is_killed(ever, there, script, hom
     assert process.stdout is not None
     reader = threading.Thread(target=lambda: told.extend(process.stdout))
     reader.start()
-    wait_for(lambda: len(told) > 20, "the client does not work")
+    until(lambda: len(told) > 20, "the client does not work")
     for _ in range(3):
         time.sleep(chance.uniform(0.1, 0.6))
         ever.kill()
@@ -534,4 +535,4 @@ def test_nothing_acknowledged_is_lost_whoever_is_killed(ever, there, script, hom
         ), names  # fmt: skip
     flow_id = whole[0][0]
     assert len({run_id for run_id, _ in whole}) <= 1 + len(there.children(flow_id, flow_id))
-    wait_for(lambda: there.find(flow_id).state.type is CRASHED, "it stays open")
+    until(lambda: there.find(flow_id).state.type is CRASHED, "it stays open")

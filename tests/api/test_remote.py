@@ -197,7 +197,7 @@ def test_what_waits_at_the_same_time_goes_in_one_request(tmp_path):
         if path.endswith("/batch"):
             if not first.is_set():
                 first.set()
-                rest.wait(10)
+                rest.wait(60)
             state = {"type": "PENDING", "name": "Pending", "seq": 1}
             return 200, {"answers": [{"run": {"state": state}} for _ in body["proposals"]]}
         return 200, {}
@@ -207,14 +207,14 @@ def test_what_waits_at_the_same_time_goes_in_one_request(tmp_path):
         made = [api.new_run("task", f"t{n}") for n in range(9)]
         threads = [threading.Thread(target=api.begin, args=(run,)) for run in made]
         threads[0].start()
-        assert first.wait(10)
+        assert first.wait(60)
         for thread in threads[1:]:
             thread.start()
         while len(api._together._waiting) < 9:
             threading.Event().wait(0.001)
         rest.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         api.close()
         sizes = [len(body["proposals"]) for _, path, _, body in server.asked if "batch" in path]
     assert sizes == [1, 8]

@@ -58,7 +58,7 @@ def test_an_interrupt_of_one_is_not_the_others():
         calls.append(list(items))
         if len(calls) == 1:
             entered.set()
-            go_on.wait(10)
+            go_on.wait(60)
             raise KeyboardInterrupt
         return items
 
@@ -73,13 +73,13 @@ def test_an_interrupt_of_one_is_not_the_others():
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(together.do, "second")
         while len(together._waiting) < 2:
             threading.Event().wait(0.001)
         go_on.set()
         assert second.result(10) == "second"
-    thread.join(10)
+    thread.join(60)
     assert told == ["interrupted"]
     assert "second" in calls[-1]

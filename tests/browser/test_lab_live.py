@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.server.conftest import TOKEN, Server, running, wait_for
+from tests.server.conftest import TOKEN, Server, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -57,7 +58,7 @@ def watched(page: Page) -> list[str]:
             said.append(words)
         return bool(page.get_by_text("flow shipment").count())
 
-    wait_for(look, "the notebook to run", 90)
+    until(look, "the notebook to run", 90)
     return said
 
 
@@ -85,7 +86,7 @@ def test_states_move_while_the_cell_runs_and_the_saved_file_stays_readable(
     expect(page.locator(".orion-card")).to_have_count(0)
 
     page.evaluate(SAVE)
-    wait_for(lambda: any("text/html" in each.get("data", {}) for each in outputs(lab)), "a save")
+    until(lambda: any("text/html" in each.get("data", {}) for each in outputs(lab)), "a save")
     kinds = {kind for output in outputs(lab) for kind in output.get("data", {})}
     assert "application/vnd.jupyter.widget-view+json" not in kinds
 

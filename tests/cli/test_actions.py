@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from orion_nb import flow, task
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, SCHEDULED
+from tests.waiting import until
 
 FLOWS = """
 import time
@@ -69,15 +69,6 @@ async def later(day: str):
         raise RuntimeError("no disk")
     return day
 """
-
-
-def until(answer: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer."""
-    deadline = time.monotonic() + seconds
-    while not (found := answer()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.waiting import until
 
 FLOWS = """
 import os
@@ -69,15 +68,6 @@ def flows(tmp_path):
 
 def read(path: str | Path) -> str:
     return Path(path).read_text(encoding="utf-8")
-
-
-def until(answer: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer."""
-    deadline = time.monotonic() + seconds
-    while not (found := answer()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 45.0
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.worker import Worker
+from orion_nb.schemas.runs import Run
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -49,15 +53,7 @@ def a_code_cell() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
     """Asks until the answer is true, and gives it; fails when patience is at its end."""
-
-    def ask(question: Callable[[], Any], what: str = "", patience: float = PATIENCE) -> Any:
-        deadline = time.monotonic() + patience
-        while not (answer := question()):
-            assert time.monotonic() < deadline, f"in vain waited for {what or question}"
-            time.sleep(0.02)
-        return answer
-
-    return ask
+    return until
 
 
 @pytest.fixture
@@ -83,13 +79,53 @@ def processes(home: Path) -> Callable[[], dict[int, str]]:
 @pytest.fixture(autouse=True)
 def no_process_is_left(processes: Callable[[], dict[int, str]]) -> Iterator[None]:
     yield
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (left := processes()) and time.monotonic() < deadline:
         time.sleep(0.02)
     for pid in left:  # what a failed test left must not burden the next
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     assert left == {}
+
+
+@pytest.fixture(autouse=True)
+def no_warm_runners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers start no kernel that the test doesn't need; tests of warm runners ask for them."""
+    monkeypatch.setenv("ORION_NB_WARM_RUNNERS", "0")
+
+
+@pytest.fixture
+def working(orion: Orion) -> Iterator[Callable[..., Worker]]:
+    """Starts workers on threads; they are stopped at the end, their runners waited for."""
+    started = []
+
+    def start(on: Orion = orion, **options: Any) -> Worker:
+        worker = Worker(on, **options)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        started.append((worker, thread))
+        return worker
+
+    yield start
+    for worker, thread in started:
+        assert worker.stop(timeout=60)
+        thread.join(60)
+
+
+@pytest.fixture
+def worker(working: Callable[..., Worker]) -> Worker:
+    return working(concurrency=4)
+
+
+@pytest.fixture
+def ended(orion: Orion) -> Callable[[Run], Run]:
+    """Waits until a run has ended, and gives it as it is then."""
+
+    def wait(run: Run) -> Run:
+        found: Run = until(lambda: (now := orion.find(run.id)).state.is_terminal and now)
+        return found
+
+    return wait
 
 
 @pytest.fixture

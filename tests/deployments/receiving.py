@@ -51,4 +51,4 @@ class Receiver:
             self.hold.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(60)

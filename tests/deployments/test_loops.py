@@ -146,6 +146,6 @@ def test_halting_takes_no_lock():
     running = threading.Thread(target=loop.run)
     running.start()
     loop.halt()
-    running.join(2)
+    running.join(60)
     assert not running.is_alive()
     assert loops.SOON < 1

@@ -197,7 +197,7 @@ def test_a_runner_waits_for_the_time_of_a_run_and_heeds_a_cancel(orion, clock):
 
     orion.cancel(run.id)
 
-    waiting.join(10)
+    waiting.join(60)
     assert not waiting.is_alive()
     assert orion.find(run.id).state.type == "CANCELLED"
     assert not Path(orion.settings.notebooks, run.id, NOTEBOOK).exists()

@@ -42,6 +42,6 @@ def test_three_worker_processes_start_each_run_once_and_stop_well(
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
     for worker in workers:
-        assert worker.wait(20) == 0
+        assert worker.wait(60) == 0
         assert "Traceback" not in worker.stderr.read()
     assert orion.services() == []

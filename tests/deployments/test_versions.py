@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 
 import pytest
 
 from orion_nb.deployments.files import notebook_of
-from orion_nb.deployments.worker import Worker
 from orion_nb.errors import InvalidInput, InvalidNotebook, KernelNotFound, NotebookNotFound
 from orion_nb.store.listing import RunFilter
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def worker(orion):
-    made = Worker(orion, concurrency=2)
-    thread = threading.Thread(target=made.run)
-    thread.start()
-    yield made
-    assert made.stop(timeout=20)
-    thread.join(10)
-
-
-@pytest.fixture
-def ended(orion, eventually):
-    def wait(run):
-        return eventually(lambda: (now := orion.find(run.id)).state.is_terminal and now)
-
-    return wait
 
 
 def sha256(path):

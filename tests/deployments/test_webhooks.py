@@ -95,7 +95,7 @@ def test_who_sends_a_byte_now_and_then_holds_nobody():
             post(url, b"{}", {}, 0.5, LOOPBACK)
         assert time.monotonic() - began < 2
         done.set()
-        dripping.join(5)
+        dripping.join(60)
 
 
 def test_tls_is_checked(receiver):

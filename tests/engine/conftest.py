@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,16 +46,3 @@ class Told:
 @pytest.fixture
 def told(home: Path) -> Told:
     return Told()
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Waits until something is true; fails after ten seconds."""
-
-    def wait(is_true: Callable[[], object], what: str = "it did not happen") -> None:
-        deadline = time.monotonic() + 10
-        while not is_true():
-            assert time.monotonic() < deadline, what
-            time.sleep(0.005)
-
-    return wait

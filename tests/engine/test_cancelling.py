@@ -499,5 +499,5 @@ def test_a_script_that_ignores_ctrl_c_can_be_cancelled(script: Any, until: Any) 
     until(lambda: connect().filter_runs(name="outer", states=["RUNNING"])["runs"])
     process.send_signal(signal.SIGINT)
     connect().cancel("outer")
-    told, trouble = process.communicate(timeout=20)
+    told, trouble = process.communicate(timeout=60)
     assert told.split() == ["Cancelled", "True"], trouble

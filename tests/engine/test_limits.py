@@ -99,7 +99,7 @@ def test_first_come_first_served(told: Any, until: Any) -> None:
     def query(n: int) -> None:
         order.append(n)
         if n == 0:
-            released.wait(10)
+            released.wait(60)
 
     @flow(runner=ThreadRunner(8))
     def etl() -> None:
@@ -118,7 +118,7 @@ def test_who_waits_is_seen_and_says_for_what(told: Any, until: Any) -> None:
 
     @task(concurrency={"db": 1})
     def query(n: int) -> None:
-        released.wait(10)
+        released.wait(60)
 
     @flow(runner=ThreadRunner(3))
     def etl() -> None:
@@ -147,7 +147,7 @@ def test_a_limit_that_is_raised_lets_more_in(told: Any, until: Any) -> None:
 
     @task(concurrency="db")
     def query(n: int) -> None:
-        released.wait(10)
+        released.wait(60)
 
     @flow(runner=ThreadRunner(3))
     def etl() -> None:
@@ -170,7 +170,7 @@ def test_a_cache_hit_needs_no_slot(told: Any, until: Any) -> None:
 
     @task(concurrency={"db": 1})
     def holds() -> None:
-        released.wait(10)
+        released.wait(60)
 
     known(1)
 
@@ -216,7 +216,7 @@ def test_who_waits_for_a_slot_can_be_cancelled(told: Any, until: Any) -> None:
 
     @task(concurrency={"db": 1})
     def query(n: int) -> int:
-        released.wait(10)
+        released.wait(60)
         return n
 
     @flow(runner=ThreadRunner(3))

@@ -10,7 +10,8 @@ from orion_nb import artifact, connect, flow, get_logger, task
 from orion_nb.api.orion import Orion
 from orion_nb.engine import lines
 from orion_nb.settings import Settings
-from tests.api.serving import TOKEN, Serving, wait_for
+from tests.api.serving import TOKEN, Serving
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_while_the_server_is_away_lines_wait_and_arrive_once(serving, there):
 
     patient()
     serving.start()
-    wait_for(lambda: not connect().outbox.is_open, "the outbox is not empty")
+    until(lambda: not connect().outbox.is_open, "the outbox is not empty")
     assert messages(there, "patient") == ["before", *(f"away {n}" for n in range(5))]
     assert messages(there, "load") == ["load 2"]
     assert there.read_artifact("away")["data"] == {"text/markdown": "text"}

@@ -71,7 +71,7 @@ def test_a_signal_at_the_end_of_a_process_is_a_cancelled_run(told: Any, script: 
     """)
     assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert told.names("endless")[-1] == told.names("outer")[-1] == "Cancelled"
 

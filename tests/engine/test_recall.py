@@ -113,7 +113,7 @@ def test_each_call_gets_its_own_result_whatever_comes_first(told: Any, how: str)
     @task
     def load_here(name: str) -> dict[str, str]:
         if name == "a":
-            other.wait(10)
+            other.wait(60)
         return {"name": name}
 
     @task
@@ -292,7 +292,7 @@ def test_a_task_that_an_earlier_attempt_still_executes_is_left_to_it(told: Any) 
     @task
     def stuck() -> str:
         if get_run_context().run.parent and len(told.runs("stuck")) == 1:
-            released.wait(10)
+            released.wait(60)
         return "done"
 
     @flow(retries=1, timeout=0.3, runner=ThreadRunner(4))

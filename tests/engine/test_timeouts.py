@@ -238,7 +238,7 @@ def test_code_that_cant_be_stopped_is_timed_out_at_its_deadline_and_the_run_says
         may_end.wait(30)
 
     future = stubborn.submit()
-    assert begun.wait(10)
+    assert begun.wait(60)
     until(lambda: told.run("stubborn").state.name == "TimedOut", "its code kept the state waiting")
     assert not future.done()
     time.sleep(0.6)

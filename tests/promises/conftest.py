@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 import pytest
 
 from orion_nb import connect
-
-PATIENCE = 30.0
+from tests.waiting import until
 
 
 class Seen:
@@ -49,16 +47,8 @@ def seen(home: Path) -> Seen:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """Asks until the answer is true, and gives it."""
-
-    def ask(question: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while not (answer := question()):
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.02)
-        return answer
-
-    return ask
+    """Asks until the answer is true, and gives it; fails when patience is at its end."""
+    return until
 
 
 @pytest.fixture

@@ -93,9 +93,9 @@ def test_a_question_that_has_no_answer_is_refused(asked, message):
 def test_a_rule_that_never_fires_answers_empty_at_once(schedule):
     took = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         assert schedule.upcoming(NOW, n=10) == []
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 0.05
 
 

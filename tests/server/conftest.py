@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,21 +18,12 @@ import pytest
 
 from orion_nb.api.orion import Orion
 from orion_nb.settings import Settings
+from tests.waiting import until
 
 TOKEN = "token-of-the-tests"
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 API = "/orion/api/v1"
-
-
-def wait_for(what: Callable[[], Any], why: str, seconds: float = 20.0) -> Any:
-    """The first true answer; looked for until the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"waited {seconds} s in vain: {why}")
 
 
 @dataclass
@@ -179,7 +169,7 @@ def port_of(process: subprocess.Popen[bytes], folder: Path) -> int:
         connection.close()
         return port
 
-    found: int = wait_for(answers, "the server does not answer", 60)
+    found: int = until(answers, "the server does not answer", 60)
     return found
 
 
@@ -228,9 +218,3 @@ def notebook() -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture(scope="session")
-def until() -> Callable[..., Any]:
-    """Looks for a true answer until a deadline: `until(what, why)`."""
-    return wait_for

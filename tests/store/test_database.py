@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from orion_nb.errors import Conflict, InvalidInput, StoreUnavailable
 from orion_nb.store import checkpoints
 from orion_nb.store.database import SCHEMA_VERSION, Database
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -79,12 +79,12 @@ def test_those_who_wait_are_committed_together(database):
 
     def slow(tx):
         ours.set()
-        _until(lambda: len(database._queue) == 5)
+        until(lambda: len(database._queue) == 5)
         put(0)(tx)
 
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(database.write, slow)
-        assert ours.wait(10)
+        assert ours.wait(60)
         rest = [pool.submit(database.write, put(n)) for n in range(1, 5)]
         for each in [first, *rest]:
             each.result()
@@ -98,7 +98,7 @@ def test_in_a_shared_transaction_each_work_fails_for_itself(database):
 
     def slow(tx):
         ours.set()
-        _until(lambda: len(database._queue) == 4)
+        until(lambda: len(database._queue) == 4)
 
     def failing(tx):
         put(100)(tx)
@@ -106,9 +106,9 @@ def test_in_a_shared_transaction_each_work_fails_for_itself(database):
 
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(database.write, slow)
-        assert ours.wait(10)
+        assert ours.wait(60)
         good = pool.submit(database.write, put(1))
-        _until(lambda: len(database._queue) == 2)
+        until(lambda: len(database._queue) == 2)
         bad = pool.submit(database.write, failing)
         twice = pool.submit(database.write, lambda tx: (put(2)(tx), put(2)(tx)))
         first.result()
@@ -137,7 +137,7 @@ def test_an_interrupt_of_the_writer_does_not_lose_or_repeat_the_work_of_others(d
 
     def slow(tx):
         ours.set()
-        _until(lambda: len(database._queue) == 4)
+        until(lambda: len(database._queue) == 4)
 
     def failing(tx):
         raise LookupError("mine")
@@ -149,7 +149,7 @@ def test_an_interrupt_of_the_writer_does_not_lose_or_repeat_the_work_of_others(d
 
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(database.write, slow)
-        assert ours.wait(10)
+        assert ours.wait(60)
         works = [pool.submit(database.write, work) for work in (put(1), failing, struck)]
         first.result()
         raised = {type(each.exception(timeout=30)) for each in works}
@@ -176,7 +176,7 @@ def test_an_interrupt_around_the_commit_does_a_work_once(database, line, monkeyp
 
     def slow(tx):
         ours.set()
-        _until(lambda: len(database._queue) == 3)
+        until(lambda: len(database._queue) == 3)
         monkeypatch.setattr(database, "_patiently", lambda s: (commit(s), stub()))
 
     def stub():
@@ -184,7 +184,7 @@ def test_an_interrupt_around_the_commit_does_a_work_once(database, line, monkeyp
 
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(database.write, slow)
-        assert ours.wait(10)
+        assert ours.wait(60)
         both = [pool.submit(database.write, work) for _ in range(2)]
         first.result()
         raised = [each.exception(timeout=30) for each in both]
@@ -537,7 +537,7 @@ def test_another_writer_is_waited_for(database):
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(database.write, put(1))
-        _until(lambda: database._owner.locked())
+        until(lambda: database._owner.locked())
         assert keys(database) == []  # readers are not in the way
         other.execute("COMMIT")
         waiting.result(timeout=30)
@@ -570,13 +570,6 @@ def test_a_full_disk_fails_the_write_and_leaves_the_file_whole(database):
 def test_the_file_is_private(database):
     assert database.path.stat().st_mode & 0o077 == 0
     assert database.path.parent.stat().st_mode & 0o077 == 0
-
-
-def _until(condition, patience=30.0):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
 
 
 def test_without_wal_readers_and_writers_wait_for_one_another(home, monkeypatch):

@@ -16,6 +16,7 @@ from orion_nb.errors import ResultUnavailable, TamperedResult
 from orion_nb.schemas.results import Reference
 from orion_nb.store import courier as courier_module
 from orion_nb.store.keeper import Keeper
+from tests.waiting import until
 
 AT_ONCE = 0.5  # seconds; in truth well under a millisecond
 
@@ -71,14 +72,6 @@ def feels(mood):
 
 def refuse():
     raise RuntimeError("500 Internal Server Error")
-
-
-def until(true, seconds=20.0):
-    """Waits until something has become true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 VALUE = (1, {"a"})

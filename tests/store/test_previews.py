@@ -58,9 +58,9 @@ def test_values_as_people_write_them(value, text):
     ids=range(5),
 )
 def test_long_ones_are_cut_and_say_how_long_they_are(value, ends):
-    began = time.perf_counter()
+    began = time.process_time()
     text = preview(value)
-    assert time.perf_counter() - began < 0.5  # well under a millisecond
+    assert time.process_time() - began < 0.5  # well under a millisecond
     assert len(text) <= 1000
     assert text.endswith(ends)
 

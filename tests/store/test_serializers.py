@@ -383,9 +383,9 @@ def test_a_huge_array_is_refused_at_once_and_not_copied(make):
     value = make()
     tracemalloc.start()
     try:
-        began = time.perf_counter()
+        began = time.process_time()
         assert reason(value) == "larger than 1 MiB"
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
