@@ -121,16 +121,18 @@ def check_name(name: str) -> None:
 
 _values: set[str] = set()
 _pattern: re.Pattern[str] | None = None
+_spelled: list[str] = []
 
 
 def watch(values: Iterable[str]) -> None:
     """These values are blotted out from now on, by this process."""
-    global _pattern
+    global _pattern, _spelled
     new = {each for value in values for each in _parts(value)} - _values
     if new:
         _values.update(new)
         spelled = {each for value in _values for each in _spellings(value)}
-        _pattern = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True))))
+        _spelled = sorted(spelled, key=len, reverse=True)
+        _pattern = re.compile("|".join(map(re.escape, _spelled)))
 
 
 def watch_all(home: Path | None = None, more: Iterable[str] = ()) -> None:
@@ -145,6 +147,47 @@ def watch_all(home: Path | None = None, more: Iterable[str] = ()) -> None:
 def redacted(text: str) -> str:
     """The text with a blot where a secret was: plain, escaped (JSON, HTML, URL), or in base64."""
     return text if _pattern is None else _pattern.sub(BLOT, text)
+
+
+class Unbroken:
+    """A text that comes in pieces: no part of a secret is passed on while the rest may follow."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def add(self, text: str) -> str:
+        """What is safe to be passed on by now, with blots; the rest is held back."""
+        if _pattern is None and not self._held:
+            return text
+        text = self._held + text
+        at = _begin_of_rest(text)
+        self._held = text[at:]
+        return redacted(text[:at])
+
+    def rest(self) -> str:
+        """What was held back: nothing follows it."""
+        held, self._held = self._held, ""
+        return redacted(held)
+
+
+def _begin_of_rest(text: str) -> int:
+    """Where the text may end in the beginning of a secret; its length, if nowhere."""
+    if _pattern is None:
+        return len(text)
+    since = 0  # what comes before is settled
+    while True:
+        at = min((_begin_of_one(text, each, since) for each in _spelled), default=len(text))
+        whole = next((m for m in _pattern.finditer(text, since) if m.start() < at < m.end()), None)
+        if whole is None:
+            return at
+        since = whole.end()
+
+
+def _begin_of_one(text: str, secret: str, since: int) -> int:
+    at = text.find(secret[0], max(since, len(text) - len(secret) + 1))
+    while at >= 0 and not secret.startswith(text[at:]):
+        at = text.find(secret[0], at + 1)
+    return at if at >= 0 else len(text)
 
 
 def redacted_json(value: Any) -> Any:

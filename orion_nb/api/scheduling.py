@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orion_nb import clock
@@ -15,6 +16,7 @@ from orion_nb.store import listing, slots
 from orion_nb.store.database import Connection
 
 if TYPE_CHECKING:
+    from orion_nb.schemas.deployments import Deployment
     from orion_nb.schemas.due import Due
 
 
@@ -33,6 +35,13 @@ class Scheduling(DeploymentRoutes):
             due = deployment_rows().next_due(connection)
             waiting = listing.next_scheduled(connection)
         return min((at for at in (due, waiting) if at is not None), default=None)
+
+    def due_first(self) -> Deployment | None:
+        """The deployment that is due first, or None if none will be, or it can't be read."""
+        with self.database.read() as connection, suppress(ValueError):
+            known: Deployment | None = deployment_rows().read_next(connection)
+            return known
+        return None
 
     def has_deployments(self) -> bool:
         """There is one that is not paused: a worker may have something to do."""

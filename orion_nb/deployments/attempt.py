@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from orion_nb import clock
 from orion_nb.api.orion import Orion
@@ -29,11 +29,12 @@ from orion_nb.deployments.files import (
 )
 from orion_nb.deployments.kernel import Kernel
 from orion_nb.deployments.source import Source, read_source, with_parameters
-from orion_nb.deployments.standby import StandbyKernel
+from orion_nb.deployments.standby import Standby
 from orion_nb.deployments.surroundings import environment, record_files
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
+from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
     ACTIVE,
@@ -72,9 +73,7 @@ class Stoppable(Protocol):
 class Attempt:
     """One execution of a run that is RUNNING and ours; use it on the main thread."""
 
-    def __init__(
-        self, orion: Orion, run: Run, spec: Spec, standby: StandbyKernel | None = None
-    ) -> None:
+    def __init__(self, orion: Orion, run: Run, spec: Spec, standby: Standby | None = None) -> None:
         self.orion = orion
         self.run = run
         self.spec = spec
@@ -116,6 +115,12 @@ class Attempt:
         record_files(self.orion, self.run.id, self._cwd(source), since)
         return self._finish(kept, ending)
 
+    def tell(self, run: Run, report: Report) -> None:
+        """The run is as its owner has left it: a notebook's code wants to hear nothing of it."""
+
+    def close(self) -> None:
+        """No process of this attempt is left."""
+
     async def _start_kernel(self, source: Source) -> Kernel:
         cwd = self._cwd(source)
         if not cwd.is_dir():
@@ -123,7 +128,8 @@ class Attempt:
         mark = new_mark(self.run.id, self.run.attempt)
         name = self.spec.kernel or source.kernel
         environ = child_environ(os.environ, **self.environ(mark, source.path))
-        return await Kernel.start(name, cwd, environ, mark, self.standby)
+        standby: Any = None if self.standby is None or self.standby.is_flow else self.standby
+        return await Kernel.start(name, cwd, environ, mark, standby)
 
     def _cwd(self, source: Source) -> Path:
         return Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent

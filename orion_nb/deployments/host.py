@@ -1,4 +1,4 @@
-"""The process that a deployed flow runs in: `python -m orion_nb.deployments.host RUN`.
+"""What happens in the process of a deployed flow: `standby_flow` becomes this.
 
 It imports the flow, calls it once and writes down what that came to; its runner, which started it,
 proposes that as the run's state. Only what can't be known without the user's code happens here.
@@ -7,15 +7,17 @@ proposes that as the run's state. Only what can't be known without the user's co
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from orion_nb import clock, secrets
+from orion_nb.api.codec import read_report, read_run
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import inspect
 from orion_nb.deployments.files import Spec, run_folder, write_whole
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 OUTCOME = "outcome.json"
 #: What is executed: the file of the flow may be another one by now.
 SOURCE = "source.py"
+#: It is there if the flow has functions that are to hear of its states (`on_change`).
+HOOKS = "on_change"
 #: What `sys.exit` is given by code that has done what it was to do.
 CLEAN_EXITS = (None, 0, False)
 
@@ -49,6 +53,11 @@ class Told:
         state = {name: getattr(self.state, name) for name in ("type", "name", "message", "result")}
         write_whole(folder / OUTCOME, json.dumps({**state, "retriable": self.retriable}) + "\n")
 
+    @staticmethod
+    def is_there(folder: Path) -> bool:
+        """Something was written down."""
+        return (folder / OUTCOME).exists()
+
     @classmethod
     def take(cls, folder: Path) -> Told | None:
         """What was written down, which is gone then; None if nothing was."""
@@ -63,20 +72,44 @@ class Told:
         return cls(State(StateType(told.pop("type")), **told), retriable)
 
 
-def play(orion: Orion, run: Run, spec: Spec, text: bytes) -> Told:
-    """The flow is called once."""
-    try:
-        values = _values(spec, text, run.parameters or {})
-        flow = load_flow(spec.path, spec.flow or "", text=text)
-        checked = flow.checked(values)
-    except OrionError as error:
-        if error.__cause__ is not None:
-            _log(orion, run, error.__cause__)
-        return Told(Failed(str(error)), not isinstance(error, ParameterError))
-    outcome = flow.attempt(orion, run, checked)
-    if outcome.error is not None:
-        _log(orion, run, outcome.error)
-    return told_of(flow, outcome)
+class Host:
+    """One run of a flow, in the process that calls it."""
+
+    def __init__(self, orion: Orion, run: Run, spec: Spec) -> None:
+        self.orion, self.run, self.spec = orion, run, spec
+        self.folder = run_folder(orion.settings, run.id)
+        self.flow: Flow[..., Any] | None = None
+
+    def load(self, text: bytes) -> Flow[..., Any]:
+        self.flow = load_flow(self.spec.path, self.spec.flow or "", text=text)
+        return self.flow
+
+    def play(self, text: bytes, began: dict[str, Any] | None) -> Told:
+        """The flow is called once."""
+        try:
+            values = _values(self.spec, text, self.run.parameters or {})
+            flow = self.load(text)
+            if flow.options.on_change:
+                (self.folder / HOOKS).touch(0o600)  # now its runner knows, too
+            self.tell(began)
+            checked = flow.checked(values)
+        except OrionError as error:
+            if error.__cause__ is not None:
+                _log(self.orion, self.run, error.__cause__)
+            return Told(Failed(str(error)), not isinstance(error, ParameterError))
+        try:
+            outcome = flow.attempt(self.orion, self.run, checked)
+        except KeyboardInterrupt as error:  # the second one: its code was left by the first
+            outcome = Outcome(error=error)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
+        if outcome.error is not None:
+            _log(self.orion, self.run, outcome.error)
+        return told_of(flow, outcome)
+
+    def tell(self, told: dict[str, Any] | None) -> None:
+        """What `on_change` names was called with the run and the report; None: there is none."""
+        if told is not None and self.flow is not None:
+            self.flow.tell(read_run(told["as"]), read_report(told["report"]))
 
 
 def told_of(flow: Flow[..., Any], outcome: Outcome) -> Told:
@@ -117,22 +150,27 @@ def _log(orion: Orion, run: Run, error: BaseException) -> None:
         orion.write_logs([{**line, "timestamp": clock.now()}])
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code is 0 when there is an outcome, whatever it is."""
-    (run_id,) = arguments
+def main(told: dict[str, Any], lines: BinaryIO) -> int:
+    """The exit code is 0 when there is an outcome, whatever it is.
+
+    `told` names the run, and what is known of its states: `began`, or `ended` if it is over and
+    nothing but that is to be told. What it comes to is judged by the runner, and heard by `lines`.
+    """
     # What the user's code prints is told at once, like what ends it.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    orion = connect(label=f"flow of {run_id}")
-    folder = run_folder(orion.settings, run_id)
-    spec = Spec.read(folder)
+    orion = connect(label=f"flow of {told['run']}")
     secrets.watch_all(orion.settings.home)
+    host = Host(orion, orion.find(told["run"]), Spec.read(run_folder(orion.settings, told["run"])))
     try:
-        text = (folder / SOURCE).read_bytes()
-        play(orion, orion.find(run_id), spec, text).write(folder)
+        text = (host.folder / SOURCE).read_bytes()
+        if ended := told.get("ended"):
+            host.load(text)
+            host.tell(ended)
+            return 0
+        host.play(text, told.get("began")).write(host.folder)
+        wants_more = host.flow is not None and host.flow.options.on_change
+        if wants_more and (line := lines.readline()):
+            host.tell(json.loads(line))
     finally:
         orion.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

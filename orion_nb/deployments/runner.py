@@ -22,14 +22,14 @@ from orion_nb.deployments.adhoc import Interrupted, Outcome, run_notebook
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import Spec, run_folder
 from orion_nb.errors import Conflict, OrionError, StoreUnavailable
-from orion_nb.schemas.reports import Status
+from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import RUNNING, SCHEDULED, Running
 from orion_nb.secrets import redacted, watch_all
 
 if TYPE_CHECKING:
     from orion_nb.deployments.attempt import Attempt
-    from orion_nb.deployments.standby import StandbyKernel
+    from orion_nb.deployments.standby import Standby
 
 __all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook"]
 
@@ -47,7 +47,7 @@ PATIENCE = (0.5, 2.0, 10.0, 30.0, 60.0)
 class Runner:
     """Executes one run, attempt after attempt as long as the rules say so."""
 
-    def __init__(self, orion: Orion, run_id: str, standby: StandbyKernel | None = None) -> None:
+    def __init__(self, orion: Orion, run_id: str, standby: Standby | None = None) -> None:
         self.orion = orion
         self.run_id = run_id
         self.standby = standby
@@ -58,28 +58,38 @@ class Runner:
         A deployed run that is to be retried is left to the workers; any other is retried here.
         """
         while (begun := self._begin()) is not None:
-            spec = Spec.read(run_folder(self.orion.settings, begun.id))
-            watch_secrets(spec, begun, self.orion.settings.home)
-            attempt = self._attempt(begun, spec)
-            ending = _redacted(asyncio.run(attempt.play()))
-            log.info("run %s, attempt %d: %s", begun.id, begun.attempt, ending.state)
-            if not attempt.ours:
-                return
-            after = self._end(begun, ending)
+            run, report = begun
+            spec = Spec.read(run_folder(self.orion.settings, run.id))
+            watch_secrets(spec, run, self.orion.settings.home)
+            attempt = self._attempt(run, report, spec)
+            try:
+                after = self._play(run, attempt)
+            finally:
+                attempt.close()
             if after is None or after.state.type is not SCHEDULED or after.deployment:
                 return
 
-    def _attempt(self, run: Run, spec: Spec) -> Attempt:
+    def _play(self, run: Run, attempt: Attempt) -> Run | None:
+        """The run after this attempt; None if it is not ours any more."""
+        ending = _redacted(asyncio.run(attempt.play()))
+        log.info("run %s, attempt %d: %s", run.id, run.attempt, ending.state)
+        ended = self._end(run, ending) if attempt.ours else None
+        if ended is None:
+            return None
+        attempt.tell(*ended)
+        return ended[0]
+
+    def _attempt(self, run: Run, report: Report, spec: Spec) -> Attempt:
         # A tenth of a second of imports that the run needs not wait for to be Running.
         if spec.flow is not None:
             from orion_nb.deployments.flows import FlowAttempt
 
-            return FlowAttempt(self.orion, run, spec)
+            return FlowAttempt(self.orion, run, spec, self.standby, began=report)
         from orion_nb.deployments.attempt import Attempt
 
         return Attempt(self.orion, run, spec, self.standby)
 
-    def _begin(self) -> Run | None:
+    def _begin(self) -> tuple[Run, Report] | None:
         """The run, RUNNING and ours; None if it is somebody else's, or not to be run."""
         while True:
             run = self.orion.find(self.run_id)
@@ -96,12 +106,12 @@ class Runner:
             if report.status is Status.WAIT:
                 time.sleep(max(report.retry_after or 0.0, LOOK))
             elif after.attempt == run.attempt + 1 and after.state.type is RUNNING:
-                return after
+                return after, report
             else:
                 log.info("run %s: %s (%s)", run.id, after.state, report.reason)
                 return None
 
-    def _end(self, run: Run, ending: Ending) -> Run | None:
+    def _end(self, run: Run, ending: Ending) -> tuple[Run, Report] | None:
         """The run after its end was proposed; None if another attempt owns it by now."""
         for pause in (*PATIENCE, None):
             try:
@@ -117,7 +127,7 @@ class Runner:
             else:
                 if report.status is not Status.WAIT or pause is None:
                     log.info("run %s: %s (%s)", run.id, after.state, report.reason or "accepted")
-                    return after
+                    return after, report
                 time.sleep(report.retry_after or LOOK)
         raise AssertionError("unreachable: the last round returns or raises")
 
@@ -160,7 +170,7 @@ def forgo_grammar() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
-def main(arguments: list[str], standby: StandbyKernel | None = None) -> int:
+def main(arguments: list[str], standby: Standby | None = None) -> int:
     """The exit code is 0 when the run was dealt with, however it ended."""
     logging.basicConfig(
         stream=sys.stderr,

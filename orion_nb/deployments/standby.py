@@ -1,4 +1,4 @@
-"""A kernel that waits: started before anybody knows for which run, and used once or never.
+"""A kernel or a flow's process that waits: started before its run is known, used once or never.
 
 Of this package it imports nothing: the program that waits to be a runner loads it first of all.
 """
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from string import Template
+from typing import Any
 
 HERE = Path(__file__).parent
 #: The name of the kernel that every Jupyter has, also where no file says so.
@@ -29,17 +30,23 @@ ATTEMPT_VARIABLE = "ORION_NB_ATTEMPT"
 MARK_LENGTH = 80
 
 
-class StandbyKernel:
-    """A process that has imported what a kernel needs; it becomes one kernel, once, or none."""
+class Standby:
+    """A process that has done its imports; it becomes what it is for, once, or nothing."""
 
-    def __init__(self, command: list[str], environ: Mapping[str, str]) -> None:
-        """It is started. `command` is the kernel's, up to the `-m` before its module."""
-        self.command, self._environ = command, dict(environ)
+    #: What it becomes has no kernel: it is a flow's.
+    is_flow = False
+
+    def __init__(
+        self, program: list[str], environ: Mapping[str, str], stdout: int | None = None
+    ) -> None:
+        """It is started, with what it says going to `stdout`: a pipe takes its stderr, too."""
+        self._environ = dict(environ)
         self.is_used = False
         self.process = subprocess.Popen(
-            # Who looks at the list of processes sees what it will be.
-            guarded([*command, str(HERE / "standby_kernel.py"), "ipykernel_launcher"]),
+            guarded(program),
             stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=None if stdout is None else subprocess.STDOUT,
             env={
                 **environ,
                 "JPY_PARENT_PID": str(os.getpid()),
@@ -48,6 +55,33 @@ class StandbyKernel:
             cwd="/",
             start_new_session=True,
         )
+
+    def waits_in(self, environ: Mapping[str, str]) -> bool:
+        """It waits, and what it can have read of its environment is the same in this one."""
+        if self.is_used or self.process.poll() is not None:
+            return False
+        return _read_early(environ) == _read_early(self._environ)
+
+    def drop(self) -> None:
+        """It has ended, unless it is in use."""
+        if self.is_used:
+            return
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class StandbyKernel(Standby):
+    """A process that has imported what a kernel needs; it becomes one kernel, once, or none."""
+
+    def __init__(self, command: list[str], environ: Mapping[str, str]) -> None:
+        """It is started. `command` is the kernel's, up to the `-m` before its module."""
+        self.command = command
+        # Who looks at the list of processes sees what it will be.
+        program = [*command, str(HERE / "standby_kernel.py"), "ipykernel_launcher"]
+        super().__init__(program, environ)
 
     @classmethod
     def of(cls, kernel: str, environ: Mapping[str, str]) -> StandbyKernel | None:
@@ -64,10 +98,7 @@ class StandbyKernel:
 
     def fits(self, command: list[str], environ: Mapping[str, str]) -> bool:
         """It waits, and can become what this command would start in this environment."""
-        if self.is_used or self.process.poll() is not None:
-            return False
-        same = _read_early(environ) == _read_early(self._environ)
-        return same and beginning(command) == self.command
+        return self.waits_in(environ) and beginning(command) == self.command
 
     def become(self, command: list[str], cwd: str, environ: Mapping[str, str]) -> None:
         """It is told to become the kernel that this command would start.
@@ -82,14 +113,30 @@ class StandbyKernel:
         with self.process.stdin as pipe:
             pipe.write(json.dumps(told).encode() + b"\n")
 
-    def drop(self) -> None:
-        """It has ended, unless it has become a kernel."""
-        if self.is_used:
-            return
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+
+class StandbyFlow(Standby):
+    """A process that has imported what a deployed flow's host needs; it hosts one, or none.
+
+    What the flow prints is to be read from `process.stdout`.
+    """
+
+    is_flow = True
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        # -P: a flow's folder may hold a json.py; it must not become that of our own imports.
+        program = [sys.executable, "-P", str(HERE / "standby_flow.py")]
+        super().__init__(program, environ, subprocess.PIPE)
+
+    def tell(self, told: dict[str, Any]) -> None:
+        """It hears this: first what to host, then how that was judged.
+
+        Raises:
+            OSError: it has ended.
+        """
+        self.is_used = True
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(told).encode() + b"\n")
+        self.process.stdin.flush()
 
 
 def guarded(command: list[str]) -> list[str]:

@@ -43,7 +43,7 @@ def main() -> None:
     if not line:
         return
     told = json.loads(line)
-    _rename(told["env"].get(MARK, ""))
+    rename(told["env"].get(MARK, ""))
     os.environ.clear()
     os.environ.update({**told["env"], **changed})
     os.chdir(told["cwd"])
@@ -73,7 +73,7 @@ def _read_line() -> bytes:
     return line
 
 
-def _rename(mark: str) -> None:
+def rename(mark: str) -> None:
     """The mark takes the place of the one this process began with, which has the same length.
 
     What a fork of this process without an exec shows as its environment is this memory.

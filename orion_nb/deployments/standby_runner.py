@@ -1,9 +1,10 @@
 """A program that becomes a runner when told: a kernel waits beside it, and its imports are done.
 
 `python -P standby_runner.py KERNEL` starts a kernel of this name that waits too (if it is one that
-can), imports what a runner needs, and waits for one line of JSON on its stdin: the id of the run.
-If that never comes, since whoever started it has ended or needs it no more, it ends with its
-kernel. It runs as a script: the kernel's imports begin before ours.
+can; with "" for a name a flow's process), imports what a runner needs, and waits for one line of
+JSON on its stdin: the id of the run. If that never comes, since whoever started it has ended or
+needs it no more, it ends with its kernel. It runs as a script: the kernel's imports begin
+before ours.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orion_nb.deployments.standby import StandbyKernel
+    from orion_nb.deployments.standby import Standby
 
 
 def main(kernel: str) -> int:
     """The exit code is 0 when the run was dealt with, or never came."""
-    standby = _standby_kernel(kernel)
+    standby = _standby(kernel)
     # See `forgo_grammar`: here, so that no import of ours comes before it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from orion_nb.deployments import runner
@@ -44,19 +45,28 @@ def main(kernel: str) -> int:
 
 def _get_ready(name: str) -> None:
     """What takes long the first time is done, since there is time to spare."""
+    from orion_nb.errors import KernelNotFound
+
+    if not name:
+        from orion_nb.deployments import flows  # noqa: F401
+
+        return
     from orion_nb.deployments import attempt, notebook  # noqa: F401
     from orion_nb.deployments.kernel import find_kernel
-    from orion_nb.errors import KernelNotFound
 
     with suppress(KernelNotFound):
         find_kernel(name)
 
 
-def _standby_kernel(name: str) -> StandbyKernel | None:
+def _standby(kernel: str) -> Standby | None:
     """One is started before our package is imported, which takes a tenth of a second."""
-    environ = _load("environ").child_environ(os.environ)
-    kernel: StandbyKernel | None = _load("standby").StandbyKernel.of(name, environ)
-    return kernel
+    environ, standby = _load("environ").child_environ(os.environ), _load("standby")
+    with suppress(OSError):
+        made: Standby | None = (
+            standby.StandbyKernel.of(kernel, environ) if kernel else standby.StandbyFlow(environ)
+        )
+        return made
+    return None
 
 
 def _load(name: str) -> ModuleType:

@@ -14,7 +14,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.duties import Duties
 from orion_nb.deployments.files import Spec
-from orion_nb.deployments.launch import kernel_of, launch, remove_abandoned_logs
+from orion_nb.deployments.launch import NONE, kernel_of, launch, remove_abandoned_logs
 from orion_nb.deployments.loops import Loop, Watched
 from orion_nb.deployments.pool import WarmRunners
 from orion_nb.deployments.standby import NATIVE
@@ -26,6 +26,10 @@ from orion_nb.schemas.states import Cancelled, Crashed, State
 LOOK = 0.05
 #: Seconds between two full passes when nothing seems to happen.
 IDLE = 1.0
+
+
+#: The run that a runner executes, and its process.
+Runner = tuple[str, subprocess.Popen[bytes]]
 
 
 class Worker:
@@ -59,7 +63,8 @@ class Worker:
         self._kernel = NATIVE
         self._kernels: dict[str, str] = {}
         self._taken: list[Run] = []
-        self._runners: dict[str, subprocess.Popen[bytes]] = {}
+        #: By their process: that of an attempt may end later than the next attempt begins.
+        self._runners: dict[int, Runner] = {}
         self._told = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
@@ -102,27 +107,35 @@ class Worker:
     @property
     def active(self) -> list[str]:
         """The ids of the runs that this worker's runners are executing."""
-        return list(self._runners)
+        return list(dict.fromkeys(run_id for run_id, _ in self._runners.values()))
 
     def _started(self) -> set[int]:
         """The processes whose end this worker will notice, and can say more about than others."""
-        return {process.pid for process in list(self._runners.values())}
+        return set(self._runners)
 
     def _pass(self) -> None:
-        for run_id, process in list(self._runners.items()):
+        for pid, (run_id, process) in list(self._runners.items()):
             if process.poll() is not None:
-                others = self._started() - {process.pid}
-                try:
-                    settle_exit(self.orion, run_id, process, others)
-                finally:
-                    del self._runners[run_id]
+                del self._runners[pid]
+                if run_id not in self.active:
+                    settle_exit(self.orion, run_id, process, self._started())
         for run in self.orion.schedule_due():
             self.log.info("run %s of %s is due", run.id, run.name)
         self._take()
         while self._taken:
             self._start(self._taken[0])
             del self._taken[0]
-        self._warm.tend(lambda: self._kernel if self.orion.has_deployments() else None)
+        self._warm.tend(self._wanted)
+
+    def _wanted(self) -> str | None:
+        """The kernel of the run to come, as far as that is known; None: there won't be any."""
+        if not self.orion.has_deployments():
+            return None
+        if (known := self.orion.due_first()) is None:
+            return self._kernel
+        if known.flow is not None:
+            return NONE
+        return known.kernel or self._kernels.get(known.id) or kernel_of(known.path)
 
     def _take(self) -> None:
         """Runs are taken one by one: what was taken is known even if the next one can't be."""
@@ -149,8 +162,9 @@ class Worker:
                 env=known.env,
                 output_limit=known.output_limit,
             )
-            self._runners[run.id] = self._launch(run.id, known.id, spec)
-            self.log.info("run %s of %s: process %d", run.id, run.name, self._runners[run.id].pid)
+            process = self._launch(run.id, known.id, spec)
+            self._runners[process.pid] = run.id, process
+            self.log.info("run %s of %s: process %d", run.id, run.name, process.pid)
         except DeploymentNotFound:
             self._refuse(run, Cancelled("its deployment was deleted"))
         except Exception as error:
@@ -158,9 +172,10 @@ class Worker:
             self._refuse(run, Crashed(f"no runner can be started: {error}"))
 
     def _launch(self, run_id: str, deployment: str, spec: Spec) -> subprocess.Popen[bytes]:
-        """A runner for it: a warm one, if there is one and it is to have a kernel."""
+        """A runner for it: a warm one, if there is one."""
         if spec.flow is not None:
-            return launch(self.orion, run_id, spec)
+            self._kernel = NONE
+            return launch(self.orion, run_id, spec, self._warm.take(NONE))
         runner = self._warm.take(spec.kernel or self._kernels.get(deployment, NATIVE))
         process = launch(self.orion, run_id, spec, runner)
         self._kernel = self._kernels[deployment] = spec.kernel or kernel_of(spec.path)
@@ -188,12 +203,12 @@ class Worker:
         self._told.clear()
 
     def _one_has_ended(self) -> bool:
-        return any(process.poll() is not None for process in self._runners.values())
+        return any(process.poll() is not None for _, process in self._runners.values())
 
     def _leave(self) -> None:
         """Runners at work are left to themselves; each is waited for, so that none is a zombie."""
-        for run_id, process in self._runners.items():
-            name = f"orion-left-{run_id[-8:]}"
+        for run_id, process in self._runners.values():
+            name = f"orion-left-{process.pid}"
             threading.Thread(
                 target=self._see_off, args=(run_id, process), name=name, daemon=True
             ).start()

@@ -19,6 +19,7 @@ from orion_nb.engine.rerunning import Rerun
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput, ParameterError
+from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run
 
 P = ParamSpec("P")
@@ -155,6 +156,11 @@ class Flow(Work[P, R]):
 
             return asyncio.run(attempt.call_async(awaited, run))
         return attempt.call(lambda: self._call((), kwargs), run)
+
+    def tell(self, run: Run, report: Report) -> None:
+        """What `on_change` names is called: for who proposes the states of an `attempt`."""
+        if (told := self.told()) is not None:
+            told(run, report)
 
     def checked(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """These parameters as the flow takes them.

@@ -108,6 +108,12 @@ def next_due(connection: sqlite3.Connection) -> int | None:
     return row[0] if row[0] is None else int(row[0])
 
 
+def read_next(connection: sqlite3.Connection) -> Deployment | None:
+    """The deployment that is due first; None if none will be."""
+    where = " WHERE paused = 0 AND next_due IS NOT NULL ORDER BY next_due LIMIT 1"
+    return _one(connection, where, ())
+
+
 def is_any_active(connection: sqlite3.Connection) -> bool:
     """There is a deployment that is not paused."""
     sql = "SELECT 1 FROM deployments WHERE paused = 0 LIMIT 1"

@@ -141,7 +141,8 @@ def test_cancelled_timed_out_and_orphaned_ones_leave_no_process(
     (etl.parent / "asleep").unlink()
     orphan = orion.run_deployment("etl", {"how": "doggedly"})
     eventually((etl.parent / "asleep").exists)
-    (flow,) = [pid for pid, told in processes().items() if f"host {orphan.id}" in told]
+    ours = set(marked(ATTEMPT_VARIABLE, orphan.id))
+    (flow,) = [pid for pid, told in processes().items() if "flow.py" in told and pid in ours]
     assert len(list(marked(ATTEMPT_VARIABLE, orphan.id))) >= 2  # the flow, and its sleep
     runner = Path(f"/proc/{flow}/stat").read_text("utf-8").rpartition(")")[2].split()[1]
     os.kill(int(runner), signal.SIGKILL)
@@ -196,3 +197,56 @@ def test_python_deploys_a_flow_and_a_notebook(orion, etl, write_notebook, code, 
     path = write_notebook(code("limit: int = 1", "parameters"), name="daily")
     told = deploy(path, params={"limit": 5}, at="2040-01-31T09:00", retries=2)
     assert (told["name"], told["parameters"], told["retries"]) == ("daily", {"limit": 5}, 2)
+
+
+HOOKED = """\
+import os, time
+from pathlib import Path
+from orion_nb import flow
+
+seen = []
+
+def note(run, report):
+    seen.append(f"{os.getpid()} {run.state.name}/{report.status}")
+    Path(f"seen {run.id} {run.attempt}").write_text("\\n".join(seen))
+
+def breaks(run, report):
+    raise ValueError("not me")
+
+@flow(on_change=[breaks, note], retries=1)
+def hooked(how: str = ""):
+    Path("at work").touch()
+    if how == "sleep": time.sleep(60)
+    if how == "die": os._exit(3)
+    if how == "fail once" and not Path("failed").exists():
+        Path("failed").touch()
+        raise ValueError("not now")
+"""
+
+
+def test_on_change_of_the_flow_hears_of_its_own_run(orion, tmp_path, worker, ended, eventually):
+    path = tmp_path / "hooked.py"
+    path.write_text(HOOKED, "utf-8")
+    orion.create_deployment("hooked", f"{path}:hooked")
+
+    def heard(how, last, attempt=1, cancel=False):
+        """What the functions saw of an attempt, in one process."""
+        (tmp_path / "at work").unlink(missing_ok=True)
+        run = orion.run_deployment("hooked", {"how": how})
+        if cancel:
+            eventually((tmp_path / "at work").exists)
+            orion.cancel(run.id)
+        seen = tmp_path / f"seen {run.id} {attempt}"
+        eventually(lambda: seen.exists() and last in seen.read_text("utf-8"))
+        assert ended(run).state.is_terminal
+        lines = [line.split() for line in seen.read_text("utf-8").splitlines()]
+        assert len({pid for pid, _ in lines}) == 1
+        return [told for _, told in lines]
+
+    assert heard("", "Completed") == ["Running/ACCEPT", "Completed/ACCEPT"]
+    assert heard("fail once", "Retry") == ["Running/ACCEPT", "AwaitingRetry/REJECT"]
+    (tmp_path / "failed").unlink()
+    assert heard("fail once", "Completed", 2) == ["Retrying/ACCEPT", "Completed/ACCEPT"]
+    assert heard("sleep", "Cancelled", cancel=True)[-1] == "Cancelled/ACCEPT"
+    # A process that is gone hears nothing: another one is told, and calls nothing else.
+    assert heard("die", "Crashed") == ["Crashed/ACCEPT"]

@@ -245,3 +245,50 @@ def test_what_starts_or_becomes_a_runner_imports_nothing_slow(name):
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert said.stdout.split() == []
+
+
+FLOW = """
+import json, os, signal, sys, threading
+from pathlib import Path
+from orion_nb import flow
+
+facts = {
+    "cwd": os.getcwd(), "path": sys.path, "argv": sys.argv[:1], "flags": list(sys.flags),
+    "environ": {k: v for k, v in os.environ.items() if k not in ("ORION_NB_RUN_ID",
+        "ORION_NB_ATTEMPT", "ORION_NB_PARAMS")},
+    "shown": os.environ["ORION_NB_ATTEMPT"].encode() in Path("/proc/self/environ").read_bytes(),
+    "stdin": os.read(0, 10).decode(), "group": os.getpgid(0) == os.getpid() == os.getsid(0),
+    "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+    "modules": sorted(sys.modules), "threads": threading.active_count(),
+    "umask": os.umask(0o22),
+}
+
+@flow
+def tells():
+    Path("facts.json").write_text(json.dumps({**facts, "pid": os.getpid()}))
+"""
+
+
+@pytest.mark.slow
+def test_a_flow_can_not_tell_that_its_process_waited(orion, standby, tmp_path, processes):
+    path = tmp_path / "tells.py"
+    path.write_text(FLOW, "utf-8")
+    told = {}
+    for kind, env in (("cold", {}), ("warm", {}), ("other", {"SEEN_EARLY": "1"})):
+        run = orion.begin(orion.new_run("flow", "tells", key=f"flow:{path}"))[0]
+        spec = Spec(str(path), flow="tells", env=env)
+        if kind == "cold":
+            spec.write(run_folder(orion.settings, run.id))
+            _execute(run.id)
+        else:
+            waits = standby("")
+            (waiting,) = _children(waits.process.pid)
+            assert launch(orion, run.id, spec, waits).wait(30) == 0
+        assert str(orion.find(run.id).state) == "Completed"
+        told[kind] = json.loads((tmp_path / "facts.json").read_text())
+        if kind != "cold":
+            assert (told[kind].pop("pid") == waiting) is (kind == "warm")
+        assert processes() == {}  # one that was not used is gone as well
+    told["cold"].pop("pid")
+    assert told["warm"] == told["cold"]
+    assert told["other"]["environ"] == {**told["cold"]["environ"], "SEEN_EARLY": "1"}
