@@ -17,7 +17,9 @@ from orion_nb.schemas.runs import Kind, Run, is_hex, is_id, new_id
 from orion_nb.settings import Settings
 from orion_nb.store import listing, runs, sessions
 from orion_nb.store.database import Connection, Database
+from orion_nb.store.ids import Ids
 from orion_nb.store.reports import Reports
+from orion_nb.store.tallies import Tallies
 
 
 class Core:
@@ -39,6 +41,7 @@ class Core:
         self._session: tuple[int, str] | None = None
         self._session_lock = threading.Lock()
         self._heartbeat: Heartbeat | None = None
+        self._ids, self._tallies = Ids(), Tallies()
         _open.add(self)
 
     def close(self) -> None:
@@ -107,32 +110,41 @@ class Core:
         """The run of an id, of at least four last digits of one, or the newest of a name.
 
         Raises:
-            RunNotFound: there is none.
+            RunNotFound: there is none; a server looks for names for a fraction of a second, and
+                says how far it came.
             InvalidInput: the digits fit several runs; the message lists them.
         """
         with self.database.read() as connection:
-            run_id = _resolve(connection, ref)
+            run_id, rest = self._resolve(connection, ref)
             run = runs.read(connection, run_id) if run_id else None
         if run is None:
-            raise RunNotFound(f"no run {ref!r}; `orion-nb runs ls` lists the runs there are")
+            far = f" since {clock.iso(int(rest[:12], 16) * 1000)}" if rest else ""
+            hint = "give its id" if rest else "`orion-nb runs ls` lists the runs there are"
+            raise RunNotFound(f"no run {ref!r}{far}; {hint}")
         return run
 
+    def _ending_in(self, connection: Connection, text: str) -> list[str]:
+        if self.patience is None:
+            return listing.ids_ending_in(connection, text)
+        with self.database.read_committed() as committed:  # what it remembers stays true
+            return self._ids.ending_in(committed, text)
 
-def _resolve(connection: Connection, ref: str) -> str | None:
-    text = ref.strip().lower().replace("-", "")
-    if is_id(text):
-        return text
-    if 4 <= len(text) < 32 and is_hex(text):
-        fitting = listing.ids_ending_in(connection, text)
-        if len(fitting) > 1:
-            listed = ", ".join(fitting)
-            raise InvalidInput(
-                f"{ref!r} fits several runs: {listed}; give more digits", field="run"
-            )
-        if fitting:
-            return fitting[0]
-    named = listing.ids_named(connection, ref.strip(), limit=1)
-    return named[0] if named else None
+    def _resolve(self, connection: Connection, ref: str) -> tuple[str | None, str | None]:
+        """The id of the run that is meant, and the oldest id looked at if not all were."""
+        text = ref.strip().lower().replace("-", "")
+        if is_id(text):
+            return text, None
+        if 4 <= len(text) < 32 and is_hex(text):
+            fitting = self._ending_in(connection, text)
+            if len(fitting) > 1:
+                listed = ", ".join(fitting)
+                raise InvalidInput(
+                    f"{ref!r} fits several runs: {listed}; give more digits", field="run"
+                )
+            if fitting:
+                return fitting[0], None
+        named, rest = listing.ids_named(connection, ref.strip(), 1, self.patience)
+        return (named[0] if named else None), rest
 
 
 _open: weakref.WeakSet[Core] = weakref.WeakSet()
@@ -148,6 +160,7 @@ def _close_all() -> None:
 def _after_fork() -> None:
     for core in _open:
         core._session_lock = threading.Lock()
+        core._ids, core._tallies = Ids(), Tallies()
 
 
 if hasattr(os, "register_at_fork"):

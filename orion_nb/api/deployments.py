@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -106,18 +107,25 @@ class DeploymentRoutes(Unreadables):
         """The deployments by name, each with its next times and last runs; a page at a time.
 
         One that can't be read any more, its time zone is gone say, has a `problem`; of others that
-        is null. `limit` is 1 to 200; `cursor` asks for the page behind the one it came with.
+        is null. `limit` is 1 to 200; `cursor` asks for the page behind the one it came with. A
+        server looks for a fraction of a second: a page may have fewer, and a cursor all the same.
         """
         check_limit(limit, LONGEST_PAGE)
+        until = None if self.patience is None else time.monotonic() + self.patience
         after = (
             "" if cursor is None else cursors.unseal(cursor, DEPLOYMENTS).decode("utf-8", "replace")
         )
         with self.database.read() as connection:
             found = deployment_rows().read_page(connection, after, limit + 1)
+        shown: list[dict[str, Any]] = []
+        for each in found[:limit]:
+            shown.append(self._brief(each))
+            if until is not None and time.monotonic() > until:
+                break
         more = None
-        if len(found) > limit:
-            more = cursors.seal(found[limit - 1].name.encode(), DEPLOYMENTS)
-        return {"deployments": [self._brief(each) for each in found[:limit]], "cursor": more}
+        if len(found) > len(shown):
+            more = cursors.seal(shown[-1]["name"].encode(), DEPLOYMENTS)
+        return {"deployments": shown, "cursor": more}
 
     def all_deployments(self) -> dict[str, Any]:
         """All of them, as they are listed page by page."""

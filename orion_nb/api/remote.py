@@ -21,7 +21,7 @@ from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PAUSED
-from orion_nb.store.events import Event, EventFilter
+from orion_nb.store.events import ALL, Event, EventFilter
 from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
@@ -126,12 +126,23 @@ class RemoteOrion(FromAfar):
         chosen: EventFilter | None = None,
     ) -> list[Event]:
         """The states entered after event number `n`, oldest first; none while it is away."""
-        asked = {"after": n, "wait": 0, **(chosen or EventFilter(root)).as_query()}
+        while True:
+            found, seen = self.events_through(n, limit, chosen or EventFilter(root))
+            if found or seen <= n:
+                return found
+            n = seen  # the server looks for so long only
+
+    def events_through(
+        self, n: int, limit: int = MANY, chosen: EventFilter = ALL
+    ) -> tuple[list[Event], int]:
+        """The events after number `n` that the server found, and how far it has looked."""
+        asked = {"after": n, "wait": 0, **chosen.as_query()}
         try:
             told = self.client.ask("GET", f"/events?{urlencode(asked)}")
         except ServerUnreachable:
-            return []
-        return [codec.read_event(each) for each in told["events"]][:limit]
+            return [], n
+        found = [codec.read_event(each) for each in told["events"]]
+        return (found, told["last"]) if len(found) <= limit else (found[:limit], found[limit - 1].n)
 
     def stopping(self, after: int) -> tuple[list[str], int]:
         """The runs that were asked to stop after event number `after`, and the last number."""

@@ -52,9 +52,16 @@ class Retention(Proposals):
 
     @route("GET", "/database", action="read")
     def read_database(self) -> dict[str, Any]:
-        """The database: its file, schema and size in bytes, and how many rows each table has."""
+        """The database: its file, schema and size in bytes, and how many rows each table has.
+
+        `counted` is when they were. A server waits a fraction of a second for that: `rows` are
+        those of the last time then, and without one `rows` is empty and `counted` null.
+        """
         with self.database.read() as connection:
-            return health.contents(connection, self.database.path)
+            told = health.contents(connection, self.database.path)
+        tally = self._tallies.take(self.database, self.patience)
+        rows, at = ({}, None) if tally is None else (tally.rows, tally.at)
+        return {**told, "rows": rows, "counted": at}
 
     @route("POST", "/database/prune", action="execute")
     def prune(

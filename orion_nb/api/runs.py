@@ -264,6 +264,16 @@ class RunRoutes(ListRoutes):
         with self.database.read() as connection:
             return events.after(connection, n, chosen or EventFilter(root), limit)
 
+    def events_through(
+        self, n: int, limit: int = 1000, chosen: EventFilter = events.ALL
+    ) -> tuple[list[Event], int]:
+        """The events after number `n`, as many as are found in a fraction of a second in a server.
+
+        Also the number of the event up to which was looked, from which to look on.
+        """
+        with self.database.read() as connection:
+            return events.some(connection, n, chosen, limit, self.patience)
+
     def last_event(self) -> int:
         """The number of the newest event."""
         with self.database.read() as connection:

@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
 def info(as_json: Json = False) -> None:
     """Show the database: where it is, how large, and how many rows each table has.
 
-    As JSON: {"path", "schema", "journal", "size", "free", "oldest_run", "rows"}; sizes in bytes.
+    As JSON: {"path", "schema", "journal", "size", "free", "oldest_run", "rows",
+    "counted"}; sizes in bytes, times in microseconds since the epoch.
     """
     from orion_nb.api.connect import connect
     from orion_nb.cli.looks import plain_table, relative
@@ -50,6 +51,8 @@ def info(as_json: Json = False) -> None:
     table = plain_table("table", ("rows", "right"))
     for name, count in told["rows"].items():
         table.add_row(name, f"{count:,}")
+    if told["counted"] is None:
+        return console.print("the server still counts the rows: ask again in a moment")
     return console.print(table)
 
 

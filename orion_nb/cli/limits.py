@@ -40,8 +40,8 @@ def ls(watch: Watch = False, as_json: Json = False) -> None:
 
     orion = connect()
     if watch:
-        return watched(orion, lambda: _table(orion.list_limits()), as_json=as_json)
-    told = orion.list_limits()
+        return watched(orion, lambda: _table(orion.all_limits()), as_json=as_json)
+    told = orion.all_limits()
     if as_json:
         return output.print_json(told)
     if not told["limits"]:

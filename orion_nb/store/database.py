@@ -118,6 +118,10 @@ class Database:
         """
         return self._readers.lend()
 
+    def read_committed(self) -> AbstractContextManager[Connection]:
+        """The same, and also within a write it sees only what was committed."""
+        return self._readers.lend()
+
     def version(self) -> tuple[int, int]:
         """A value that is another one after somebody, here or elsewhere, has committed."""
         return self._readers.version()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import dataclass
 from typing import Any
+
+#: So many events are looked at before the clock is.
+STRETCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,57 @@ def after(
     sql = f"{_SELECT}{where} ORDER BY states.n LIMIT ?"
     rows = connection.execute(sql, [n, *values, limit]).fetchall()
     return [_event(row) for row in rows]
+
+
+def some(
+    connection: sqlite3.Connection,
+    n: int,
+    chosen: EventFilter = ALL,
+    limit: int = 1000,
+    patience: float | None = None,
+) -> tuple[list[Event], int]:
+    """The events after number `n` that are found within so many seconds, oldest first.
+
+    Also the number of the event up to which was looked: the newest one, or where to look on from.
+    """
+    newest = last(connection)
+    at, end = _span(connection, chosen, n, newest)
+    deadline = None if patience is None else time.monotonic() + patience
+    found: list[Event] = []
+    width = STRETCH
+    while at < end:
+        began = time.monotonic()
+        upto = end if deadline is None else min(end, at + width)
+        found += after(connection, at, chosen, limit - len(found), upto)
+        if len(found) >= limit:
+            return found, found[-1].n
+        at, now = upto, time.monotonic()
+        if deadline is not None and now > deadline and at < end:
+            return found, at
+        if patience is not None and now - began < patience / 8:
+            width *= 4
+    return found, max(n, newest)
+
+
+def _span(
+    connection: sqlite3.Connection, chosen: EventFilter, n: int, newest: int
+) -> tuple[int, int]:
+    """The event behind which those of a run, or of a tree, begin, and the last that can be one."""
+    key = chosen.run or chosen.root
+    if key is None:
+        return n, newest
+    column = "id" if chosen.run else "root"
+    sql = f"SELECT max(state_n) FROM runs WHERE {column} = ?"
+    (end,) = connection.execute(sql, (bytes.fromhex(key),)).fetchone()
+    if end is None:
+        return n, n
+    first = (
+        "WITH RECURSIVE chain (n) AS (SELECT state_n FROM runs WHERE id = ? UNION ALL "
+        "SELECT states.prev FROM chain JOIN states ON states.n = chain.n WHERE states.prev > 0) "
+        "SELECT coalesce(min(n), 1) FROM chain"
+    )
+    (begin,) = connection.execute(first, (bytes.fromhex(key),)).fetchone()
+    return max(n, begin - 1), end
 
 
 def _event(row: tuple[Any, ...]) -> Event:

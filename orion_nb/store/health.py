@@ -71,13 +71,12 @@ def examine(database: Database) -> Health:
 
 
 def contents(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
-    """What the database is and holds: its file, schema, bytes, free bytes, and rows by table."""
-    tables = connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
-        "AND name <> 'alembic_version' ORDER BY name"
-    ).fetchall()
-    counts = {name: _count(connection, name) for (name,) in tables}
-    first = connection.execute("SELECT min(created) FROM runs WHERE parent IS NULL").fetchone()[0]
+    """What the database is: its file, schema, bytes, free bytes, and when its oldest run was made.
+
+    Ids sort by the time they were made: an oldest run that is no outermost one is passed over.
+    """
+    first = "SELECT created FROM runs WHERE parent IS NULL ORDER BY id LIMIT 1"
+    oldest = connection.execute(first).fetchone()
     page = int(_pragma(connection, "page_size"))
     return {
         "path": str(path),
@@ -85,8 +84,7 @@ def contents(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
         "journal": str(_pragma(connection, "journal_mode")),
         "size": size(path),
         "free": int(_pragma(connection, "freelist_count")) * page,
-        "oldest_run": first,
-        "rows": counts,
+        "oldest_run": oldest[0] if oldest else None,
     }
 
 
@@ -136,10 +134,6 @@ def _lost(connection: sqlite3.Connection, known: list[Session]) -> list[tuple[Se
     gone = [each for each in known if each.exists is False]
     left = ((each, len(listing.unfinished(connection, bytes.fromhex(each.id)))) for each in gone)
     return [(session, count) for session, count in left if count]
-
-
-def _count(connection: sqlite3.Connection, table: str) -> int:
-    return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

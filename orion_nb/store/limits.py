@@ -68,15 +68,16 @@ def remove(tx: sqlite3.Connection, name: str) -> bool:
     return tx.execute("DELETE FROM limits WHERE name=?", (name,)).rowcount == 1
 
 
-def read_all(connection: sqlite3.Connection) -> list[Limit]:
-    """All limits with their use, by name."""
-    found = []
-    for name, slots in sorted(known(connection).items()):
-        place = _sum(
-            name, slots, connection.execute(_BY_SESSION, (None, None, name, b"")).fetchall()
-        )
-        found.append(Limit(name, slots, place.used, place.ahead))
-    return found
+def read_page(connection: sqlite3.Connection, after: str, limit: int) -> list[Limit]:
+    """The limits whose names come behind `after`, by name, with their use."""
+    sql = "SELECT name, slots FROM limits WHERE name > ? ORDER BY name LIMIT ?"
+    return [_used(connection, *row) for row in connection.execute(sql, (after, limit)).fetchall()]
+
+
+def read(connection: sqlite3.Connection, name: str) -> Limit | None:
+    """The limit of this name, with its use."""
+    row = connection.execute("SELECT slots FROM limits WHERE name = ?", (name,)).fetchone()
+    return None if row is None else _used(connection, name, row[0])
 
 
 def holders(connection: sqlite3.Connection, name: str) -> list[Other]:
@@ -133,6 +134,12 @@ def _place(connection: sqlite3.Connection, run: Run, name: str, slots: int) -> P
 
 def _sum(name: str, slots: int, groups: list[tuple[bytes | None, int, int]]) -> Place:
     return Place(name, slots, sum(each[1] for each in groups), sum(each[2] for each in groups))
+
+
+def _used(connection: sqlite3.Connection, name: str, slots: int) -> Limit:
+    groups = connection.execute(_BY_SESSION, (None, None, name, b"")).fetchall()
+    place = _sum(name, slots, groups)
+    return Limit(name, slots, place.used, place.ahead)
 
 
 def _lives(connection: sqlite3.Connection, session: bytes | None) -> bool:

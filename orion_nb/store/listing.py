@@ -253,16 +253,32 @@ def ids_ending_in(connection: sqlite3.Connection, ending: str, limit: int = 10) 
     return [key for key in fitting if key.endswith(ending)][:limit]
 
 
-def ids_named(connection: sqlite3.Connection, name: str, limit: int) -> list[str]:
-    """The newest flow runs of this run name or name, or else the newest task runs."""
+def ids_named(
+    connection: sqlite3.Connection, name: str, limit: int, patience: float | None = None
+) -> tuple[list[str], str | None]:
+    """The newest flow runs of this run name or name, or else the newest task runs.
+
+    Also the id of the oldest run that was looked at, if not all were within so many seconds.
+    """
+    rest: str | None = None
     for kind in ("flow", "task"):
         sql = (
             f"SELECT id FROM runs WHERE kind = '{kind}' AND (run_name = ? OR name = ?) "
-            "ORDER BY id DESC LIMIT ?"
+            "AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?"
         )
-        if rows := connection.execute(sql, (name, name, limit)).fetchall():
-            return [row[0].hex() for row in rows]
-    return []
+        found: list[str] = []
+
+        def look(low: bytes, high: bytes, sql: str = sql, found: list[str] = found) -> bool:
+            rows = connection.execute(sql, (name, name, low, high, limit - len(found))).fetchall()
+            found += [key.hex() for (key,) in rows]
+            return len(found) >= limit
+
+        left = look_through(connection, look, patience=patience)
+        if found:
+            return found, None
+        if left is not None:
+            rest = max(rest or "", left.hex())
+    return [], rest
 
 
 def tree(connection: sqlite3.Connection, root: str, limit: int = 10_000) -> list[Run]:

@@ -208,14 +208,12 @@ class Log:
     async def _read(self) -> list[Told]:
         self.follower.behind = False  # what comes while we read waits for us
         newest = await self._read_on_thread(self.orion.last_event)
-        found = await self._read_on_thread(
-            functools.partial(self.orion.events_after, self.n, limit=PAGE, chosen=self.chosen)
+        found, seen = await self._read_on_thread(
+            functools.partial(self.orion.events_through, self.n, PAGE, self.chosen)
         )
-        if len(found) == PAGE:
+        if seen < newest:
             self.follower.fall_behind()
-            self.n = found[-1].n
-        else:
-            self.n = max(self.n, newest, found[-1].n if found else 0)
+        self.n = max(self.n, seen)
         return [tell(event) for event in found]
 
 

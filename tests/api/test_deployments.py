@@ -346,6 +346,18 @@ def test_deployments_are_listed_by_the_page(orion, notebook):
             orion.list_deployments(**wrong)
 
 
+def test_a_server_lists_so_many_deployments_as_it_has_time_for(orion, notebook):
+    for number in range(3):
+        orion.create_deployment(f"d{number}", str(notebook))
+    orion.patience = 0.0
+    first = orion.list_deployments()
+    assert ([each["name"] for each in first["deployments"]], first["cursor"] is None) == (
+        ["d0"],
+        False,
+    )
+    assert [each["name"] for each in orion.all_deployments()["deployments"]] == ["d0", "d1", "d2"]
+
+
 def _spoil(orion, name):
     """The time zone of its schedule was taken out of the system's."""
     spec = "UPDATE deployments SET spec = replace(spec, 'UTC', 'Mars/Olympus') WHERE name = ?"

@@ -29,4 +29,18 @@ def test_names_and_numbers_are_checked(orion):
             act("none")
     orion.set_limit("x", 0)
     assert orion.delete_limit("x") == {"deleted": "x"}
-    assert orion.list_limits() == {"limits": []}
+    assert orion.list_limits() == {"limits": [], "cursor": None}
+
+
+def test_limits_are_listed_by_the_page(orion):
+    for number in range(5):
+        orion.set_limit(f"l{number}", number)
+    first = orion.list_limits(limit=3)
+    rest = orion.list_limits(limit=3, cursor=first["cursor"])
+    listed = first["limits"] + rest["limits"]
+    assert [each["name"] for each in listed] == ["l0", "l1", "l2", "l3", "l4"]
+    assert rest["cursor"] is None
+    assert orion.all_limits()["limits"] == listed == orion.list_limits()["limits"]
+    for wrong in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}):
+        with pytest.raises(InvalidInput, match=next(iter(wrong))):
+            orion.list_limits(**wrong)

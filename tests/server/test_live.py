@@ -158,6 +158,18 @@ def test_a_poll_without_news_ends_when_its_time_is_over(server):
     assert server.call("GET", f"/events?wait=0&after={last}").json["events"] == []
 
 
+def test_a_poll_for_what_is_rare_says_how_far_it_has_looked(server, orion):
+    for _ in range(20):
+        orion.create_run("task", "frequent")
+    rare = orion.create_run("task", "rare")
+    n, found = 0, []
+    while not found:
+        told = server.call("GET", f"/events?wait=0&after={n}&name=rare").json
+        assert told["last"] > n
+        n, found = told["last"], told["events"]
+    assert [event["run"] for event in found] == [rare.id]
+
+
 def test_a_poll_tells_at_once_what_was_missed(server, orion):
     after = newest(server)
     run = orion.create_run("task", "missed")

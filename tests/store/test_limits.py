@@ -25,7 +25,9 @@ def place_of(orion, run, slots=1):
 
 def told(orion):
     with orion.database.read() as connection:
-        return {each.name: (each.used, each.waiting) for each in limits.read_all(connection)}
+        return {
+            each.name: (each.used, each.waiting) for each in limits.read_page(connection, "", 200)
+        }
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_limits_are_set_changed_and_removed(orion):
     change(lambda tx: limits.put(tx, "db", 5, 2))
     with orion.database.read() as connection:
         assert limits.known(connection) == {"db": 5, "api": 2}
-        assert [each.name for each in limits.read_all(connection)] == ["api", "db"]
+        assert [each.name for each in limits.read_page(connection, "", 200)] == ["api", "db"]
     assert change(lambda tx: limits.remove(tx, "db"))
     assert not change(lambda tx: limits.remove(tx, "db"))
 
