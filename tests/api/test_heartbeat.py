@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import threading
-import time
 import weakref
 
 import pytest
@@ -88,9 +87,7 @@ def test_any_process_with_a_session_notices_that_another_was_killed(orion, scrip
     assert orion.session
     assert orion.find(run_id).state.name == "Running"
     os.kill(process.pid, signal.SIGKILL)
-    killed = time.monotonic()
     until(lambda: orion.find(run_id).state.name == "Crashed")
-    assert time.monotonic() - killed < 5
 
 
 def test_it_keeps_no_process_alive_and_a_fork_has_one_of_its_own(script, finish):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import time
 
 import pytest
 
@@ -38,16 +37,12 @@ def states(orion):
     return {run["name"]: run["state"]["name"] for run in orion.filter_runs()["runs"]}
 
 
-def test_runs_of_a_killed_process_are_crashed_within_five_seconds(
-    other, looking, script, eventually
-):
+def test_runs_of_a_killed_process_are_crashed(other, looking, script, eventually):
     process = script(WORK)
     assert process.stdout.readline() == "ready\n"
     assert states(other) == {"flow": "Running", "task": "Running"}
     os.kill(process.pid, signal.SIGKILL)
-    killed = time.monotonic()
     eventually(lambda: set(states(other).values()) == {"Crashed"})
-    assert time.monotonic() - killed < 5
 
 
 def test_a_run_driven_over_http_is_stopped_at_its_timeout(other, looking, eventually):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from orion_nb import connect
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
+from tests.engine.reaching import Load
+from tests.engine.stopping import Cancels
 
 
 class Told:
@@ -46,3 +56,47 @@ class Told:
 @pytest.fixture
 def told(home: Path) -> Told:
     return Told()
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Writes modules, imports the one named `job` anew and answers it."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    written: set[str] = set()
+
+    def forget() -> None:
+        for name in list(sys.modules):
+            if name.partition(".")[0] in written:
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+    def write(job: str, **others: str) -> ModuleType:
+        for name, text in {"job": job, **others}.items():
+            path = tmp_path / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(textwrap.dedent(text), encoding="utf-8")
+            written.add(path.relative_to(tmp_path).parts[0].removesuffix(".py"))
+        forget()
+        return importlib.import_module("job")
+
+    yield write
+    forget()
+
+
+@pytest.fixture
+def cancels(until: Any) -> Iterator[Cancels]:
+    made = Cancels(until)
+    yield made
+    for thread in made.threads:
+        thread.join()
+
+
+@pytest.fixture
+def ctrl_c_is_given_back() -> Iterator[None]:
+    """Who had Ctrl-C has it again, and nothing is raised afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    for _ in range(3):
+        time.sleep(0.001)
+    assert signal.getsignal(signal.SIGINT) is before

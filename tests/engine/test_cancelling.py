@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,61 +15,9 @@ import pytest
 from orion_nb import ThreadRunner, connect, flow, get_run_context, task
 from orion_nb.engine import cancelling
 from orion_nb.errors import RunStopped
-from orion_nb.schemas.states import CANCELLED
+from tests.engine.stopping import LONG, SOON, Cancels, ended
 
-LONG = 30  # seconds; no test waits for it
-SOON = 10.0  # seconds; the machine may be busy. It takes about 0.1 s
-
-
-class Cancels:
-    """Cancels a run as soon as it is Running, and notes when."""
-
-    def __init__(self, until: Any) -> None:
-        self.until, self.at, self.threads = until, 0.0, []  # type: ignore[var-annotated]
-
-    def __call__(self, name: str, ready: Callable[[], object] = lambda: True) -> None:
-        def cancel() -> None:
-            running = {"name": name, "states": ["RUNNING"]}
-            self.until(lambda: connect().filter_runs(**running)["runs"] and ready())
-            self.at = time.monotonic()
-            connect().cancel(connect().filter_runs(**running)["runs"][0]["id"], why="enough")
-
-        self.threads.append(threading.Thread(target=cancel))
-        self.threads[-1].start()
-
-    @property
-    def took(self) -> float:
-        return time.monotonic() - self.at
-
-
-@pytest.fixture
-def cancels(until: Any) -> Iterator[Cancels]:
-    made = Cancels(until)
-    yield made
-    for thread in made.threads:
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Who had Ctrl-C has it again, and nothing is raised afterwards."""
-    before = signal.getsignal(signal.SIGINT)
-    yield
-    for _ in range(3):
-        time.sleep(0.001)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def ended(told: Any, *names: str) -> None:
-    for name in names:
-        assert {run.state.type for run in told.runs(name)} == {CANCELLED}, name
-
-
-def cancellations() -> int:
-    """How often the asyncio task that runs was cancelled, and has not taken note of it."""
-    doing = asyncio.current_task()
-    assert doing is not None
-    return doing.cancelling()
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_given_back")
 
 
 def spin() -> None:
@@ -179,83 +125,6 @@ def test_one_task_on_a_thread(told: Any, cancels: Cancels) -> None:
     ended(told, "busy")
 
 
-@pytest.mark.parametrize("how", ["awaited", "submitted", "gathered"])
-def test_async_flows_with_what_they_await(told: Any, cancels: Cancels, how: str) -> None:
-    @task
-    async def waits() -> None:
-        await asyncio.sleep(LONG)
-
-    @flow
-    async def outer() -> None:
-        if how == "awaited":
-            await waits()
-        elif how == "submitted":
-            await waits.submit()
-        else:
-            await asyncio.gather(waits(), waits())
-
-    async def main() -> str:
-        with pytest.raises(RunStopped):
-            await outer()
-        await asyncio.sleep(0.01)  # nothing strays into the code after it
-        assert cancellations() == 0
-        return "went on"
-
-    cancels("outer", lambda: told.runs("waits"))
-    assert asyncio.run(main()) == "went on"
-    assert cancels.took < SOON
-    ended(told, "waits", "outer")
-
-
-def test_one_async_task_of_a_flow(told: Any, cancels: Cancels) -> None:
-    @task
-    async def waits() -> None:
-        await asyncio.sleep(LONG)
-
-    @flow
-    async def outer() -> str:
-        with pytest.raises(RunStopped):
-            await waits()
-        await asyncio.sleep(0.01)
-        return "went on"
-
-    cancels("waits")
-    assert asyncio.run(outer()) == "went on"
-    ended(told, "waits")
-
-
-def test_sync_code_that_sleeps_in_an_event_loop(told: Any, cancels: Cancels) -> None:
-    @task
-    def sleeps() -> None:
-        time.sleep(LONG)
-
-    @flow
-    async def outer() -> str:
-        with pytest.raises(RunStopped):
-            sleeps()
-        await asyncio.sleep(0.01)
-        return "went on"
-
-    cancels("sleeps")
-    assert asyncio.run(outer()) == "went on"
-    assert cancels.took < SOON
-
-
-def test_an_event_loop_in_a_sync_flow(told: Any, cancels: Cancels) -> None:
-    @task
-    async def waits() -> None:
-        await asyncio.sleep(LONG)
-
-    @flow
-    def outer() -> None:
-        asyncio.run(waits())
-
-    cancels("outer", lambda: told.runs("waits"))
-    assert outer.run().name == "Cancelled"
-    assert cancels.took < SOON
-    ended(told, "waits", "outer")
-
-
 @pytest.mark.parametrize("on_main", [True, False])
 def test_code_that_swallows_it_is_cancelled_all_the_same(
     told: Any, cancels: Cancels, on_main: bool
@@ -275,25 +144,6 @@ def test_code_that_swallows_it_is_cancelled_all_the_same(
     assert cancels.took < SOON
     ended(told, "stubborn")
     assert "would have been Completed" in told.run("stubborn").state.message
-
-
-def test_async_code_that_swallows_it(told: Any, cancels: Cancels) -> None:
-    @task
-    async def stubborn() -> str:
-        try:
-            await asyncio.sleep(LONG)
-        except asyncio.CancelledError:
-            await asyncio.sleep(0)
-        return "what of it"
-
-    async def main() -> Any:
-        state = await stubborn.run()
-        await asyncio.sleep(0)
-        assert cancellations() == 0
-        return state
-
-    cancels("stubborn")
-    assert asyncio.run(main()).name == "Cancelled"
 
 
 def test_code_may_clean_up(told: Any, cancels: Cancels) -> None:

@@ -76,9 +76,7 @@ def test_a_task_should_never_retry_if_the_infrastructure_it_runs_on_crashes(
     eventually(lambda: [run for run in seen.runs("fragile") if run["state"]["name"] == "Running"])
     process.send_signal(signal.SIGKILL)
     process.wait()
-    died = time.monotonic()
     eventually(lambda: connect().reap() or seen.run("fragile")["state"]["type"] == "CRASHED")
-    assert time.monotonic() - died < 5
     assert seen.run("fragile")["run_count"] == 1
     assert seen.names(seen.run("fragile"))[-1] == "Crashed"
 
