@@ -45,7 +45,7 @@ def fuzz(server, *options, phases, examples):
     return done.stdout
 
 
-@pytest.mark.timeout(60 + 120 * EXAMPLES)
+@pytest.mark.timeout(300 + 120 * EXAMPLES)
 def test_answers_are_as_documented(server, token):
     header = f"Authorization: token {token}"
     phases = "examples,coverage,fuzzing,stateful" if EXAMPLES else "examples,fuzzing,stateful"
@@ -53,7 +53,7 @@ def test_answers_are_as_documented(server, token):
     assert "Selected" in told
 
 
-@pytest.mark.timeout(60 + 60 * EXAMPLES)
+@pytest.mark.timeout(300 + 60 * EXAMPLES)
 def test_who_is_not_signed_in_is_told_so(server):
     checks = "not_a_server_error,status_code_conformance,response_schema_conformance"
     told = fuzz(server, "--checks", checks, phases="examples,fuzzing", examples=EXAMPLES or 1)
