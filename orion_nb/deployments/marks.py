@@ -16,6 +16,7 @@ from orion_nb.deployments.files import Spec, write_whole
 from orion_nb.deployments.journal import JOURNAL, SAVED, replay
 from orion_nb.deployments.progress import Progress
 from orion_nb.deployments.sound import make_sound, tags
+from orion_nb.deployments.widgets import kept_in, without_views
 from orion_nb.errors import OrionError
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, RUNNING, State, StateType, look
@@ -23,7 +24,6 @@ from orion_nb.schemas.states import COMPLETED, RUNNING, State, StateType, look
 BANNER = "orion-failure"
 ANCHOR = "orion-anchor"
 METADATA = "orion_nb"
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LONGEST = 2_000
 
 Json = dict[str, Any]
@@ -44,9 +44,10 @@ def prepare(nb: Json, run: Run, source: Json) -> None:
 
 def finish(nb: Json, run: Run, ending: Ending, at: int) -> None:
     """The notebook says how the run ended; `at` is when (microseconds, UTC)."""
+    kept = kept_in(nb)
     for cell in nb["cells"]:
         for output in cell.get("outputs", ()):
-            _without_widgets(output)
+            without_views(output, kept)
     _label(nb, ending.state.type, ending.state.name)
     if ending.state.type is COMPLETED:
         return
@@ -105,13 +106,6 @@ def _label(nb: Json, kind: StateType, name: str) -> None:
 def _timing(cell: Json) -> Json:
     found: Json = cell["metadata"].get("execution", {})
     return found
-
-
-def _without_widgets(output: Json) -> None:
-    """A view of a widget, whose state is not kept, gives way to the text or picture beside it."""
-    data = output.get("data", {})
-    if len(data) > 1:
-        data.pop(WIDGET_VIEW, None)
 
 
 def _banner(run: Run, ending: Ending, at: int) -> str:

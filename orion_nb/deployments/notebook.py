@@ -92,6 +92,7 @@ class Execution(Taking):
                     each.cancel()
             for task in beside:
                 task.cancel()
+            self.leave_widgets()
 
     def stop(self, state: State, ename: str) -> None:
         """The execution is told to end in `state`; of several orders the first one counts.

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import Any
 
+from jupyter_client.client import KernelClient
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 
+from orion_nb.deployments.capturing import Beside, Capture
 from orion_nb.deployments.floods import room
 from orion_nb.deployments.kept import KeptNotebook
 from orion_nb.deployments.outputs import SHOWN, Outputs, Shown, Streams
+from orion_nb.deployments.widgets import STATE, is_ours, kept_with
 
 #: Seconds that outputs may lag behind the reply to a cell.
 LAG = 60
+#: The module and the name of the model of Output widgets, for nbclient's register.
+OUTPUT = "@jupyter-widgets/output", "OutputModel"
+
+log = logging.getLogger(__name__)
 
 
 class Taking(NotebookClient):
     """A client of a kernel that takes its outputs into a kept notebook, so many of each cell."""
 
     def __init__(self, kept: KeptNotebook, output_limit: int | None = None, **options: Any) -> None:
-        super().__init__(kept.nb, store_widget_state=False, iopub_timeout=LAG, **options)
+        super().__init__(kept.nb, iopub_timeout=LAG, **options)
+        self.widget_registry = {OUTPUT[0]: {OUTPUT[1]: self._captures}}
+        self.beside: Beside | None = None
         self.kept = kept
         kept.settle = self.settle
         self.streams: dict[int, Streams] = {}
@@ -34,9 +45,11 @@ class Taking(NotebookClient):
         self.restarted = False
 
     def settle(self) -> None:
-        """The printed text is in the notebook."""
+        """The printed text is in the notebook, and so are the widgets that it shows."""
         for streams in self.streams.values():
             streams.settle()
+        if self.widget_state:
+            self._keep_widgets()
 
     def end_cell(self, cell: NotebookNode, index: int) -> None:
         """The cell's outputs are complete; if they may not be, they say so."""
@@ -48,6 +61,11 @@ class Taking(NotebookClient):
             made = NotebookNode(output_type="stream", name="stderr", text=told)  # type: ignore[no-untyped-call]
             cell.outputs.append(made)
             self.kept.journal.write("add", index, output=made)
+
+    def leave_widgets(self) -> None:
+        """No widget is told anything any more."""
+        if self.beside is not None:
+            self.beside.close()
 
     # -- what nbclient calls for messages of the kernel --------------------------------------------
 
@@ -83,6 +101,8 @@ class Taking(NotebookClient):
         self, outs: Outputs, msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> NotebookNode | None:
         self.kept.touch()
+        if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            return super().output(outs, msg, display_id, cell_index)  # a widget captures it
         if self.clear_before_next_output:
             self._clear(outs, cell_index)
         if msg["msg_type"] == "stream":
@@ -132,7 +152,52 @@ class Taking(NotebookClient):
         self.clear_before_next_output = False
 
     def handle_comm_msg(self, outs: Outputs, msg: dict[str, Any], cell_index: int) -> None:
-        """Nothing: no widget lives in a kept notebook, and what one would capture is shown.
+        """A widget is opened, changed or closed. One that isn't as ipywidgets has them is none."""
+        name = msg["content"].get("comm_id")
+        if msg["msg_type"] == "comm_close":
+            for known in (self.widget_state, self.widget_buffers, self.comm_objects):
+                known.pop(name, None)
+        elif name in self.widget_state or _opens_widget(msg):
+            self.kept.touch()
+            try:
+                super().handle_comm_msg(outs, msg, cell_index)
+            except (LookupError, TypeError, ValueError, AttributeError):
+                log.warning("the message of a widget can't be read", exc_info=True)
 
-        Answers of an Output widget, sent while the cell's reply comes, made that reply go unseen.
-        """
+    # --------------------------------------------------------------------------------------------
+
+    def _keep_widgets(self) -> None:
+        for each in self.comm_objects.values():
+            each.settle()
+        models = {
+            name: self._serialize_widget_state(state)
+            | (
+                {"buffers": [*buffers.values()]}
+                if (buffers := self.widget_buffers.get(name))
+                else {}
+            )
+            for name, state in self.widget_state.items()
+        }
+        self.nb["metadata"].pop("widgets", None)
+        if kept := kept_with(self.nb, models):
+            told = {"state": kept, "version_major": 2, "version_minor": 0}
+            self.nb["metadata"]["widgets"] = {STATE: told}
+
+    def _captures(
+        self, name: str, state: dict[str, Any], kc: KernelClient, executor: Any
+    ) -> Capture:
+        """What nbclient calls when an Output widget is opened."""
+        if self.beside is None:
+            assert self.km is not None
+            self.beside = Beside(self.km)
+        tell = partial(self.beside.tell, name)
+        streams, shown = partial(Streams, *self._room), partial(Shown, self._shown_room)
+        return Capture(self.widget_state[name], self.output_hook_stack, tell, streams, shown)
+
+
+def _opens_widget(msg: dict[str, Any]) -> bool:
+    content = msg["content"]
+    data = content.get("data")
+    state = data.get("state") if isinstance(data, dict) else None
+    is_widget = msg["msg_type"] == "comm_open" and content.get("target_name") == "jupyter.widget"
+    return is_widget and isinstance(state, dict) and not is_ours(state)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from orion_nb.api.routes import route
 from orion_nb.api.sources import SOURCE_LIMIT
 from orion_nb.deployments.files import notebook_of
+from orion_nb.deployments.widgets import still
 from orion_nb.errors import InvalidNotebook, NotebookNotFound
 from orion_nb.schemas.runs import Run, short
 from orion_nb_server.handlers import OrionHandler
@@ -93,6 +94,7 @@ def _exported(services: Services, ref: str, export: Export, no_input: bool) -> t
 def _page(told: dict[str, Any], run: Run, no_input: bool) -> str:
     from nbconvert import HTMLExporter
 
+    still(told)  # the page can run no script
     exporter = HTMLExporter(exclude_input=no_input, exclude_output_prompt=no_input)  # type: ignore[no-untyped-call]
     resources = {"metadata": {"name": run.name}}
     page, _ = exporter.from_file(StringIO(json.dumps(told)), resources)
