@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from orion_nb.schemas.parameters import Parameters
 
 SOURCE_LIMIT = 100 * 1024 * 1024
+#: The newest major version of nbformat.
+NEWEST = 4
 
 _TASK = re.compile(r"(?:#[^\n]*\n|\s*\n)*(?:%%task\b[ \t]*|#\|[ \t]*task:[ \t]*)(?P<line>[^\n]*)")
 
@@ -171,6 +173,9 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
         told = upgraded(told)
     if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
         raise InvalidNotebook(f"path: {path!r} has no cells; is it of format 4?", field="path")
+    if isinstance(major := told.get("nbformat"), int) and major > NEWEST:
+        says = f"path: {path!r} is of nbformat {major}; the newest that is known is {NEWEST}"
+        raise InvalidNotebook(says, field="path")
     return told
 
 

@@ -16,6 +16,7 @@ from orion_nb.deployments.files import Spec, write_whole
 from orion_nb.deployments.journal import JOURNAL, SAVED, replay
 from orion_nb.deployments.progress import Progress
 from orion_nb.deployments.sound import make_sound, tags
+from orion_nb.deployments.verdicts import is_skipped
 from orion_nb.deployments.widgets import kept_in, without_views
 from orion_nb.errors import OrionError
 from orion_nb.schemas.runs import Run, short
@@ -30,14 +31,17 @@ Json = dict[str, Any]
 
 
 def prepare(nb: Json, run: Run, source: Json) -> None:
-    """The notebook is as it was before any run, and says which run of which file this is."""
+    """The notebook is as it was before any run, and says which run of which file this is.
+
+    What cells show that are not to be executed stays; what others show is of another run.
+    """
     nb["cells"] = [cell for cell in nb["cells"] if not {BANNER, ANCHOR} & tags(cell)]
     nb["metadata"].pop("widgets", None)
     make_sound(nb)
     for cell in nb["cells"]:
-        if cell["cell_type"] == "code":
+        cell["metadata"].pop("execution", None)
+        if cell["cell_type"] == "code" and not is_skipped(cell):
             cell["outputs"], cell["execution_count"] = [], None
-            cell["metadata"].pop("execution", None)
     nb["metadata"][METADATA] = {"run": run.id, "attempt": run.attempt, "source": source}
     _label(nb, RUNNING, "Running")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from orion_nb.api.sources import as_notebook, kernel_of, read_text
 from orion_nb.deployments.files import Spec
+from orion_nb.deployments.sound import make_readable
 from orion_nb.errors import InvalidNotebook
 from orion_nb.store.sources import Copies
 
@@ -66,14 +67,10 @@ def read_source(spec: Spec) -> Source:
     """
     text, path = _text(spec), spec.path
     notebook = as_notebook(text, path)
-    notebook["metadata"] = notebook.get("metadata") or {}
-    notebook.setdefault("nbformat", 4)
-    notebook.setdefault("nbformat_minor", 0)
     for place, cell in enumerate(notebook["cells"], 1):
         if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
             raise InvalidNotebook(f"path: cell {place} of {path!r} is no cell", field="path")
-        cell["metadata"] = cell.get("metadata") or {}
-        cell.setdefault("source", "")
+    make_readable(notebook)
     return Source(path, notebook, text)
 
 

@@ -1,11 +1,9 @@
-"""Notebooks of nbformat 3, which Jupyter wrote until 2015, as ones of nbformat 4."""
+"""Notebooks of nbformat 3 and 2, which Jupyter wrote until 2015, as ones of nbformat 4."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-
-from orion_nb.schemas.cells import text
 
 
 def is_of_format_3(nb: Any) -> bool:
@@ -31,10 +29,18 @@ def _cell(cell: Any) -> Any:
     kind = cell.get("cell_type")
     told: dict[str, Any] = {"cell_type": kind, "metadata": cell.get("metadata") or {}}
     if kind == "code":
-        source = text({"source": cell.get("input")})
+        source = _text(cell.get("input"))
         return {**told, "source": source, "outputs": [], "execution_count": None}
-    source = text(cell)
+    source = _text(cell.get("source"))
     if kind == "heading":
         level = cell.get("level")
         source = f"{'#' * (level if isinstance(level, int) else 1)} {source}"
     return {**told, "cell_type": "raw" if kind == "raw" else "markdown", "source": source}
+
+
+def _text(lines: Any) -> str:
+    """A text, or its lines: those of format 2 have no ends of lines."""
+    if not isinstance(lines, list):
+        return lines if isinstance(lines, str) else ""
+    between = "" if lines and str(lines[0]).endswith(("\n", "\r")) else "\n"
+    return between.join(map(str, lines))

@@ -44,9 +44,9 @@ def test_a_notebook_is_executed_in_its_folder_and_kept(
     monkeypatch.setenv("JUPYTER_TOKEN", "secret")
     monkeypatch.setenv("JPY_API_TOKEN", "secret")
     old = {"cell_type": "markdown", "source": "it failed", "metadata": {"tags": ["orion-failure"]}}
-    path = write_notebook(
-        old, SPEAK, code("1 / 0", "raises-exception"), code("1 / 0", "skip-execution"), " ", WIDGET
-    )
+    earlier = {"output_type": "stream", "name": "stdout", "text": "computed once"}
+    skipped = code("1 / 0", "skip-execution", outputs=[earlier])
+    path = write_notebook(old, SPEAK, code("1 / 0", "raises-exception"), skipped, " ", WIDGET)
     before = path.read_bytes()
 
     outcome = run_notebook(path, orion=orion, out=tmp_path / "copy.ipynb")
@@ -60,7 +60,7 @@ def test_a_notebook_is_executed_in_its_folder_and_kept(
     said = [str(tmp_path), "c1", outcome.run.id, "1", None, None]
     assert json.loads(texts(speak)) == said
     assert errors(raises) == ["ZeroDivisionError"]
-    assert (skipped["outputs"], blank["outputs"]) == ([], [])
+    assert (texts(skipped), blank["outputs"]) == ("computed once", [])
     assert widget["outputs"][0]["data"] == {"text/plain": ["a dial"]}
     assert [cell["execution_count"] for cell in (speak, raises, widget)] == [1, 2, 3]
     assert orion.find(outcome.run.id).state.type == "COMPLETED"

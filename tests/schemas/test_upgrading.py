@@ -24,3 +24,12 @@ def test_all_worksheets_become_cells():
         },
         {"cell_type": "markdown", "metadata": {}, "source": "<b>"},
     ]  # fmt: skip
+
+
+def test_lines_of_format_2_have_no_ends():
+    code = {"cell_type": "code", "input": ["def f():", "    return 1", "", "f()"]}
+    words = {"cell_type": "markdown", "source": ["one", "two"]}
+    sheets = [{"cells": [code, words, {"cell_type": "code", "input": None}]}]
+    made = upgraded({"nbformat": 2, "metadata": {"name": "it"}, "worksheets": sheets})
+    sources = [cell["source"] for cell in made["cells"]]
+    assert sources == ["def f():\n    return 1\n\nf()", "one\ntwo", ""]
