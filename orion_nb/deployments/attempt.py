@@ -240,6 +240,7 @@ class Attempt:
         try:
             at = clock.now()
             kept.progress.finish(ending.index, ending.state, at)
+            kept.settle()  # which widgets are kept is known now
             marks.finish(kept.nb, self.run, ending, at)
             kept.finish()
         except OSError as error:
