@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from orion_nb import clock
 from orion_nb.api.core import Core
-from orion_nb.errors import Fenced, IdempotencyKeyReuse, InvalidInput
-from orion_nb.store import requests
+from orion_nb.errors import Conflict, Fenced, IdempotencyKeyReuse, InvalidInput
+from orion_nb.store import requests, sessions
 from orion_nb.store.database import Connection
 from orion_nb.store.inside import Inside
 from orion_nb.store.requests import Answered
@@ -20,6 +20,8 @@ from orion_nb.store.requests import Answered
 C = TypeVar("C", bound=Core)
 
 HEADER = "Idempotency-Key"
+#: The status of a request that is being done; its body is the session that does it.
+CLAIMED = 0
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -65,10 +67,8 @@ def answer_once(
     check_key(key)
 
     def work(tx: Connection) -> tuple[int, bytes, bool] | Fenced:
-        known = requests.recall(tx, key)
+        known = _recall(tx, key, route, asked)
         if known is not None:
-            if (known.route, known.digest) != (route, asked):
-                raise _reused(key, known, route, asked)
             return known.status, known.body.encode(), True
         try:
             status, body = answer(seen_inside(orion, tx))
@@ -81,6 +81,59 @@ def answer_once(
     if isinstance(answered, Fenced):
         raise answered
     return answered
+
+
+def answer_apart(
+    orion: C, key: str, route: str, asked: str, answer: Callable[[C], tuple[int, bytes]]
+) -> tuple[int, bytes, bool]:
+    """The same for what takes long, or asks others: nobody waits for it to write meanwhile.
+
+    The key is claimed, then it is done, then the answer is kept. If this process dies meanwhile the
+    next request with the key does it again, so `answer` must be such that this does no harm.
+
+    Raises:
+        IdempotencyKeyReuse: the key was used for another request.
+        Conflict: the request is being done, by a process that lives.
+    """
+    check_key(key)
+    session = orion.session
+
+    def claim(tx: Connection) -> Answered | None:
+        known = _recall(tx, key, route, asked)
+        if known is not None and known.status != CLAIMED:
+            return known
+        if known is not None:
+            claimer = sessions.read(tx, bytes.fromhex(known.body))
+            if claimer is not None and claimer.is_alive:
+                raise Conflict(f"{HEADER}: the request with {key!r} is being done; ask again later")
+            requests.forget(tx, key)
+        requests.keep(tx, key, Answered(route, asked, CLAIMED, session), clock.now())
+        return None
+
+    known = orion.database.write(claim)
+    if known is not None:
+        return known.status, known.body.encode(), True
+    try:
+        status, body = answer(orion)
+    except BaseException:
+        orion.database.write(lambda tx: requests.forget(tx, key))
+        raise
+    done = Answered(route, asked, status, body.decode())
+    orion.database.write(lambda tx: _keep_instead(tx, key, done))
+    return status, body, False
+
+
+def _keep_instead(tx: Connection, key: str, answered: Answered) -> None:
+    requests.forget(tx, key)
+    requests.keep(tx, key, answered, clock.now())
+
+
+def _recall(tx: Connection, key: str, route: str, asked: str) -> Answered | None:
+    """What is kept with the key, if it was used for this very request."""
+    known = requests.recall(tx, key)
+    if known is not None and (known.route, known.digest) != (route, asked):
+        raise _reused(key, known, route, asked)
+    return known
 
 
 def _reused(key: str, known: Answered, route: str, asked: str) -> IdempotencyKeyReuse:

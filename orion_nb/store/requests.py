@@ -13,7 +13,10 @@ KEPT = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request that was answered: which one it was, and what it was told (`body` is JSON)."""
+    """A request that was answered: which one it was, and what it was told (`body` is JSON).
+
+    Of one that is being done the status is 0, and the body the id of the session that does it.
+    """
 
     route: str
     digest: str
@@ -34,3 +37,8 @@ def keep(tx: sqlite3.Connection, key: str, answered: Answered, now: int) -> None
     a = answered
     row = (key, a.route, a.digest, a.status, a.body, now)
     tx.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def forget(tx: sqlite3.Connection, key: str) -> None:
+    """The request with this key may be done again."""
+    tx.execute("DELETE FROM requests WHERE key = ?", (key,))

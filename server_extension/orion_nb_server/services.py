@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orion_nb.api.once import answer_once
+from orion_nb.api.once import answer_apart, answer_once
 from orion_nb.api.orion import Orion
 from orion_nb.api.routes import Route
 from orion_nb.api.wire import render, shown
@@ -38,6 +38,9 @@ READERS = 4
 WRITERS = 8
 #: Routes that write little, and often: those that wait at the same time are answered together.
 SHORT = frozenset({"beat", "create_run", "propose"})
+#: Routes that take long or ask others: with an Idempotency-Key nobody waits for them to write. Done
+#: twice, should this process die midway, they do no harm.
+LONG = frozenset({"flush_results", "prune", "test_notification"})
 #: A worker that is asked to stop has this long (seconds); its runners are detached and go on.
 PATIENCE = 10.0
 
@@ -101,7 +104,13 @@ class Services:
 
         _ = self.orion.session  # not made inside of a write that may be undone
         told = f"{route.method} {route.path}"
-        return await self._run(self._writers, answer_once, self.orion, key, told, asked, answer)
+        if route.name in SHORT:
+            once: tuple[int, bytes, bool] = await self._together.call(
+                lambda orion: answer_once(orion, key, told, asked, answer)
+            )
+            return once
+        way = answer_apart if route.name in LONG else answer_once
+        return await self._run(self._writers, way, self.orion, key, told, asked, answer)
 
     async def read(self, work: Callable[..., T], *args: Any) -> T:
         """What `work` answers, on a thread for reading."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from orion_nb.api.once import answer_once, digest, seen_inside
+from orion_nb.api.once import answer_apart, answer_once, digest, seen_inside
 from orion_nb.errors import Conflict, IdempotencyKeyReuse, InvalidInput
 from orion_nb.schemas.states import COMPLETED, RUNNING, Completed, Running
 
@@ -53,6 +53,48 @@ def test_a_process_that_dies_midway_leaves_nothing(orion, script):
     assert process.wait(30) == -9
     assert orion.filter_runs()["runs"] == []
     assert answer_once(orion, "k", "POST /runs", "d", create)[2] is False
+
+
+def test_what_takes_long_holds_nobody_up(orion, other):
+    def slow(api):
+        other.create_run("flow", "meanwhile")  # it would wait for a minute
+        with pytest.raises(Conflict, match="is being done"):
+            answer_apart(other, "k", "POST /database/prune", "d", create)
+        return create(api)
+
+    first = answer_apart(orion, "k", "POST /database/prune", "d", slow)
+    again = answer_apart(other, "k", "POST /database/prune", "d", slow)
+    assert (first[:2], first[2], again[2]) == (again[:2], False, True)
+    with pytest.raises(IdempotencyKeyReuse):
+        answer_once(orion, "k", "POST /runs", "d", create)
+
+
+def test_what_takes_long_and_fails_may_be_asked_again(orion):
+    def fail(api):
+        raise Conflict("not now")
+
+    with pytest.raises(Conflict, match="not now"):
+        answer_apart(orion, "k", "POST /database/prune", "d", fail)
+    assert answer_apart(orion, "k", "POST /database/prune", "d", create)[2] is False
+
+
+def test_what_a_process_did_not_finish_is_done_again(orion, script):
+    """It died between the claim of the key and the answer."""
+    process = script(
+        """
+        import os
+        from orion_nb.api.connect import connect
+        from orion_nb.api.once import answer_apart
+
+        answer_apart(
+            connect(), "k", "POST /database/prune", "d", lambda api: os.kill(os.getpid(), 9)
+        )
+        """
+    )
+    assert process.wait(30) == -9
+    assert answer_apart(orion, "k", "POST /database/prune", "d", create)[2] is False
+    assert answer_apart(orion, "k", "POST /database/prune", "d", create)[2] is True
+    assert len(orion.filter_runs()["runs"]) == 1
 
 
 def test_a_key_is_for_one_request(orion):

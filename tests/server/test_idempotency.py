@@ -54,6 +54,26 @@ def test_many_at_once_make_one(server, keyed):
         assert len(orion.filter_runs(name=name)["runs"]) == 1
 
 
+def test_many_with_keys_of_their_own_are_all_done(server, keyed):
+    """They are committed together, those that are refused with those that are not."""
+    runs = [server.call("POST", "/runs", FLOW).json["id"] for _ in range(24)]
+
+    def move(n):
+        run, kind = runs[n % 12] if n % 3 == 2 else runs[n], "RUNNING" if n % 4 else "NONSENSE"
+        return keyed(new_id(), f"/runs/{run}/state", {"type": kind})
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(move, range(24)))
+    assert {answer.status for answer in answers[0::4]} == {422}
+    good = [answer for n, answer in enumerate(answers) if n % 4]
+    assert {answer.status for answer in good} == {200}
+    with closing(server.orion()) as orion:
+        for answer in good:
+            if answer.json["status"] == "ACCEPT":
+                n = answer.json["state"]["n"]
+                assert [event.n for event in orion.events_after(n - 1, limit=1)] == [n]
+
+
 @pytest.mark.parametrize(
     ("path", "told", "field"),
     [
