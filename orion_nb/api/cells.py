@@ -32,7 +32,8 @@ class CellRoutes(RunRoutes):
         `done` of `total` cells of code have been executed, or skipped; `current` is the number of
         the one at work. `left` are the seconds that the rest may take, by the median of earlier
         runs that completed; null where there are none. `attempts` of a cell counts those of its
-        tasks. `environment` says what executed it, `peak_memory` is in bytes.
+        tasks. `environment` says what executed it, `peak_memory` is in bytes. `failure` is the cell
+        that it failed in: {"index", "source", "error"}.
         """
         run = self.find(run_id)
         told = self._cells_of(run.id)
@@ -54,6 +55,7 @@ class CellRoutes(RunRoutes):
             "cells": cells,
             "environment": None,
             "peak_memory": None,
+            "failure": None,
             **told.get("about", {}),
         }
 

@@ -167,7 +167,7 @@ SHAPES: dict[str, Schema] = {
     "read_cells": fields(
         "How far the execution of a notebook has come.",
         run=TEXT, attempt=COUNT, done=COUNT, total=COUNT, current=or_null(COUNT),
-        left=or_null(SECONDS), cells=listed(OBJECT),
+        left=or_null(SECONDS), cells=listed(OBJECT), failure=or_null(OBJECT),
     ),
     "list_notifications": fields(notifications=listed(ref("Notification"))),
     "add_notification": ref("Notification"),

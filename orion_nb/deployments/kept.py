@@ -71,6 +71,7 @@ class KeptNotebook:
             OSError: it can't be written.
         """
         self.nb["metadata"][marks.METADATA].pop(SAVED, None)
+        self.progress.about["failure"] = redacted_json(marks.failed_cell(self.nb))
         self.save()
         self.nb["metadata"][marks.METADATA].pop(SAVED, None)
         self.journal.remove()

@@ -6,6 +6,7 @@ Notebooks are plain JSON objects here, so that a server can mark one without imp
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from orion_nb.clock import iso
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import Spec, write_whole
+from orion_nb.deployments.floods import cut
 from orion_nb.deployments.journal import JOURNAL, SAVED, replay
 from orion_nb.deployments.progress import Progress
 from orion_nb.deployments.sound import make_sound, tags
@@ -26,6 +28,9 @@ BANNER = "orion-failure"
 ANCHOR = "orion-anchor"
 METADATA = "orion_nb"
 LONGEST = 2_000
+#: Characters that are told of the source of a failed cell, and of its error.
+SHOWN = 20_000
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 Json = dict[str, Any]
 
@@ -64,6 +69,27 @@ def finish(nb: Json, run: Run, ending: Ending, at: int) -> None:
     nb["cells"].insert(0, _markdown(nb, BANNER, _banner(run, ending, at)))
 
 
+def failed_cell(nb: Json) -> Json | None:
+    """The cell that a finished notebook failed in: {"index", "source", "error"}; None if none.
+
+    `index` counts the cells of the notebook as it was before its end was marked in it.
+    """
+    found = [at for at, cell in enumerate(nb["cells"]) if ANCHOR in tags(cell)]
+    if not found or found[0] + 1 >= len(nb["cells"]):
+        return None
+    cell = nb["cells"][found[0] + 1]
+    banners = sum(BANNER in tags(each) for each in nb["cells"][: found[0]])
+    told = [each for each in cell.get("outputs", ()) if each["output_type"] == "error"]
+    error = "\n".join(map(str, told[-1]["traceback"])) if told else ""
+    if told and not error.strip():
+        error = f"{told[-1]['ename']}: {told[-1]['evalue']}"
+    return {
+        "index": found[0] - banners,
+        "source": cut(str(cell["source"]), SHOWN // 2, SHOWN // 2),
+        "error": cut(_COLOURS.sub("", error), SHOWN // 2, SHOWN // 2),
+    }
+
+
 def finish_lost(path: Path, run: Run, at: int) -> None:
     """The notebook of a run whose runner was lost says so; one that says how it ended is left."""
     nb = json.loads(path.read_text(encoding="utf-8"))
@@ -88,6 +114,7 @@ def finish_lost(path: Path, run: Run, at: int) -> None:
             cell = progress.at(at_index)
             cell.number, cell.state = place, "Running" if at_index in left else "Completed"
         progress.finish(index, run.state, at)
+        progress.about["failure"] = failed_cell(nb)
         progress.write(path.parent)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,9 +96,129 @@ def test_a_notebook_is_scheduled_paused_and_run_now(
     expect(main).to_contain_text("weather-report")
     expect(main).to_contain_text("weekday at 09:00")
     main.get_by_role("switch").first.click()
-    expect(main).to_contain_text("Paused")
+    main.get_by_label("Until").fill("2040-01-31T09:00")
+    main.get_by_label("Why").fill("the API is down")
+    main.get_by_role("button", name="Pause", exact=True).click()
+    expect(main).to_contain_text("paused until Jan 31, 2040")
+    expect(main).to_contain_text("the API is down")
     main.get_by_role("button", name="Run weather-report now").click()
+    main.get_by_role("button", name="Run", exact=True).click()
     expect(main.get_by_label("Last runs").get_by_role("link")).to_have_count(1)
     runs = orion.filter_runs(deployment="weather-report")["runs"]
-    assert orion.find_deployment("weather-report").paused
+    pause = orion.find_deployment("weather-report").pause
+    assert pause is not None
+    assert (pause.by, pause.why) == ("dashboard", "the API is down")
+    assert pause.until is not None
     assert len(runs) == 1
+    main.get_by_role("switch").first.click()
+    expect(main.get_by_role("switch").first).to_be_checked()
+
+
+def test_changes_are_asked_for_where_streams_are_held_back(
+    server: Server, page: Page, orion: Orion
+) -> None:
+    """A proxy that lets no stream through: the page polls, and is live all the same."""
+    page.route(
+        "**/events?*", lambda each: each.fallback() if "wait=" in each.request.url else each.abort()
+    )
+    page.goto(f"{server.url}/orion/?token={TOKEN}")
+    expect(page.get_by_text("Live", exact=True)).to_have_attribute("title", re.compile("asked for"))
+    run, _ = orion.begin(orion.new_run("flow", "polled"), Running())
+    row = page.get_by_role("row").filter(has_text="polled")
+    expect(row).to_contain_text("Running")
+    orion.advance(run, Completed())
+    expect(row).to_contain_text("Completed")
+
+
+def _notebook(path: Path, *sources: str, parameters: str | None = None) -> None:
+    made = [
+        {"cell_type": "code", "id": f"c{at}", "metadata": {}, "source": source, "outputs": [],
+         "execution_count": None}
+        for at, source in enumerate([parameters or "", *sources])
+    ]  # fmt: skip
+    made[0]["metadata"] = {"tags": ["parameters"]}
+    told = {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(told), encoding="utf-8")
+
+
+def test_a_run_is_asked_for_with_parameters_and_its_failing_cell_is_shown(
+    dashboard: Page, server: Server
+) -> None:
+    takes = "limit: int = 10  # how many\nday: str = 'today'"
+    failing = "# the price of everything\nprices['milk']"
+    _notebook(server.root / "prices.ipynb", "prices = {}", failing, "print(1)", parameters=takes)
+    told = {"name": "the prices", "path": "prices.ipynb", "parameters": {"limit": 3}}
+    assert server.call("POST", "/deployments", told).status == 201
+
+    dashboard.get_by_role("link", name="Deployments").click()
+    main = dashboard.get_by_role("main")
+    main.get_by_role("link", name="the prices").click()
+    main.get_by_role("button", name="Run now").click()
+    expect(main.get_by_label("limit", exact=True)).to_have_attribute("placeholder", "3")
+    main.get_by_label("limit", exact=True).fill("many")
+    main.get_by_role("button", name="Run", exact=True).click()
+    expect(main).to_contain_text("A whole number, please.")
+    main.get_by_label("limit", exact=True).fill("7")
+    main.get_by_role("button", name="Run", exact=True).click()
+    dashboard.get_by_role("status").get_by_role("link", name="Open").click()
+    expect(main.get_by_label("Source of the cell that failed")).to_contain_text(
+        failing, timeout=60_000
+    )
+    expect(main.get_by_label("Its error")).to_contain_text("KeyError: 'milk'")
+    expect(main).to_contain_text("3 of 4 cells executed")
+    expect(main).to_contain_text("Not executed")
+    link = main.get_by_role("link", name="See it in the executed notebook")
+    expect(link).to_have_attribute("href", re.compile("notebook.html#orion-failure$"))
+    expect(main.get_by_role("definition").filter(has_text="7")).to_be_visible()
+
+
+def test_a_deployment_that_cant_be_read_is_shown_beside_the_others(
+    dashboard: Page, orion: Orion, server: Server
+) -> None:
+    _notebook(server.root / "plain.ipynb", "1")
+    for name in ("gone zone", "sound"):
+        told = {"name": name, "path": "plain.ipynb", "schedules": ["1h"]}
+        assert server.call("POST", "/deployments", told).status == 201
+    spec = "UPDATE deployments SET spec = replace(spec, 'UTC', 'Mars/Olympus') WHERE name = ?"
+    orion.database.write(lambda tx: tx.execute(spec, ("gone zone",)))
+    dashboard.goto(f"{server.url}/orion/#/deployments")
+    main = dashboard.get_by_role("main")
+    expect(main.get_by_role("listitem").filter(has_text="gone zone")).to_contain_text(
+        "can't be read any more"
+    )
+    expect(main.get_by_role("button", name="Run sound now")).to_be_visible()
+    expect(main.get_by_role("button", name="Run gone zone now")).to_have_count(0)
+    main.get_by_role("link", name="gone zone").click()
+    expect(main.get_by_role("alert")).to_contain_text("Mars/Olympus")
+    dashboard.goto(f"{server.url}/orion/#/deployments/sound")
+    expect(main.get_by_label("Next times").first.get_by_role("listitem")).to_have_count(5)
+    main.get_by_label("A schedule").fill("0 25 * * *")
+    expect(main).to_contain_text("hour '25'")
+    main.get_by_label("A schedule").fill("FREQ=WEEKLY;BYDAY=MO")
+    expect(main).to_contain_text("every week on Monday")
+
+
+def test_logs_artifacts_and_limits_have_pages(
+    dashboard: Page, orion: Orion, server: Server, console_errors: list[str]
+) -> None:
+    run, _ = orion.begin(orion.new_run("flow", "talker"), Running())
+    at = orion.find(run.id).created
+    line = {"run": run.id, "timestamp": at, "level": 20, "logger": None}
+    orion.write_logs([{**line, "message": f"line {n}"} for n in range(150)])
+    for n in range(55):
+        orion.add_artifact(run.id, {"text/plain": f"shown {n}"}, key=f"key-{n}")
+    orion.set_limit("db", 3)
+    main = dashboard.get_by_role("main")
+    dashboard.get_by_role("link", name="Logs").click()
+    expect(main.get_by_text("line 149", exact=True)).to_be_visible()
+    expect(main.get_by_text("line 49", exact=True)).to_have_count(0)
+    main.get_by_role("button", name="Show older lines").click()
+    expect(main.get_by_text("line 0", exact=True)).to_have_count(1)
+    dashboard.get_by_role("link", name="Artifacts").click()
+    expect(main.get_by_text("key-5", exact=True)).to_be_visible()
+    main.get_by_role("button", name="Show older artifacts").click()
+    main.get_by_text("key-0", exact=True).click()
+    expect(main.get_by_text("shown 0", exact=True)).to_be_visible()
+    dashboard.get_by_role("link", name="Limits").click()
+    expect(main.get_by_role("row").filter(has_text="db")).to_contain_text("3")
+    assert console_errors == []

@@ -63,6 +63,12 @@ def test_the_reference_is_what_the_help_says():
     assert written == page(), "run: python docs/generate_cli.py"
 
 
+def test_all_doors_have_what_the_table_of_doors_says():
+    page = runpy.run_path(str(DOCS / "generate_doors.py"))["page"]
+    written = (DOCS / "reference" / "doors.md").read_text(encoding="utf-8")
+    assert written == page(), "run: python docs/generate_doors.py"
+
+
 def test_help_needs_neither_pydantic_nor_jupyter():
     code = (
         "import sys; from orion_nb.cli.app import app\n"

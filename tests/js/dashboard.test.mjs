@@ -6,6 +6,8 @@ const { ASPECTS, KEYS, completions, stateless, statesCalled, statesIn, toggleSta
 const { parsePlace, hrefs } = await load("dashboard/router.ts");
 const { tree } = await load("dashboard/tasks.tsx");
 const { ApiError, xsrf } = await load("dashboard/api.ts");
+const { kindOf, plain, problem, valueOf } = await load("dashboard/form.tsx");
+const { bytes } = await load("dashboard/cells.tsx");
 const { Refresher } = await load("dashboard/query.ts");
 
 const run = (id, more = {}) => ({
@@ -52,8 +54,33 @@ test("every page has an address, and every address a page", () => {
   const task = parsePlace(hrefs.run("ab12", "cd"));
   assert.deepEqual([task.page, task.id, task.query.get("task")], ["run", "ab12", "cd"]);
   assert.equal(parsePlace("#/deployments").page, "deployments");
+  const one = parsePlace(hrefs.deployment("a b/ü"));
+  assert.deepEqual([one.page, one.id], ["deployment", "a b/ü"]);
+  for (const page of ["logs", "artifacts", "limits"]) assert.equal(parsePlace(`#/${page}`).page, page);
   assert.equal(parsePlace("#/nowhere/at/all").page, "lost");
   assert.equal(parsePlace("#/runs/%E0%A4%A").id, "%E0%A4%A");
+});
+
+test("a form knows what a parameter may be, and says what is wrong with it", () => {
+  const maybe = { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }], default: null, description: "how many" };
+  assert.equal(kindOf(maybe), "whole");
+  assert.equal(plain(maybe).description, "how many");
+  assert.equal(problem(maybe, "", false), "");
+  assert.match(problem(maybe, "", true), /required/);
+  assert.match(problem(maybe, "1.5", false), /whole number/);
+  assert.match(problem(maybe, "0", false), /1 or more/);
+  assert.match(problem({ type: "number" }, "x", false), /number/);
+  assert.match(problem({ type: "array" }, "[1", false), /JSON list/);
+  assert.deepEqual(["string", "boolean", "object"].map((type) => kindOf({ type })), ["text", "flag", "json"]);
+  assert.equal(valueOf({ type: "integer" }, "9007199254740993"), "9007199254740993");
+  assert.deepEqual(valueOf({ type: "array" }, '["a"]'), ["a"]);
+  assert.equal(valueOf({ type: "boolean" }, "true"), true);
+  assert.equal(valueOf({ enum: [1, 2] }, "2"), 2);
+  assert.equal(valueOf({ type: "string" }, "5"), "5");
+});
+
+test("sizes are read at a glance", () => {
+  assert.deepEqual([0, 999, 1234, 60_400_000].map(bytes), ["0 B", "999 B", "1.2 kB", "60 MB"]);
 });
 
 test("tasks stand under their parents, in the order they were made", () => {

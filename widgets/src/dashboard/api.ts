@@ -1,5 +1,8 @@
 // Asks the server: every call is same-origin JSON, and what changes something carries the XSRF token.
-import type { Deployment, Entry, Page, Report, Run, RunQuery, Why } from "./types";
+import type {
+  ArtifactPage, Cells, Deployment, DeploymentWithSource, Diff, Entry, FullArtifact, Inspected, Limit, LogPage, LogQuery,
+  Page, Preview, Report, Run, RunQuery, Why,
+} from "./types";
 
 const mount = typeof document === "undefined" ? null : document.getElementById("orion");
 export const API = mount?.dataset.api?.replace(/\/$/, "") ?? "/orion/api/v1";
@@ -9,6 +12,8 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** what was sent that can't be taken */
+    readonly field: string | null = null,
   ) {
     super(message);
   }
@@ -47,10 +52,11 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   if (answer.ok) return told as T;
   // Without cookies there is neither a session nor a token to send back.
   if (answer.status === 403 && !xsrf(document.cookie)) throw new ApiError(401, "You are signed out.");
-  throw new ApiError(answer.status, told?.message ?? `The server answered ${answer.status}.`);
+  throw new ApiError(answer.status, told?.message ?? `The server answered ${answer.status}.`, told?.field);
 }
 
 const id = encodeURIComponent;
+const PAGE = 50;
 
 interface Listed {
   deployments: Deployment[];
@@ -58,7 +64,18 @@ interface Listed {
 }
 
 export const api = {
-  runs: (query: RunQuery, signal?: AbortSignal) => call<Page>("POST", "/runs/filter", query, signal),
+  /** A full page, as long as there are runs: a server that looks for long answers what it has by then. */
+  runs: async (query: RunQuery, signal?: AbortSignal) => {
+    const { limit = PAGE } = query;
+    const page = await call<Page>("POST", "/runs/filter", query, signal);
+    while (page.cursor && page.runs.length < limit) {
+      const rest = { ...query, limit: limit - page.runs.length, cursor: page.cursor };
+      const more = await call<Page>("POST", "/runs/filter", rest, signal);
+      page.runs.push(...more.runs);
+      page.cursor = more.cursor;
+    }
+    return page;
+  },
   counts: (query: RunQuery, signal?: AbortSignal) =>
     call<{ counts: Record<string, number> }>("POST", "/runs/count-by", query, signal),
   why: (run: string) => call<Why>("GET", `/runs/${id(run)}/why`),
@@ -74,8 +91,42 @@ export const api = {
     } while (cursor);
     return { deployments };
   },
-  pause: (name: string, paused: boolean) =>
-    call<unknown>("POST", `/deployments/${id(name)}/${paused ? "pause" : "resume"}`, {}),
-  runNow: (name: string) => call<Run>("POST", `/deployments/${id(name)}/runs`, {}),
+  deployment: (name: string) => call<DeploymentWithSource>("GET", `/deployments/${id(name)}`),
+  diff: (name: string) => call<Diff>("GET", `/deployments/${id(name)}/diff`),
+  pause: (name: string, until?: string | number, why?: string) =>
+    call<Deployment>("POST", `/deployments/${id(name)}/pause`, { by: "dashboard", until: until ?? null, why: why || null }),
+  resume: (name: string) => call<Deployment>("POST", `/deployments/${id(name)}/resume`, { by: "dashboard" }),
+  runNow: (name: string, parameters: Record<string, unknown> = {}) =>
+    call<Run>("POST", `/deployments/${id(name)}/runs`, { parameters }),
+  preview: (schedule: string, zone: string) =>
+    call<Preview>("POST", "/schedules/preview", { schedules: [schedule], timezone: zone || null }),
+  inspect: (path: string, anything: boolean) =>
+    call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
+  rerun: (run: string) => call<Report>("POST", `/runs/${id(run)}/rerun`, { by: "dashboard" }),
+  /** null where the run has no cells, or none yet */
+  cells: async (run: string) => {
+    try {
+      return await call<Cells>("GET", `/runs/${id(run)}/cells`);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  },
+  /** The lines that match; a server that looks for long has a cursor to look on from, so it is followed. */
+  logs: async (query: LogQuery) => {
+    const { limit = 100 } = query;
+    const page = await call<LogPage>("POST", "/logs/filter", query);
+    while (page.cursor !== null && page.lines.length < limit) {
+      const on = query.newest ? { before: page.cursor } : { after: page.cursor };
+      const more = await call<LogPage>("POST", "/logs/filter", { ...query, ...on, limit: limit - page.lines.length });
+      page.lines = query.newest ? [...more.lines, ...page.lines] : [...page.lines, ...more.lines];
+      page.cursor = more.cursor;
+    }
+    return page;
+  },
+  artifacts: (query: { run?: string; key?: string; limit?: number; cursor?: string }) =>
+    call<ArtifactPage>("POST", "/artifacts/filter", query),
+  artifact: (artifact: string) => call<FullArtifact>("GET", `/artifacts/${id(artifact)}`),
+  limits: () => call<{ limits: Limit[] }>("GET", "/limits"),
   notebook: (run: string, ext: "html" | "ipynb") => `${API}/runs/${id(run)}/notebook.${ext}`,
 };

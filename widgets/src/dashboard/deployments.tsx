@@ -1,7 +1,9 @@
 // The deployments: what runs by itself, when next, and how it went lately.
 import { useState } from "preact/hooks";
 import { api } from "./api";
-import { act, Ago, Empty, Failure, Loading } from "./parts";
+import { isPaused, NoDeployments } from "./deployment";
+import { PauseForm, RunNowForm } from "./doing";
+import { act, Ago, Failure, Loading } from "./parts";
 import { useQuery } from "./query";
 import { hrefs } from "./router";
 import type { Deployment, Run } from "./types";
@@ -28,55 +30,71 @@ export function DeploymentsPage() {
 }
 
 function Card({ deployment, reload }: { deployment: Deployment; reload(): void }) {
-  const { id, name, path, paused } = deployment;
-  const [busy, setBusy] = useState(false);
-  const doing = async (what: () => Promise<{ text: string; href?: string }>) => {
-    setBusy(true);
-    await act(what);
-    setBusy(false);
+  const { id, name, path, flow, problem } = deployment;
+  const [doing, setDoing] = useState<"run" | "pause" | null>(null);
+  const paused = isPaused(deployment);
+  const toggle = () => {
+    if (!paused) return setDoing(doing === "pause" ? null : "pause");
+    void act(async () => {
+      await api.resume(id);
+      return { text: `${name} follows its schedule again.` };
+    }).then(reload);
+  };
+  const done = () => {
+    setDoing(null);
     reload();
   };
-  const runNow = () =>
-    doing(async () => {
-      const run = await api.runNow(id);
-      return { text: `A run of ${name} is scheduled for now.`, href: hrefs.run(run.id) };
-    });
-  const toggle = () =>
-    doing(async () => {
-      await api.pause(id, !paused);
-      return { text: paused ? `${name} follows its schedule again.` : `${name} is paused: its schedule makes no runs.` };
-    });
   return (
-    <li class="deployment">
+    <li class="deployment" data-broken={problem ? "" : undefined}>
       <div class="what">
-        <h2>{name}</h2>
+        <h2>
+          <a href={hrefs.deployment(name)}>{name}</a>
+        </h2>
         <p class="path" title={path}>
-          <bdi>{path}</bdi>
+          <bdi>{flow ? `${path}:${flow}` : path}</bdi>
         </p>
-        <Schedule deployment={deployment} />
+        {problem ? (
+          <p class="wrong">
+            It can't be read any more, and nothing of it is run: {problem}
+          </p>
+        ) : (
+          <Schedule deployment={deployment} />
+        )}
       </div>
       <LastRuns runs={deployment.last_runs} />
-      <div class="actions">
-        {deployment.schedules.length > 0 && (
-          <button type="button" role="switch" class="switch" aria-checked={!paused} disabled={busy} onClick={() => void toggle()}>
-            <span class="spoken">{name} follows its schedule: </span>
-            {paused ? "Paused" : "Active"}
+      {!problem && (
+        <div class="actions">
+          {deployment.schedules.length > 0 && (
+            <button type="button" role="switch" class="switch" aria-checked={!paused} onClick={toggle}>
+              <span class="spoken">{name} follows its schedule: </span>
+              {paused ? "Paused" : "Active"}
+            </button>
+          )}
+          <button type="button" class="primary" aria-expanded={doing === "run"} aria-label={`Run ${name} now`}
+            onClick={() => setDoing(doing === "run" ? null : "run")}>
+            Run now…
           </button>
-        )}
-        <button type="button" class="primary" disabled={busy} onClick={() => void runNow()} aria-label={`Run ${name} now`}>
-          Run now
-        </button>
-      </div>
+        </div>
+      )}
+      {doing === "run" && <RunNowForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
+      {doing === "pause" && <PauseForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
     </li>
   );
 }
 
 function Schedule({ deployment }: { deployment: Deployment }) {
-  const { words: told = deployment.schedules.map(({ kind }) => kind), next_times: next, paused } = deployment;
+  const { words: told = deployment.schedules.map(({ kind }) => kind), next_times: next, pause } = deployment;
   if (!told.length) return <p class="schedule quiet">No schedule: it runs when you say so.</p>;
+  const paused = isPaused(deployment);
   return (
     <p class="schedule">
       {told.join("; ")}
+      {paused && (
+        <span class="next">
+          paused{pause?.until && <> until {absolute(pause.until / 1000)}</>}
+          {pause?.why && `: ${pause.why}`}
+        </span>
+      )}
       {!paused && next[0] !== undefined && (
         <span class="next" title={next.map((at) => absolute(at / 1000)).join("\n")}>
           next <Ago at={next[0]} />
@@ -110,19 +128,5 @@ function LastRuns({ runs }: { runs: Run[] }) {
         );
       })}
     </ul>
-  );
-}
-
-function NoDeployments() {
-  return (
-    <Empty title="No deployments yet">
-      <p>Put a notebook on a schedule, and its runs are made by themselves:</p>
-      <pre tabIndex={0}>
-        <code>orion-nb deploy report.ipynb --name report --cron "0 9 * * 1-5"</code>
-      </pre>
-      <p>
-        Or in Python: <code>from orion_nb import deploy</code>
-      </p>
-    </Empty>
   );
 }

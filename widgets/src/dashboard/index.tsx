@@ -1,21 +1,42 @@
 // The dashboard: the frame around the pages, and the wiring at start.
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { ArtifactsPage } from "./artifacts";
+import { DeploymentPage } from "./deployment";
 import { DeploymentsPage } from "./deployments";
 import { keepDeployments } from "./known";
-import { follow, link, startClock } from "./live";
+import { LimitsPage } from "./limits";
+import { follow, link, startClock, way } from "./live";
+import { LogsPage } from "./logs";
 import { Notes, Stars } from "./parts";
-import { focusHeading, place, startRouter } from "./router";
+import { focusHeading, type Place, place, startRouter } from "./router";
 import { Lost, RunPage } from "./run";
 import { RunsPage } from "./runs";
 
-const TITLES = { runs: "Runs", run: "Run", deployments: "Deployments", lost: "Not found" };
+const TITLES: Record<Place["page"], string> = {
+  runs: "Runs",
+  run: "Run",
+  deployments: "Deployments",
+  deployment: "Deployment",
+  logs: "Logs",
+  artifacts: "Artifacts",
+  limits: "Limits",
+  lost: "Not found",
+};
+/** The pages that the head leads to, and the pages below them. */
+const NAV: [Place["page"], string, Place["page"][]][] = [
+  ["runs", "#/", ["run"]],
+  ["deployments", "#/deployments", ["deployment"]],
+  ["logs", "#/logs", []],
+  ["artifacts", "#/artifacts", []],
+  ["limits", "#/limits", []],
+];
 
 function App() {
   const { page, id } = place.value;
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
-    document.title = `${TITLES[page]} · Orion`;
+    document.title = `${page === "deployment" ? id : TITLES[page]} · Orion`;
     scrollTo(0, 0);
     focusHeading();
   }, [page, id]);
@@ -30,12 +51,11 @@ function App() {
           Orion
         </a>
         <nav aria-label="Pages">
-          <a href="#/" aria-current={page === "runs" || page === "run" ? "page" : undefined}>
-            Runs
-          </a>
-          <a href="#/deployments" aria-current={page === "deployments" ? "page" : undefined}>
-            Deployments
-          </a>
+          {NAV.map(([each, href, below]) => (
+            <a key={each} href={href} aria-current={page === each || below.includes(page) ? "page" : undefined}>
+              {TITLES[each]}
+            </a>
+          ))}
           <a href="docs">API</a>
         </nav>
         <Link />
@@ -44,6 +64,10 @@ function App() {
         {page === "runs" && <RunsPage />}
         {page === "run" && <RunPage key={id} id={id} />}
         {page === "deployments" && <DeploymentsPage />}
+        {page === "deployment" && <DeploymentPage key={id} name={id} />}
+        {page === "logs" && <LogsPage />}
+        {page === "artifacts" && <ArtifactsPage />}
+        {page === "limits" && <LimitsPage />}
         {page === "lost" && <Lost />}
       </main>
       <Notes />
@@ -58,10 +82,15 @@ function skip(event: Event, main: HTMLElement | null): void {
 
 const LINKS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting…" };
 
+const WAYS = {
+  stream: "The server tells of changes as they happen.",
+  poll: "Something between here and the server holds streams back: it is asked for changes instead.",
+};
+
 /** Whether what is shown is fresh. */
 function Link() {
   return (
-    <span class="link" role="status" data-link={link.value}>
+    <span class="link" role="status" data-link={link.value} title={link.value === "live" ? WAYS[way.value] : undefined}>
       {LINKS[link.value]}
     </span>
   );

@@ -5,10 +5,10 @@ import { onEvents } from "./live";
 
 export const deployments = signal<{ id: string; name: string }[]>([]);
 
-/** The name of a deployment; "" for none, the end of its id while its name isn't known. */
-export function deploymentName(id: string | null): string {
+/** The name of a deployment; "" for none, its id, or the end of that, while its name isn't known. */
+export function deploymentName(id: string | null, whole = false): string {
   if (!id) return "";
-  return deployments.value.find((one) => one.id === id)?.name ?? id.slice(-8);
+  return deployments.value.find((one) => one.id === id)?.name ?? (whole ? id : id.slice(-8));
 }
 
 export async function learnDeployments(): Promise<void> {

@@ -2,7 +2,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, type ApiError } from "./api";
+import { RunArtifacts } from "./artifacts";
+import { Cells, isNotebook, useCells } from "./cells";
 import { deploymentName } from "./known";
+import { RunLogs } from "./logs";
 import { act, Ago, Bar, Empty, Failure, isLate, Loading, outcome, RunState, Took } from "./parts";
 import { now } from "./live";
 import { useQuery } from "./query";
@@ -55,18 +58,25 @@ export function RunPage({ id }: { id: string }) {
       {error && <Failure error={error} again={reload} />}
       {run.state.message && <Callout run={run} />}
       <div class="two">
-        <section aria-labelledby="tasks-title">
-          <h2 id="tasks-title">Tasks</h2>
-          {branches.length > 0 ? (
-            <>
-              <Bar counts={data.counts} />
-              <TaskTable top={run} branches={branches} chosen={task} />
-            </>
-          ) : (
-            <NoTasks run={run} />
+        <div>
+          {isNotebook(run) && <CellSection run={run} />}
+          {(branches.length > 0 || !isNotebook(run)) && (
+            <section aria-labelledby="tasks-title">
+              <h2 id="tasks-title">Tasks</h2>
+              {branches.length > 0 ? (
+                <>
+                  <Bar counts={data.counts} />
+                  <TaskTable top={run} branches={branches} chosen={task} />
+                </>
+              ) : (
+                <NoTasks run={run} />
+              )}
+            </section>
           )}
           <Parameters run={run} />
-        </section>
+          <RunArtifacts run={run} />
+          <RunLogs run={run} />
+        </div>
         <section class="side" aria-labelledby="story-title" tabIndex={0}>
           {task ? <TaskStory key={task} top={run} id={task} known={chosen} /> : <RunStory why={data} />}
         </section>
@@ -93,6 +103,12 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
     setAsked(false);
     reload();
   };
+  const rerun = async () => {
+    setAsked(true);
+    await act(async () => ({ text: outcome(await api.rerun(run.id)) }));
+    setAsked(false);
+    reload();
+  };
   const notebook = run.kind === "flow" && run.start_time !== null && (run.deployment || run.key?.startsWith("notebook:"));
   return (
     <header class="run-head">
@@ -112,6 +128,11 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
                 Download .ipynb
               </a>
             </>
+          )}
+          {isTerminal(run.state.type) && run.deployment && (
+            <button type="button" disabled={asked} onClick={() => void rerun()}>
+              Rerun
+            </button>
           )}
           {!isTerminal(run.state.type) && (
             <button type="button" class="danger" disabled={asked || run.state.type === "CANCELLING"} onClick={() => void cancel()}>
@@ -139,7 +160,9 @@ function RunFacts({ run }: { run: Run }) {
         <Took run={run} />
       </Fact>
       {run.run_count > 1 && <Fact name="Attempts">{run.run_count}</Fact>}
-      {run.deployment && <Fact name="Deployment">{deploymentName(run.deployment)}</Fact>}
+      {run.deployment && <Fact name="Deployment">
+          <a href={hrefs.deployment(deploymentName(run.deployment, true))}>{deploymentName(run.deployment)}</a>
+        </Fact>}
       {run.tags.length > 0 && (
         <Fact name="Tags">
           {run.tags.map((tag) => (
@@ -171,6 +194,16 @@ function Callout({ run }: { run: Run }) {
     <div class={bad ? "callout bad" : "callout"}>
       <Message text={run.state.message ?? ""} />
     </div>
+  );
+}
+
+function CellSection({ run }: { run: Run }) {
+  const told = useCells(run);
+  return (
+    <section aria-labelledby="cells-title">
+      <h2 id="cells-title">Cells</h2>
+      {told ? <Cells run={run} told={told} /> : <p class="none">{told === null ? "None has been executed yet." : "…"}</p>}
+    </section>
   );
 }
 

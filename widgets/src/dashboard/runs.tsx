@@ -188,7 +188,8 @@ function List({ list, text, onClear, wrong }: ListProps) {
   );
 }
 
-export function RunTable({ runs }: { runs: Run[] }) {
+/** Runs, newest first; those `of` one deployment do not name it. */
+export function RunTable({ runs, of }: { runs: Run[]; of?: string }) {
   const counted = runs.some((run) => run.tasks);
   return (
     <div class="sheet">
@@ -197,7 +198,7 @@ export function RunTable({ runs }: { runs: Run[] }) {
           <tr>
             <th scope="col" class="c-state">State</th>
             <th scope="col">Run</th>
-            <th scope="col" class="c-deployment">Deployment</th>
+            {!of && <th scope="col" class="c-deployment">Deployment</th>}
             {counted && <th scope="col" class="c-tasks">Tasks</th>}
             <th scope="col" class="c-when">Started</th>
             <th scope="col" class="c-took">Took</th>
@@ -205,7 +206,7 @@ export function RunTable({ runs }: { runs: Run[] }) {
         </thead>
         <tbody>
           {runs.map((run) => (
-            <RunRow key={run.id} run={run} counted={counted} />
+            <RunRow key={run.id} run={run} counted={counted} named={!of} />
           ))}
         </tbody>
       </table>
@@ -213,7 +214,7 @@ export function RunTable({ runs }: { runs: Run[] }) {
   );
 }
 
-function RunRow({ run, counted }: { run: Run; counted: boolean }) {
+function RunRow({ run, counted, named }: { run: Run; counted: boolean; named: boolean }) {
   const message = firstLine(run.state.message ?? run.state.reason);
   return (
     <tr>
@@ -230,7 +231,7 @@ function RunRow({ run, counted }: { run: Run; counted: boolean }) {
           {message && <span title={run.state.message ?? undefined}>{message}</span>}
         </span>
       </th>
-      <td class="c-deployment">{deploymentName(run.deployment) || <span class="quiet">–</span>}</td>
+      {named && <td class="c-deployment">{deploymentName(run.deployment) || <span class="quiet">–</span>}</td>}
       {counted && <td class="c-tasks">{progress(run.tasks)}</td>}
       <td class="c-when">
         <Started run={run} />

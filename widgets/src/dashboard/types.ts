@@ -80,9 +80,130 @@ export interface Deployment {
   schedules: { kind: string }[];
   paused: boolean;
   kernel: string | null;
+  flow: string | null;
   next_times: number[];
   last_runs: Run[];
   tags?: string[];
+  pause: { until: number | null; by: string | null; why: string | null } | null;
+  /** why it can't be read any more */
+  problem: string | null;
+  /** what else is said of it; all of it is shown */
+  [field: string]: unknown;
+}
+
+/** A deployment with the version of its file that runs. */
+export interface DeploymentWithSource extends Deployment {
+  source: { track: string; pinned: string | null; on_disk: string | null; drift: string | null };
+}
+
+/** How the file on disk differs from what is pinned. */
+export interface Diff {
+  cells: { change: string; was: number | null; now: number | null; kind: string; diff: string[] }[];
+  lines: string[];
+  says: string | null;
+}
+
+export interface Preview {
+  schedules: { words: string; next_times?: number[] }[];
+  next_times: number[];
+}
+
+/** A part of a JSON Schema, as far as a form knows it. */
+export interface Schema {
+  type?: string;
+  format?: string;
+  enum?: unknown[];
+  anyOf?: Schema[];
+  default?: unknown;
+  description?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  minimum?: number;
+  maximum?: number;
+}
+
+export interface Inspected {
+  parameters: { name: string; annotation: string | null; default: string | null; required: boolean; help: string | null }[];
+  schema: Schema;
+  takes_any: boolean;
+}
+
+export interface Cell {
+  index: number;
+  id: string;
+  source: string;
+  state: string;
+  number: number | null;
+  start: number | null;
+  end: number | null;
+  output_bytes: number;
+  attempts: number;
+  seconds: number | null;
+}
+
+export interface Cells {
+  attempt: number;
+  done: number;
+  total: number;
+  left: number | null;
+  cells: Cell[];
+  peak_memory: number | null;
+  failure: { index: number; source: string; error: string } | null;
+}
+
+export interface LogLine {
+  n: number;
+  run: string;
+  name: string;
+  timestamp: number;
+  level: number;
+  logger: string | null;
+  message: string;
+}
+
+export interface LogQuery {
+  run?: string;
+  tree?: boolean;
+  level?: string;
+  text?: string;
+  newest?: boolean;
+  before?: number;
+  after?: number;
+  limit?: number;
+}
+
+export interface LogPage {
+  lines: LogLine[];
+  cursor: number | null;
+}
+
+export interface Artifact {
+  id: string;
+  run: string;
+  key: string | null;
+  version: number | null;
+  description: string | null;
+  created: number;
+  size: number;
+  types: string[];
+}
+
+export interface ArtifactPage {
+  artifacts: Artifact[];
+  cursor: string | null;
+}
+
+export interface FullArtifact extends Artifact {
+  data: Record<string, unknown>;
+  binary: string[];
+  notes: string[];
+}
+
+export interface Limit {
+  name: string;
+  slots: number;
+  used: number;
+  waiting: number;
 }
 
 /** What a run list may be asked for; the server knows the same words. */
