@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("server")) as started:
+    folder = tmp_path_factory.mktemp("server")
+    with running(folder, "--OrionApp.scheduler=True", ORION_NB_WARM_RUNNERS="0") as started:
         yield started
 
 
@@ -165,7 +166,7 @@ def test_a_run_is_asked_for_with_parameters_and_its_failing_cell_is_shown(
         failing, timeout=60_000
     )
     expect(main.get_by_label("Its error")).to_contain_text("KeyError: 'milk'")
-    expect(main).to_contain_text("3 of 4 cells executed")
+    expect(main).to_contain_text("4 of 5 cells executed")
     expect(main).to_contain_text("Not executed")
     link = main.get_by_role("link", name="See it in the executed notebook")
     expect(link).to_have_attribute("href", re.compile("notebook.html#orion-failure$"))

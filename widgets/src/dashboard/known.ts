@@ -8,7 +8,19 @@ export const deployments = signal<{ id: string; name: string }[]>([]);
 /** The name of a deployment; "" for none, its id, or the end of that, while its name isn't known. */
 export function deploymentName(id: string | null, whole = false): string {
   if (!id) return "";
-  return deployments.value.find((one) => one.id === id)?.name ?? (whole ? id : id.slice(-8));
+  const known = deployments.value.find((one) => one.id === id);
+  if (!known) ask();
+  return known?.name ?? (whole ? id : id.slice(-8));
+}
+
+const SEEN_NEW_MS = 3000;
+let asked = -Infinity;
+
+/** One that isn't known is new, or gone: they are learned again, now and then. */
+function ask(): void {
+  if (performance.now() - asked < SEEN_NEW_MS) return;
+  asked = performance.now();
+  setTimeout(() => void learnDeployments(), 0);
 }
 
 export async function learnDeployments(): Promise<void> {
