@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from orion_nb.errors import ScheduleError
 
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNORECASE)
-_FOLD = re.compile(r"\r?\n[ \t]")
+# Old programs put an empty line into the fold.
+_FOLD = re.compile(r"(?<![\r\n])[\r\n]++[ \t]")
 _LINE = re.compile(
     r"([A-Za-z0-9-]+)((?:;[^=:;]+=(?:\"[^\"]*\"|[^\";:,]*)(?:,[^;:]*)?)*):(.*)", re.S
 )
@@ -75,4 +76,6 @@ def seconds(offset: str) -> timedelta | None:
     if match is None:
         return None
     told = timedelta(hours=int(match[2]), minutes=int(match[3]), seconds=int(match[4] or 0))
+    if told >= timedelta(days=1):
+        return None
     return -told if match[1] == "-" else told

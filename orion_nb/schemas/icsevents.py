@@ -63,7 +63,7 @@ class Event:
         if self.series is None:
             what = f"on {len(self.moved)} dates" if self.moved else "cancelled"
         else:
-            zone = getattr(self.series.zone, "key", "UTC")
+            zone = str(self.series.zone)
             plain = replace(self.series, dropped=frozenset(), dropped_days=frozenset())
             what = rulewords.words(plain, zone)
             counts = ((self.changed, "moved"), (self.deleted, "deleted"))

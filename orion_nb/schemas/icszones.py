@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -16,7 +17,14 @@ from orion_nb.schemas.recurrence import Recurrence
 #: Changes of a zone that a file defines are known in these years.
 FROM, TO = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
+#: What began before has always held; there is room to shift it by an offset.
+EARLIEST = datetime(2, 1, 1)  # noqa: DTZ001 - a local time
+
 _UTC_NAMES = ("UTC", "GMT", "Z", "Etc/UTC", "Etc/GMT")
+
+# As Exchange writes offsets: UTC+01, GMT+0200, UTC+05:30. East is +, as in ISO 8601.
+_OFFSET = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
+_MICROSOFT_UTC = "tzone://Microsoft/Utc"
 
 
 class FileZone(tzinfo):
@@ -31,6 +39,9 @@ class FileZone(tzinfo):
         self._first = [at + max(before, after) for at, before, after in changes]
         self._second = [at + min(before, after) for at, before, after in changes]
         self._instants = [at for at, _, _ in changes]
+
+    def __str__(self) -> str:
+        return self.key
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
         if moment is None:
@@ -82,7 +93,7 @@ class FileZones:
         if found is None and defined is not None:
             place = defined.text("X-LIC-LOCATION")
             found = (iana(place) if place else None) or _defined(name, defined)
-        found = found or iana(name)
+        found = found or iana(name) or _by_offset(name)
         if found is None:
             raise _wrong(
                 f"the time zone {name[:60]!r} is no IANA and no Windows name, and the file does "
@@ -103,6 +114,14 @@ def iana(name: str) -> ZoneInfo | None:
         except ScheduleError:
             continue
     return None
+
+
+def _by_offset(name: str) -> tzinfo | None:
+    if name == _MICROSOFT_UTC:
+        return UTC
+    match = _OFFSET.fullmatch(name)
+    told = match and icaltimes.seconds(f"{match[1]}{match[2]:0>2}{match[3] or '00'}")
+    return None if told is None else timezone(told, name)
 
 
 def _windows(name: str) -> ZoneInfo | None:
@@ -140,12 +159,12 @@ def _changes(name: str, part: Component) -> list[tuple[datetime, timedelta, time
             at for each in part.all("RDATE") for at in recurrence.values(each, fixed, lambda _: UTC)
             if isinstance(at, datetime)
         ),
-        with_start=True,
+        with_start=begin.year >= FROM.year,
     )  # fmt: skip
     found = takewhile(lambda at: at < TO, whole.instants(FROM))
     starts = [at.replace(tzinfo=None) for at in found]
     if begin.year < FROM.year:  # such as 1601: what was then still holds
-        starts.append(begin.replace(year=1) if begin.year > 1 else begin)
+        starts.append(max(begin, EARLIEST))
     return [(at, before, after) for at in starts]
 
 

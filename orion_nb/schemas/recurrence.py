@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -59,9 +59,8 @@ class Recurrence:
     def instants(self, after: datetime) -> Iterator[datetime]:
         """Every occurrence at or after `after`, in UTC, in order and each once."""
         streams = [self._of_rule(days, after) for days in self._days]
-        streams.append(iter(sorted(at for at in self.added if at >= after)))
-        if self.with_start and (at := self.instant(self.start)) >= after:
-            streams.append(iter((at,)))
+        alone = [*self.added, *([self.instant(self.start)] if self.with_start else ())]
+        streams.append(iter(self._left(at for at in alone if at >= after)))
         last: datetime | None = None
         for at in heapq.merge(*streams):
             if at != last and not self._is_dropped(at):
@@ -75,6 +74,19 @@ class Recurrence:
     def wall(self, at: datetime) -> datetime:
         """What the clock of the set shows at an instant."""
         return at.astimezone(self.zone).replace(tzinfo=None, fold=0)
+
+    def _left(self, alone: Iterable[datetime]) -> list[datetime]:
+        """What EXRULE leaves of the instants that no rule names, in order."""
+        told = sorted(alone)
+        if not self.without or not told:
+            return told
+        walls = sorted((self.wall(at), at) for at in told)
+        without = _Without(self, walls[0][0].toordinal())
+        return sorted(
+            at
+            for wall, at in walls
+            if self.instant(wall) != at or without.leave(wall.toordinal(), (_second(wall),))
+        )
 
     def _is_dropped(self, at: datetime) -> bool:
         if at in self.dropped:

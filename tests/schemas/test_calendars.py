@@ -178,6 +178,37 @@ def test_a_zone_that_nobody_knows_is_an_error():
         from_ics(calendar(WEEKLY.replace("Europe/Berlin", "Mars/Base")))
 
 
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("UTC+01", "02 08:00"), ("GMT+0530", "02 03:30"), ("UTC-5:00", "02 14:00"),
+        ("tzone://Microsoft/Utc", "02 09:00"),
+    ],
+)  # fmt: skip
+def test_an_offset_is_a_zone_that_is_told_by_its_name(name, first):
+    event = f'UID:a\nDTSTART;TZID="{name}":20260302T090000\nRRULE:FREQ=DAILY'
+    schedule = from_ics(calendar(event))
+    assert f"{schedule.upcoming(datetime(2026, 1, 1, tzinfo=UTC))[0]:%d %H:%M}" == first
+    assert schedule.describe() == f"every day at 09:00 {'UTC' if '/' in name else name}"
+
+
+def test_a_zone_without_changes_may_have_begun_in_the_first_year():
+    head = (
+        "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:00010101T000000\n"
+        "TZOFFSETFROM:{0}\nTZOFFSETTO:{0}\nEND:STANDARD\nEND:VTIMEZONE"
+    )
+    event = WEEKLY.replace("Europe/Berlin", "Own")
+    told = from_ics(calendar(event, head=head.format("+0100")))
+    assert found(told)[0] == found(from_ics(calendar(WEEKLY)))[0]
+    with pytest.raises(ScheduleError, match=r"^ics: the file's time zone 'Own' can't be read"):
+        from_ics(calendar(event, head=head.format("+2800")))
+
+
+def test_a_line_may_be_folded_with_an_empty_line():
+    told = calendar(WEEKLY).replace("RRULE:", "RRULE\r\n\r\n :")
+    assert found(from_ics(told)) == found(from_ics(calendar(WEEKLY)))
+
+
 @given(at=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))  # noqa: DTZ001
 def test_a_zone_of_a_file_is_as_exact_as_one_of_the_system(at):
     rule = "UID:x\nDTSTART;TZID={0}:{1:%Y%m%dT%H%M%S}\nRRULE:FREQ=HOURLY;INTERVAL=7;COUNT=5"

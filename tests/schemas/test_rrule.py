@@ -78,6 +78,17 @@ def test_several_rules_and_rules_left_out():
     ]  # fmt: skip
 
 
+def test_what_a_rule_leaves_out_is_no_date_that_is_added_either():
+    schedule = RRule(
+        "DTSTART:20261123T090000\nRDATE:20261124T090000,20261126T090000,20261126T100000\n"
+        "RDATE:20261127T090000,20261203T090000,20261210T090000\n"
+        "EXRULE:FREQ=WEEKLY;BYDAY=TH;COUNT=2"
+    )
+    assert walls(schedule, "UTC", n=9) == [
+        "2026-11-24 09:00", "2026-11-26 10:00", "2026-11-27 09:00", "2026-12-10 09:00"
+    ]  # fmt: skip
+
+
 def test_a_start_that_no_rule_names_is_no_occurrence():
     assert walls(RRule("DTSTART:20261201T100000\nRRULE:FREQ=DAILY;BYHOUR=9"), "UTC", n=1) == [
         "2026-12-02 09:00"
