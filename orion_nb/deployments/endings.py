@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from orion_nb.schemas.states import State
+
+#: How a line begins that a runner itself has logged.
+LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +33,15 @@ def fate(code: int | None) -> str:
     if code is None:
         return "stopped answering"
     return f"killed by signal {-code}" if code < 0 else f"exited with code {code}"
+
+
+def last_words(log: Path) -> str:
+    """`: ImportError: no module 'x'`: the last line that a process printed; often nothing."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8_192))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip() and not LOGGED.match(line)]
+    return f": {said[-1][:LONGEST]}" if said else ""

@@ -14,7 +14,8 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from orion_nb.deployments import marks, verdicts
-from orion_nb.deployments.endings import Ending
+from orion_nb.deployments.endings import Ending, last_words
+from orion_nb.deployments.files import LOG
 from orion_nb.deployments.kept import KeptNotebook
 from orion_nb.deployments.kernel import READY, CellClient, Kernel
 from orion_nb.deployments.memory import Memory
@@ -122,8 +123,10 @@ class Execution(Taking):
             self.kc = await self.kernel.connect(self.limits.start)
             info = await self.async_wait_for_reply(self.kc.kernel_info())
         except (RuntimeError, DeadKernelError) as error:
-            told = self.kernel.fate() if not await self.kernel.manager.is_alive() else str(error)
-            self._end(Crashed(f"the kernel was never ready: {told}; runner.log may say why"))
+            told = str(error)
+            if not await self.kernel.manager.is_alive():
+                told = self.kernel.fate() + last_words(self.kept.path.with_name(LOG))
+            self._end(Crashed(f"the kernel was never ready: {told}; runner.log may say more"))
         self.session = info["header"]["session"] if info else None
         if info and "language_info" in info["content"]:
             self.nb.metadata["language_info"] = info["content"]["language_info"]

@@ -66,6 +66,8 @@ def judge(cell: Json, reply: Json, *, allowed: bool) -> Stop | Failure | None:
         return None
     if ename == "SystemExit" and evalue in CLEAN_EXITS:
         return Stop()
+    if reply["status"] == "error" and not ename and evalue.isdigit():  # that of shells
+        return Failure(f": exit code {evalue}", "Error", f"exit code {evalue}")
     if reply["status"] == "error":
         return Failure(_told(ename or "Error", evalue), ename or "Error", evalue)
     return _shown(cell)
