@@ -160,7 +160,7 @@ class Unbroken:
         if _pattern is None and not self._held:
             return text
         text = self._held + text
-        at = _begin_of_rest(text)
+        at = settled(text)
         self._held = text[at:]
         return redacted(text[:at])
 
@@ -170,8 +170,8 @@ class Unbroken:
         return redacted(held)
 
 
-def _begin_of_rest(text: str) -> int:
-    """Where the text may end in the beginning of a secret; its length, if nowhere."""
+def settled(text: str) -> int:
+    """How many characters there are before what may be the beginning of a secret, at its end."""
     if _pattern is None:
         return len(text)
     since = 0  # what comes before is settled
@@ -190,16 +190,20 @@ def _begin_of_one(text: str, secret: str, since: int) -> int:
     return at if at >= 0 else len(text)
 
 
-def redacted_json(value: Any) -> Any:
-    """The same for all texts in lists and objects; it is the same object if none is watched."""
+def redacted_json(value: Any, *, keys: bool = False) -> Any:
+    """The same for all texts in lists and objects; it is the same object if none is watched.
+
+    With `keys` for the names in objects, too: these are somebody's data.
+    """
     if _pattern is None:
         return value
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, list):
-        return [redacted_json(each) for each in value]
+        return [redacted_json(each, keys=keys) for each in value]
     if isinstance(value, dict):
-        return type(value)({name: redacted_json(each) for name, each in value.items()})
+        items = ((name, redacted_json(each, keys=keys)) for name, each in value.items())
+        return type(value)({redacted(str(name)) if keys else name: each for name, each in items})
     return value
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import os
 import signal
 import subprocess
-import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from orion_nb.deployments.attempt import Attempt
 from orion_nb.deployments.endings import Ending, fate
 from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.host import HOOKS, SOURCE, Told
+from orion_nb.deployments.overheard import Overheard
 from orion_nb.deployments.source import read_flow_source
 from orion_nb.deployments.standby import StandbyFlow
 from orion_nb.deployments.sweeping import new_mark, sweep
@@ -24,12 +22,7 @@ from orion_nb.errors import InvalidInput, OrionError
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Crashed, Failed, State, TimedOut
-from orion_nb.secrets import Unbroken
 
-#: Bytes of what the process prints that are kept in the runner's log.
-LONGEST_LOG = 1 << 20
-#: Seconds for what is still in the pipe when the process has ended.
-REST = 1.0
 #: Seconds between two looks whether a flow has ended.
 LOOK = 0.01
 #: Seconds that functions named by `on_change` get when the attempt has ended.
@@ -123,11 +116,7 @@ class FlowProcess:
         self.standby = standby
         self._process = standby.process
         self._mark, self._folder = mark, folder
-        assert self._process.stdout is not None
-        told = (self._process.stdout,)
-        self._listening = threading.Thread(target=_listen, args=told, name="orion-flow")
-        self._listening.daemon = True
-        self._listening.start()
+        self._overheard = Overheard(self._process)
         #: The flow has ended, and its process wants to hear how that was judged.
         self.waits = False
         self._is_gone = False
@@ -160,7 +149,7 @@ class FlowProcess:
         self.signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         sweep(self._mark)
         self._process.wait()
-        self._listening.join(REST)
+        self._overheard.end()
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -206,19 +195,3 @@ class FlowExecution:
         self._process.signal(signal.SIGINT)
         await asyncio.sleep(self._grace)
         self._process.kill()
-
-
-def _listen(pipe: IO[bytes]) -> None:
-    """What the process prints goes to the runner's log, as much as fits there."""
-    left, text = LONGEST_LOG, Unbroken()
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    while chunk := os.read(pipe.fileno(), 1 << 16):
-        if left > 0:
-            sys.stderr.write(text.add(decode(chunk[:left])))
-            sys.stderr.flush()
-        left -= len(chunk)
-    sys.stderr.write(text.rest())
-    if left < 0:
-        sys.stderr.write(f"\n... {-left:,} more bytes are not kept ...\n")
-    sys.stderr.flush()
-    pipe.close()

@@ -19,6 +19,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from orion_nb.deployments.endings import fate
+from orion_nb.deployments.overheard import Overheard
 from orion_nb.deployments.sockets import SocketFolder
 from orion_nb.deployments.standby import StandbyKernel, guarded
 from orion_nb.deployments.sweeping import sweep
@@ -117,6 +118,7 @@ class Kernel:
         self.manager = manager
         self.client: CellClient | None = None
         self._process = process
+        self._overheard = Overheard(process)
         self._folder = folder
         self._mark = mark
 
@@ -148,7 +150,11 @@ class Kernel:
         manager.standby = standby
         try:
             await manager.start_kernel(
-                cwd=str(cwd), env=dict(environ), extra_arguments=_arguments(spec)
+                cwd=str(cwd),
+                env=dict(environ),
+                extra_arguments=_arguments(spec),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
             )
         except BaseException:
             folder.remove()
@@ -185,6 +191,7 @@ class Kernel:
         finally:
             self.kill()
             await self._has_ended(FAREWELL)
+            self._overheard.end()
             if self.client is not None:
                 self.client.stop_channels()
             await self.manager.cleanup_resources()

@@ -88,6 +88,7 @@ class Execution(Taking):
                 raise
             return self._as_ordered()
         finally:
+            self.say_rest()
             for each in (alarm, self._cell_alarm):
                 if each is not None:
                     each.cancel()

@@ -36,17 +36,15 @@ class Standby:
     #: What it becomes has no kernel: it is a flow's.
     is_flow = False
 
-    def __init__(
-        self, program: list[str], environ: Mapping[str, str], stdout: int | None = None
-    ) -> None:
-        """It is started, with what it says going to `stdout`: a pipe takes its stderr, too."""
+    def __init__(self, program: list[str], environ: Mapping[str, str]) -> None:
+        """It is started. What it says, on stderr too, is to be read from `process.stdout`."""
         self._environ = dict(environ)
         self.is_used = False
         self.process = subprocess.Popen(
             guarded(program),
             stdin=subprocess.PIPE,
-            stdout=stdout,
-            stderr=None if stdout is None else subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env={
                 **environ,
                 "JPY_PARENT_PID": str(os.getpid()),
@@ -115,17 +113,14 @@ class StandbyKernel(Standby):
 
 
 class StandbyFlow(Standby):
-    """A process that has imported what a deployed flow's host needs; it hosts one, or none.
-
-    What the flow prints is to be read from `process.stdout`.
-    """
+    """A process that has imported what a deployed flow's host needs; it hosts one, or none."""
 
     is_flow = True
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         # -P: a flow's folder may hold a json.py; it must not become that of our own imports.
         program = [sys.executable, "-P", str(HERE / "standby_flow.py")]
-        super().__init__(program, environ, subprocess.PIPE)
+        super().__init__(program, environ)
 
     def tell(self, told: dict[str, Any]) -> None:
         """It hears this: first what to host, then how that was judged.

@@ -16,6 +16,7 @@ from orion_nb.deployments.floods import room
 from orion_nb.deployments.kept import KeptNotebook
 from orion_nb.deployments.outputs import SHOWN, Outputs, Shown, Streams
 from orion_nb.deployments.widgets import STATE, is_ours, kept_with
+from orion_nb.secrets import Unbroken, redacted_json
 
 #: Seconds that outputs may lag behind the reply to a cell.
 LAG = 60
@@ -38,6 +39,8 @@ class Taking(NotebookClient):
         self.shown: dict[int, Shown] = {}
         self._room = room(output_limit)
         self._shown_room = output_limit or SHOWN
+        #: What the cell at work prints, since it showed something else.
+        self._printing: tuple[int, str, Unbroken] | None = None
         #: The kernel has told that it is idle again: all outputs of the cell have come.
         self.is_idle = True
         #: How the kernel names itself in its messages; another name is another kernel's.
@@ -53,6 +56,7 @@ class Taking(NotebookClient):
 
     def end_cell(self, cell: NotebookNode, index: int) -> None:
         """The cell's outputs are complete; if they may not be, they say so."""
+        self.say_rest()
         if index in self.streams:
             self.streams.pop(index).settle()
         self.shown.pop(index, None)
@@ -107,12 +111,30 @@ class Taking(NotebookClient):
             self._clear(outs, cell_index)
         if msg["msg_type"] == "stream":
             self._print(outs, msg["content"], cell_index)
-        elif not self.shown.setdefault(cell_index, Shown(self._shown_room)).is_full(outs):
+            return None
+        self.say_rest()
+        if not self.shown.setdefault(cell_index, Shown(self._shown_room)).is_full(outs):
             return self._show(outs, msg, display_id, cell_index)
         return None
 
     def _print(self, outs: Outputs, content: dict[str, Any], index: int) -> None:
-        name, text = content["name"], content["text"]
+        """What is printed is kept, but for what may be the beginning of a secret."""
+        name = content["name"]
+        if self._printing is None or self._printing[:2] != (index, name):
+            self.say_rest()
+            self._printing = index, name, Unbroken()
+        if text := self._printing[2].add(content["text"]):
+            self._keep_text(outs, name, text, index)
+
+    def say_rest(self) -> None:
+        """Nothing follows what was held back of a stream: it is kept."""
+        if self._printing is not None:
+            index, name, held = self._printing
+            self._printing = None
+            if text := held.rest():
+                self._keep_text(self.nb["cells"][index]["outputs"], name, text, index)
+
+    def _keep_text(self, outs: Outputs, name: str, text: str, index: int) -> None:
         self.streams.setdefault(index, Streams(*self._room)).add(outs, name, text)
         self.kept.journal.write("text", index, name=name, text=text)
         self.kept.progress.at(index).output_bytes += len(text)
@@ -124,6 +146,7 @@ class Taking(NotebookClient):
     ) -> NotebookNode | None:
         made = super().output(outs, msg, display_id, index)
         if made is not None:
+            _blot(made)
             self.kept.progress.at(index).output_bytes += self.shown[index].trim(made)
             self.kept.journal.write("add", index, output=made)
         return made
@@ -134,12 +157,14 @@ class Taking(NotebookClient):
         for index, places in self._display_id_map.get(display_id, {}).items():
             outputs = self.nb["cells"][index]["outputs"]
             for at in places:
+                _blot(outputs[at])
                 Shown(self._shown_room).trim(outputs[at])
                 self.kept.journal.write("set", index, at=at, output=outputs[at])
 
     def clear_display_id_mapping(self, cell_index: int) -> None:
         """The outputs of a cell were cleared."""
         super().clear_display_id_mapping(cell_index)
+        self._printing = None  # and what was held back with them
         self.kept.journal.write("clear", cell_index)
         self.shown.pop(cell_index, None)
         if cell_index in self.streams:
@@ -201,3 +226,13 @@ def _opens_widget(msg: dict[str, Any]) -> bool:
     state = data.get("state") if isinstance(data, dict) else None
     is_widget = msg["msg_type"] == "comm_open" and content.get("target_name") == "jupyter.widget"
     return is_widget and isinstance(state, dict) and not is_ours(state)
+
+
+def _blot(output: NotebookNode) -> None:
+    """No secret is in it: before it is cut, which might leave the half of one."""
+    for name in ("ename", "evalue", "traceback"):
+        if name in output:
+            output[name] = redacted_json(output[name])
+    data = output.get("data", {})
+    for kind in list(data):
+        data[kind] = redacted_json(data[kind], keys=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from orion_nb.deployments.sound import tags
 from orion_nb.engine.telling import RESULT, STOP
+from orion_nb.secrets import redacted
 
 Json = dict[str, Any]
 
@@ -56,10 +57,10 @@ def judge(cell: Json, reply: Json, *, allowed: bool) -> Stop | Failure | None:
     """None if the run goes on. `allowed`: all cells may raise; else those with a tag may."""
     payload = {told.get("source"): told for told in reply.get("payload") or ()}
     if STOP in payload:
-        return Stop(str(payload[STOP].get("reason") or ""))
+        return Stop(redacted(str(payload[STOP].get("reason") or "")))
     if "ask_exit" in payload:
         return _exited(payload["ask_exit"].get("keepkernel"))
-    ename, evalue = str(reply.get("ename") or ""), str(reply.get("evalue") or "")
+    ename, evalue = str(reply.get("ename") or ""), redacted(str(reply.get("evalue") or ""))
     if reply["status"] not in ("ok", "error"):
         return Failure(": Aborted: not executed", "Aborted", "not executed")
     if allowed or RAISES in tags(cell):

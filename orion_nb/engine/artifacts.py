@@ -8,6 +8,7 @@ from typing import TypeVar
 from orion_nb.api.checks import check_text
 from orion_nb.engine.context import current
 from orion_nb.errors import OrionError
+from orion_nb.secrets import redacted, redacted_json
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -44,10 +45,15 @@ def artifact(obj: T, key: str | None = None, description: str | None = None) -> 
     from orion_nb.engine.bundles import bundle_of
 
     made = bundle_of(obj, context.orion.artifact_room)
+    data = {
+        kind: value if kind in made.binary else redacted_json(value, keys=True)
+        for kind, value in made.data.items()
+    }
     try:
         context.orion.add_artifact(
-            context.run.id, made.data, key=key, description=(description or "")[:10_000] or None,
-            binary=made.binary, metadata=made.metadata, notes=made.notes,
+            context.run.id, data, key=key, binary=made.binary,
+            description=redacted(description or "")[:10_000] or None,
+            metadata=redacted_json(made.metadata, keys=True), notes=redacted_json(made.notes),
         )  # fmt: skip
     except OrionError as error:
         _log.warning("artifact %s was not kept: %s", key or type(obj).__name__, error)

@@ -21,6 +21,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine import lines, printing
 from orion_nb.engine.context import RunContext, current
 from orion_nb.errors import InvalidInput
+from orion_nb.secrets import redacted
 from orion_nb.settings import variables
 from orion_nb.store.logs import NOTES, fitting
 
@@ -188,7 +189,7 @@ def _text(record: logging.LogRecord) -> str:
         text += "\n" + record.exc_text
     if record.stack_info:
         text += "\n" + record.stack_info
-    return fitting(text)
+    return fitting(redacted(text))
 
 
 _installed = False

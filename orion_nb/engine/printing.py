@@ -17,6 +17,7 @@ from typing import Any
 from orion_nb.api.orion import Orion
 from orion_nb.engine import lines
 from orion_nb.engine.context import RunContext, current
+from orion_nb.secrets import redacted, settled
 from orion_nb.store.logs import LINE, fitting
 
 #: The name under which what is printed is kept.
@@ -74,6 +75,15 @@ def finish(run: str) -> None:
         _keep_line(*_unfinished.pop(run), run)
 
 
+def _finish_much(run: str) -> None:
+    """A line without an end is kept as far as it goes, but for the beginning of a secret."""
+    orion, text = _unfinished.pop(run)
+    at = settled(text)
+    _keep_line(orion, text[:at], run)
+    if at < len(text):
+        _unfinished[run] = (orion, text[at:])
+
+
 def _is_shown(how: Mapping[str, Any]) -> bool:
     """It is printed for people to see, and in a way that `print` understands."""
     file = how.get("file")
@@ -98,7 +108,7 @@ def _keep_printed(context: RunContext, text: str) -> None:
         # As on a screen, what is written after a carriage return replaces what is before it.
         _unfinished[run] = (context.orion, rest[max(0, rest.rstrip("\r").rfind("\r")) :])
         if len(rest) > LINE:
-            finish(run)
+            _finish_much(run)
     if newline:
         _keep_line(context.orion, whole, run)
 
@@ -107,7 +117,7 @@ def _keep_line(orion: Orion, text: str, run: str) -> None:
     if "\r" in text:
         text = "\n".join(each.rstrip("\r").rpartition("\r")[2] for each in text.split("\n"))
     if text:
-        lines.waiting.add(orion, run, logging.INFO, NAME, fitting(text))
+        lines.waiting.add(orion, run, logging.INFO, NAME, fitting(redacted(text)))
 
 
 #: Printed, by run, without the end of its line yet.

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from orion_nb.schemas.results import PREVIEW
+from orion_nb.secrets import redacted
 
 #: What passes through wherever the code of a user's classes is run.
 Through = tuple[type[BaseException], ...]
@@ -44,7 +45,8 @@ def said(error: BaseException, limit: int = 300) -> str:
 
 
 def clean(text: str, limit: int) -> str:
-    """The text as UTF-8 can hold it, without control characters, cut to `limit`."""
+    """The text as UTF-8 can hold it, without secrets or control characters, cut to `limit`."""
+    text = redacted(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     if text.isprintable() and text.isascii():

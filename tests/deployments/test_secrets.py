@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 
 from orion_nb import Secret, run_notebook, secret, secrets
-from orion_nb.deployments.files import notebook_of
+from orion_nb.deployments.files import LOG, NOTEBOOK, Spec, notebook_of, run_folder
+from orion_nb.deployments.launch import launch
 from orion_nb.deployments.runner import main
 from orion_nb.errors import InvalidInput, ParameterError, SecretNotFound
 from orion_nb.settings import Settings
@@ -53,8 +55,59 @@ def canary(home):
     secrets._pattern = None
 
 
-def holders(home):
-    """The files of the data folder that the value is in, in any spelling."""
+def kept_text(path):
+    """What the cells of a notebook have printed."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    outputs = [each for cell in cells for each in cell.get("outputs", ())]
+    return "".join("".join(each.get("text", "")) for each in outputs)
+
+
+SPLITS = """\
+import logging, os, sys, time
+from pathlib import Path
+from IPython.display import JSON, clear_output, display
+from orion_nb import artifact, flow, get_logger, secret
+password = str(secret("DB"))
+n = len(password)
+
+def prints(*parts, **how):
+    for part in parts:
+        print(part, end="", flush=True, **how)
+
+for at in range(1, n):  # each is a message of its own
+    prints("<", password[:at], password[at:], ">")
+prints(*password)
+prints(password[:3], password[3:9], password[9:], password[:5], "x", password, file=sys.stderr)
+prints("x" * (512 * 1024 - n // 2 - 16 * n * 3), password * 60)  # where the head is cut off
+os.write(1, password[:4].encode()); time.sleep(0.4); os.write(1, password[4:].encode())
+shown = display(JSON({password: {"in": [password]}}), display_id=True)
+shown.update(JSON({"again " + password: 1}))
+
+@flow
+def says():
+    prints(password[:7], password[7:], "\\n")
+    prints("y" * (32 * 1024 - 3), password[:9], password[9:])
+    print("z" * (32 * 1024 - 60), password)
+    get_logger().warning("%s", "z" * (32 * 1024 - 60) + password)
+    artifact({password: [password]}, key="a", description=f"of {password}")
+    artifact(f"# {password}", key="b")
+    return "x" * 5000
+
+says()
+prints(password[:8])
+Path("waits").touch()
+while not Path("go").exists():
+    time.sleep(0.05)
+prints(password[8:])
+raise ValueError("v" * 490 + password)
+"""
+
+
+def holders(home, least=None):
+    """The files of the data folder that the value is in, in any spelling; or `least` of it."""
+    if least is not None:
+        files = [each for each in home.rglob("*") if each.is_file()]
+        return {each.name for each in files if least.encode() in each.read_bytes()}
     plain = {CANARY, json.dumps(CANARY)[1:-1], json.dumps(CANARY, ensure_ascii=False)[1:-1]}
     spelled = {each.encode() for each in plain}
     spelled.add(base64.b64encode(CANARY.encode()).rstrip(b"="))
@@ -110,6 +163,71 @@ def etl(password: Secret):
     assert main([run.id]) == 0
     assert str(orion.find(run.id).state) == "Failed: ValueError: not with ********"
     assert holders(home) == {"DB"}
+
+
+@pytest.mark.slow
+def test_no_file_holds_one_that_is_printed_in_pieces_neither_meanwhile_nor_afterwards(
+    orion, home, canary, write_notebook, tmp_path, eventually
+):
+    clears = "prints(password[:6]); clear_output(wait=True); prints(password[6:], password)"
+    begin, shows = SPLITS.split("for at", 1)
+    path = write_notebook(begin, clears, f"for at{shows}")
+    run = orion.begin(orion.new_run("flow", "splits", key=f"notebook:{path}"))[0]
+    process = launch(orion, run.id, Spec(str(path)))
+    eventually((tmp_path / "waits").exists)
+    folder = run_folder(orion.settings, run.id)
+    eventually(lambda: (folder / "journal.jsonl").exists() and (folder / NOTEBOOK).exists())
+    for _ in range(3):  # the notebook is saved, and the journal begins anew, meanwhile
+        assert holders(home) == {"DB"}
+        time.sleep(0.3)
+    (tmp_path / "go").touch()
+    assert process.wait(60) == 0
+    assert orion.find(run.id).state.name == "Failed"
+    told = kept_text(folder / NOTEBOOK)
+    assert "<********>" * (len(CANARY) - 1) + "********" in told
+    orion.database.write(lambda tx: None)
+    assert holders(home) == {"DB"}
+    # What is cut is blotted before: no half of it is left at an edge.
+    assert holders(home, CANARY[:9]) == {"DB"}
+
+
+@pytest.mark.slow
+def test_no_file_holds_one_that_a_flow_writes_in_pieces(orion, home, canary, tmp_path):
+    path = tmp_path / "etl.py"
+    body = """
+from orion_nb import Secret, flow
+import os, sys, time
+@flow
+def etl(password: Secret):
+    word = str(password).encode()
+    for at in range(1, len(word)):
+        os.write(1, word[:at]); time.sleep(0.005); os.write(2, word[at:])
+    os.write(1, b"x" * (65536 - 5) + word + b"x" * (65536 - 5)); os.write(1, word)
+    raise ValueError("v" * 990 + password)
+"""
+    path.write_text(body, "utf-8")
+    orion.create_deployment("etl", f"{path}:etl", parameters={"password": "DB"})
+    run = orion.run_deployment("etl")
+    spec = Spec(str(path), flow="etl")
+    assert launch(orion, run.id, spec).wait(60) == 0
+    assert str(orion.find(run.id).state).startswith("Failed: ValueError: vvv")
+    assert "********" * 10 in (run_folder(orion.settings, run.id) / LOG).read_text("utf-8")
+    assert holders(home) == holders(home, CANARY[:9]) == {"DB"}
+
+
+@pytest.mark.parametrize("text", ["", "no", "abcd", "abcdef", "xabcdefghix", "abab cabcde abcabcd"])
+def test_pieces_of_a_text_are_passed_on_as_the_text_would_be(text, monkeypatch):
+    monkeypatch.setattr(secrets, "_values", set())
+    monkeypatch.setattr(secrets, "_pattern", None)
+    monkeypatch.setattr(secrets, "_spelled", [])
+    secrets.watch(["abcd", "abcdefg", "cabcde"])
+    for first in range(len(text) + 1):
+        for second in range(first, len(text) + 1):
+            pieces, said = secrets.Unbroken(), ""
+            for piece in (text[:first], text[first:second], text[second:]):
+                said += pieces.add(piece)
+                assert not any(each in said for each in ("abcd", "cabcde"))
+            assert said + pieces.rest() == secrets.redacted(text)
 
 
 def test_a_deployment_names_a_secret_and_never_its_value(orion, canary, write_notebook, code):
