@@ -241,6 +241,10 @@ def _state_word(word: str) -> str:
     try:
         return STATES[word.lower()]
     except KeyError:
+        import difflib
+
         known = ", ".join(sorted({*STATES.values()}))
-        says = f"states: {word!r} is no state; there are {known}"
+        close = difflib.get_close_matches(word.lower(), STATES, 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        says = f"states: {word!r} is no state{hint}; there are {known}"
         raise InvalidInput(says, field="states") from None

@@ -170,6 +170,7 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         "env": ", ".join(f"{name}={value}" for name, value in told["env"].items()),
         "kernel": told["kernel"],
         "tags": ", ".join(told["tags"]),
+        **_rest(told),
     }
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
@@ -189,6 +190,25 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         console.print(times_table(told["next_times"], zone=zone))
     elif told["words"] and not told["paused"]:
         output.say("Its schedule names no time to come: it runs only when asked to.")
+
+
+def _rest(told: DeploymentJson) -> dict[str, str]:
+    """What else is said of it that is not as it would be anyway, by field."""
+    from orion_nb.schemas.deployments import DeploymentSpec
+
+    shown = {"path", "flow", "parameters", "schedules", "track", "pinned", "env", "kernel", "tags"}
+    usual = DeploymentSpec(path="").spec()
+    said: dict[str, str] = {}
+    for field, value in usual.items():
+        if field not in shown and told.get(field, value) != value:
+            said[field.replace("_", " ")] = _words_of(told[field])
+    return said
+
+
+def _words_of(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(name if of is None else f"{name}={of}" for name, of in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _pause_of(told: DeploymentJson) -> str:

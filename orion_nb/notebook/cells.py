@@ -27,6 +27,8 @@ class Cell:
         self._before: dict[str, Any] = {}
         #: The body has been executed here; else what it made comes from an earlier attempt.
         self.ran = False
+        #: What it made is kept wherever it runs: it may be restored from the cache.
+        self.is_cached = False
 
     @property
     def first_name(self) -> str | None:
@@ -59,7 +61,7 @@ class Cell:
 
         Where people work nothing is run once more by itself, and nothing kept.
         """
-        if not is_headless():
+        if not (is_headless() or self.is_cached):
             return None
         namespace = self.shell.user_ns
         names = {name: namespace[name] for name in _assigned(self.tree) if name in namespace}

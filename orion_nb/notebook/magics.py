@@ -23,6 +23,7 @@ from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
 from orion_nb.notebook import deploying, reading, render
+from orion_nb.notebook.caching import CellTask
 from orion_nb.notebook.cells import Cell, awaits, cell_id, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
@@ -130,7 +131,8 @@ class OrionMagics(Magics):
         except InvalidInput as error:
             raise UsageError(f"%%task: {error}") from None
         key = f"notebook:{notebook_name()}:{name}{self.session.so_far()}"
-        work: Task[..., Any] = Task(fn, replace(options, key=key))
+        work = CellTask(fn, replace(options, key=key))
+        work.body, body.is_cached = body, options.cache
         work.on_state = _Follow(body, Chip(name, told["retries"], quiet))
         return body, work
 
@@ -140,7 +142,8 @@ class OrionMagics(Magics):
             self.session.goes_anew()
         elif ending.type is COMPLETED:
             body.restore(ending.value)
-            told = f"{work.name}: completed in an earlier attempt; what it made is restored"
+            where = "taken from the cache" if ending.name == "Cached" else "completed earlier"
+            told = f"{work.name}: {where}; what it made is restored"
             print(told)  # noqa: T201 - it is the cell that speaks
         error = ending.error or (None if ending.type is COMPLETED else RunStopped(str(ending)))
         if error is None:

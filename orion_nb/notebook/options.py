@@ -64,6 +64,20 @@ def parser() -> argparse.ArgumentParser:
         help="keep what it makes for a rerun of the notebook, however large (else up to 1 MiB)",
     )
     made.add_argument(
+        "--cache",
+        metavar="DUR",
+        help="restore what it made instead of running it, if neither its source nor the values it "
+        "reads have changed: for 1d, 1w or forever; what it displays is not shown again",
+    )
+    made.add_argument(
+        "--cache-key",
+        metavar="TEXT",
+        help="another key; {name} stands for the value of a name of the notebook",
+    )
+    made.add_argument(
+        "--refresh", action="store_true", help="run it anyway, and put what it makes in the cache"
+    )
+    made.add_argument(
         "--quiet", action="store_true", help="show the line of the task only if it fails"
     )
     return made
@@ -94,8 +108,19 @@ def read_line(line: str) -> dict[str, Any]:
         else _read("--timeout", durations.seconds, told.timeout),
         "tags": _words(told.tags),
         "persist": True if told.persist else None,
+        "cache": _cache(told.cache, told.cache_key),
+        "cache_key": told.cache_key,
+        "cache_refresh": told.refresh or None,
         "quiet": told.quiet,
     }
+
+
+def _cache(given: str | None, key: str | None) -> bool | float | None:
+    if given is None:
+        return None if key is None else True
+    if given.lower() in ("forever", "ever", "on"):
+        return True
+    return float(_read("--cache", durations.seconds, given))
 
 
 def from_comment(line: str) -> str | None:
@@ -105,7 +130,8 @@ def from_comment(line: str) -> str | None:
         return None
     words: Sequence[str] = match[1].split()
     options = [
-        f"--{word}" if "=" in word or word in ("quiet", "persist") else word for word in words
+        f"--{word}" if "=" in word or word in ("quiet", "persist", "refresh") else word
+        for word in words
     ]
     return " ".join(options)
 

@@ -113,6 +113,9 @@ def test_all_that_a_deployment_may_be_told_has_an_option(call, daily):
     assert (told["catch_up"], told["catch_up_max"], told["overlap"]) == ("all", 3, "skip")
     assert (told["retry_backoff"], told["retry_jitter"], told["retry_delay_max"]) == (2, 0.5, 60)
     assert (told["retry_crashes"], told["output_limit"], told["track"]) == (1, 5000, "pinned")
+    shown = call("deployments", "show", "daily").out
+    assert all(word in shown for word in ("output limit", "5000", "db=2, api", "sla action"))
+    assert "grace" not in shown
 
 
 def test_a_dry_run_checks_and_shows_and_writes_nothing(call, here, daily):

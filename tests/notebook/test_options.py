@@ -16,6 +16,9 @@ DEFAULTS: dict[str, Any] = {
     "timeout": None,
     "tags": (),
     "persist": None,
+    "cache": None,
+    "cache_key": None,
+    "cache_refresh": None,
     "quiet": False,
 }
 
@@ -35,6 +38,9 @@ DEFAULTS: dict[str, Any] = {
         ("--tags a,b", {"tags": ("a", "b")}),
         ("--tags 'north sea, b,'", {"tags": ("north sea", "b")}),
         ("--quiet", {"quiet": True}),
+        ("--cache 1d", {"cache": 86400.0}),
+        ("--cache forever --refresh", {"cache": True, "cache_refresh": True}),
+        ("--cache-key '{day}'", {"cache": True, "cache_key": "{day}"}),
     ],
 )
 def test_a_line_says_what_it_says(line: str, changes: dict[str, Any]) -> None:
