@@ -7,7 +7,7 @@ those of ours look at neither then. It holds until anything is written that rule
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orion_nb import clock
@@ -15,9 +15,8 @@ from orion_nb.schemas.entropy import eight_bytes
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import COMPLETED, RUNNING, State
-from orion_nb.schemas.values import evolve
-from orion_nb.store import runs
-from orion_nb.store.alike import Rows
+from orion_nb.schemas.values import evolver
+from orion_nb.store.alike import Rows, end
 from orion_nb.store.database import Connection
 
 
@@ -31,6 +30,13 @@ class Beginning:
     after: Run
     report: Report
     asked: Any  # the epoch and the session that it holds for
+    evolvers: Any = field(
+        default_factory=lambda: (
+            evolver(State, "timestamp", "n"),
+            evolver(Run, "id", "state", "created", "start_time", "token"),
+            evolver(Report, "state", "token"),
+        )
+    )
 
     def fits(self, run: Run, proposed: State | None, asked: Any) -> bool:
         """The run is one like it."""
@@ -54,9 +60,10 @@ class Beginning:
         """The run begins in the same way."""
         now, token = clock.now(), eight_bytes().hex()
         n = self.rows.again(tx, run.id, token, now)
-        state = evolve(self.after.state, timestamp=now, n=n)
-        after = evolve(self.after, id=run.id, state=state, created=now, start_time=now, token=token)
-        return after, evolve(self.report, state=state, token=token)
+        entered, begun, reported = self.evolvers
+        state = entered(self.after.state, now, n)
+        after = begun(self.after, run.id, state, now, now, token)
+        return after, reported(self.report, state, token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,13 @@ class Ending:
     report: Report
     digest: int
     asked: Any
+    evolvers: Any = field(
+        default_factory=lambda: (
+            evolver(State, "seq", "timestamp", "attempt"),
+            evolver(Run, "state", "end_time", "total_time"),
+            evolver(Report, "state"),
+        )
+    )
 
     def fits(self, run: Run, proposed: State, asked: Any) -> bool:
         """The run is one like it, and completes like it."""
@@ -79,15 +93,13 @@ class Ending:
 
     def again(self, tx: Connection, run: Run, proposed: State) -> tuple[Run, Report] | None:
         """The run completes in the same way; None if it was moved by another."""
+        entered, ended, reported = self.evolvers
         now = clock.now()
-        state = evolve(proposed, seq=run.state.seq + 1, timestamp=now, attempt=run.attempt)
-        runs.append(tx, run.id, state, run.state.n, self.digest)
-        took = max(0, now - run.state.timestamp)
-        after = evolve(run, state=state, end_time=now, total_time=run.total_time + took)
-        if not runs.move(tx, after, run.state.seq):
-            runs.withdraw(tx, state)
+        state = entered(proposed, run.state.seq + 1, now, run.attempt)
+        total = run.total_time + max(0, now - run.state.timestamp)
+        if not end(tx, run, state, total, self.digest):
             return None
-        return after, evolve(self.report, state=state)
+        return ended(run, state, now, total), reported(self.report, state)
 
 
 class Alike:

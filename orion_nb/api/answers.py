@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orion_nb.errors import Fenced
 from orion_nb.schemas.reports import Report
@@ -28,13 +28,6 @@ class Proposal(NamedTuple):
 
 #: The run as it then is and the report on the proposal, or the error that there was.
 Answer = tuple[Run, Report] | BaseException
-
-
-def answer_of(value: Any, error: BaseException | None) -> Answer:
-    if error is not None:
-        return error
-    after, report = value
-    return Fenced(report.reason or "fenced") if report.fenced else (after, report)
 
 
 def unfenced(answer: tuple[Run, Report]) -> tuple[Run, Report]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.alike import Alike, Beginning, Ending, is_plain_start, is_silent_end
-from orion_nb.api.answers import Answer, Proposal, answer_of, handed_out, unfenced
+from orion_nb.api.answers import Answer, Proposal, handed_out, unfenced
 from orion_nb.api.core import Core
-from orion_nb.errors import Conflict, InvalidInput, RunNotFound
+from orion_nb.errors import (
+    Conflict,
+    Fenced,
+    InvalidInput,
+    RunNotFound,
+    StoreUnavailable,
+)
 from orion_nb.rules import POLICIES, SAYS, enters, evaluate
 from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Line, Report, Status
@@ -55,58 +62,57 @@ class Proposals(Core):
         the path of the argument; `pulled` is what a trigger that is a function said.
         """
         session = self.session if proposed is not None and owned else None
-        work = self._beginning(run, proposed, upstream, session, pulled)
-        return self.database.write(work, remembers=True)
+        return self.database.write(
+            lambda tx: self._begin_in(tx, run, proposed, upstream, session, pulled), remembers=True
+        )
 
     def _alike_of(self, run: Run) -> Alike | None:
         """What is known of runs like it; None while there are rules of one's own."""
         return self._alike if self.policies[run.kind] is POLICIES[run.kind] else None
 
-    def _beginning(
+    def _begin_in(
         self,
+        tx: Connection,
         run: Run,
         proposed: State | None,
         upstream: Sequence[tuple[str, str]],
         session: str | None,
         pulled: bool | None = None,
-    ) -> Callable[[Connection], tuple[Run, Report | None]]:
-        def work(tx: Connection) -> tuple[Run, Report | None]:
-            alike = self._alike_of(run) if not upstream and pulled is None else None
-            if alike is not None:
-                asked = (self.database.epoch, session)
-                like = alike.beginnings.get(run.kind)
-                if like is not None and like.fits(run, proposed, asked):
-                    return like.again(tx, run)
-            now = clock.now()
-            born = evolve(run.state, seq=1, timestamp=now)
-            made = evolve(
-                run, state=born, created=now, scheduled_time=born.scheduled_time, session=session
-            )
-            if upstream:
-                runs.depend(tx, made.id, upstream)
-            runs.append(tx, made.id, born, None, None)
-            if proposed is None:
-                runs.insert(tx, made)
-                return made, None
-            after, report = self._judge(
-                tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled,
-                memo=self.database.memo,
-            )  # fmt: skip
-            if after is not made:
-                digest = self._append(tx, made, after, report)
-            runs.insert(tx, after)
-            self._take_effect(tx, after, report)
-            if after is made:
-                after = self._refuse(tx, made, report)
-                return after, handed_out(report, made, after)
-            report = handed_out(report, made, after)
-            if alike is not None and is_plain_start(run, after, report):
-                asked = (self.database.epoch, session)
-                rows = Rows(after, born, digest)
-                alike.beginnings[run.kind] = Beginning(run, proposed, rows, after, report, asked)
-            return after, report
-
-        return work
+    ) -> tuple[Run, Report | None]:
+        alike = self._alike_of(run) if not upstream and pulled is None else None
+        if alike is not None:
+            asked = (self.database.epoch, session)
+            like = alike.beginnings.get(run.kind)
+            if like is not None and like.fits(run, proposed, asked):
+                return like.again(tx, run)
+        now = clock.now()
+        born = evolve(run.state, seq=1, timestamp=now)
+        made = evolve(
+            run, state=born, created=now, scheduled_time=born.scheduled_time, session=session
+        )
+        if upstream:
+            runs.depend(tx, made.id, upstream)
+        runs.append(tx, made.id, born, None, None)
+        if proposed is None:
+            runs.insert(tx, made)
+            return made, None
+        after, report = self._judge(
+            tx, made, proposed, session, claims=0, waits=bool(upstream), pulled=pulled,
+            memo=self.database.memo,
+        )  # fmt: skip
+        if after is not made:
+            digest = self._append(tx, made, after, report)
+        runs.insert(tx, after)
+        self._take_effect(tx, after, report)
+        if after is made:
+            after = self._refuse(tx, made, report)
+            return after, handed_out(report, made, after)
+        report = handed_out(report, made, after)
+        if alike is not None and is_plain_start(run, after, report):
+            asked = (self.database.epoch, session)
+            rows = Rows(after, born, digest)
+            alike.beginnings[run.kind] = Beginning(run, proposed, rows, after, report, asked)
+        return after, report
 
     def advance(
         self,
@@ -125,8 +131,12 @@ class Proposals(Core):
         Raises:
             Fenced: another attempt owns the run now.
         """
-        work = self._advancing(run, proposed, retriable, rerun, pulled)
-        return unfenced(self.database.write(work, remembers=True))
+        session = self.session if proposed.type is RUNNING else None  # which may have to be written
+        answer = self.database.write(
+            lambda tx: self._advance_in(tx, run, proposed, session, retriable, rerun, pulled),
+            remembers=True,
+        )
+        return unfenced(answer)
 
     def put_all(self, proposals: Sequence[Proposal]) -> list[Answer]:
         """The owner's proposals are judged in order, and committed at once.
@@ -134,55 +144,62 @@ class Proposals(Core):
         Each answer is what `begin` or `advance` answers, or the error that it raises.
         """
         session = self.session
-        works = [self._work_of(each, session) for each in proposals]
-        jobs = self.database.write_all(works, remembers=True)
-        return [answer_of(job.value, job.error) for job in jobs]
+        try:
+            return self.database.write(
+                lambda tx: [self._put_in(tx, each, session) for each in proposals], remembers=True
+            )
+        except StoreUnavailable as error:
+            return [error] * len(proposals)
+        except Exception:
+            # One of them failed, and took the others with it: each is put by itself.
+            works = [partial(self._put_in, each=each, session=session) for each in proposals]
+            jobs = self.database.write_all(works, remembers=True)
+            return [job.value if job.error is None else job.error for job in jobs]
 
-    def _work_of(
-        self, each: Proposal, session: str
-    ) -> Callable[[Connection], tuple[Run, Report | None]]:
+    def _put_in(self, tx: Connection, each: Proposal, session: str) -> Answer:
         run, proposed, upstream, retriable, rerun, pulled = each
         if run.state.seq == 0:
-            return self._beginning(run, proposed, upstream, session, pulled)
-        return self._advancing(run, proposed, retriable, rerun, pulled)
+            after, report = self._begin_in(tx, run, proposed, upstream, session, pulled)
+        else:
+            mine = session if proposed.type is RUNNING else None
+            after, report = self._advance_in(tx, run, proposed, mine, retriable, rerun, pulled)
+        assert report is not None
+        return Fenced(report.reason or "fenced") if report.fenced else (after, report)
 
-    def _advancing(
+    def _advance_in(
         self,
+        tx: Connection,
         run: Run,
         proposed: State,
+        session: str | None,
         retriable: bool,
         rerun: bool = False,
         pulled: bool | None = None,
-    ) -> Callable[[Connection], tuple[Run, Report]]:
-        session = self.session if proposed.type is RUNNING else None
-
-        def work(tx: Connection) -> tuple[Run, Report]:
-            alike = self._alike_of(run) if not rerun else None
-            if alike is not None:
-                asked = self.database.epoch
-                like = alike.endings.get(run.kind)
-                if like is not None and like.fits(run, proposed, asked):
-                    self.database.forget(run.id)
-                    if (answer := like.again(tx, run, proposed)) is not None:
-                        return answer
-            known = run
-            for _ in range(2):
-                after, report = self._judge(
-                    tx, known, proposed, session, claims=run.attempt, token=run.token,
-                    retriable=retriable, rerun=rerun, pulled=pulled, memo=self.database.memo,
-                )  # fmt: skip
-                done = self._record(tx, known, after, report)
-                if done is not None:
-                    report = handed_out(report, known, done)
-                    if alike is not None and known is run and is_silent_end(run, proposed, report):
-                        digest = self.reports.keep(tx, report)
-                        asked = self.database.epoch
-                        alike.endings[run.kind] = Ending(run, report, digest, asked)
-                    return done, report
-                known = _reread(tx, run.id)
-            raise AssertionError("unreachable: the run can't move inside our own transaction")
-
-        return work
+    ) -> tuple[Run, Report]:
+        alike = self._alike_of(run) if not rerun else None
+        if alike is not None:
+            asked = self.database.epoch
+            like = alike.endings.get(run.kind)
+            if like is not None and like.fits(run, proposed, asked):
+                self.database.forget(run.id)
+                if (answer := like.again(tx, run, proposed)) is not None:
+                    return answer
+        known = run
+        for _ in range(2):
+            after, report = self._judge(
+                tx, known, proposed, session, claims=run.attempt, token=run.token,
+                retriable=retriable, rerun=rerun, pulled=pulled, memo=self.database.memo,
+            )  # fmt: skip
+            done = self._record(tx, known, after, report)
+            if done is not None:
+                report = handed_out(report, known, done)
+                if alike is not None and known is run and is_silent_end(run, proposed, report):
+                    digest = self.reports.keep(tx, report)
+                    asked = self.database.epoch
+                    alike.endings[run.kind] = Ending(run, report, digest, asked)
+                return done, report
+            known = _reread(tx, run.id)
+        raise AssertionError("unreachable: the run can't move inside our own transaction")
 
     def judge(
         self,

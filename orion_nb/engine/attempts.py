@@ -15,10 +15,10 @@ from orion_nb.engine.cancelling import Cancellation
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
 from orion_nb.engine.context import RunContext, current, entered
 from orion_nb.engine.deadline import within
-from orion_nb.engine.depth import deeper
+from orion_nb.engine.depth import FIRST, deeper
 from orion_nb.engine.drive import Proposer
 from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
-from orion_nb.engine.logs import collecting
+from orion_nb.engine.logs import collect, flush
 from orion_nb.engine.options import Options
 from orion_nb.engine.recall import back_to, of_earlier_attempts
 from orion_nb.engine.runners import ThreadRunner
@@ -31,6 +31,31 @@ LATE = 0.5
 
 #: What is said here is shown with the run, as a note.
 notes = logging.getLogger("orion_nb.notes")
+
+
+class executing:  # noqa: N801 - reads as a word after `with`
+    """Within the block the context is the current one, its log is kept, its depth is allowed."""
+
+    __slots__ = ("_depth", "_entered", "_run")
+
+    def __init__(self, context: RunContext) -> None:
+        self._run = context.run.id
+        self._entered = entered(context)
+        self._depth = deeper(context.depth) if context.depth >= FIRST else None
+        collect()
+
+    def __enter__(self) -> None:
+        self._entered.__enter__()
+        if self._depth is not None:
+            self._depth.__enter__()
+
+    def __exit__(self, *told: object) -> None:
+        if self._depth is not None:
+            self._depth.__exit__(*told)
+        try:
+            flush(self._run)
+        finally:
+            self._entered.__exit__(*told)
 
 
 class Called(Protocol):
@@ -83,7 +108,7 @@ class Attempt:
         while True:
             stoppable = cancelling.may_stop(self.orion, run)
             try:
-                with entered(context), collecting(context), deeper(context.depth), stoppable:
+                with executing(context), stoppable:
                     value = attempt() if timeout is None else self._in_time(timeout, attempt, run)
                     return self._returned(value)
             except SliceRerun as back:
@@ -106,7 +131,7 @@ class Attempt:
         while True:
             stoppable = cancelling.may_stop_task(self.orion, run)
             try:
-                with entered(context), collecting(context), deeper(context.depth), stoppable:
+                with executing(context), stoppable:
                     async with asyncio.timeout(timeout) as scope:
                         value = await body()
                         await join_all_async(context)

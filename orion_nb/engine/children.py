@@ -21,7 +21,7 @@ def keep(context: RunContext, future: TaskFuture[Any]) -> None:
 
 
 def _forget(context: RunContext, future: TaskFuture[Any]) -> None:
-    if future.ended is not None and future.ended.type is COMPLETED:
+    if future.final is not None and future.final.type is COMPLETED:
         context.futures.pop(future, None)
 
 

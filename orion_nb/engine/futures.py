@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.latches import Latch
-from orion_nb.engine.lead import Ending, Finish
+from orion_nb.engine.lead import Ending, Finish, Outcome, ending_of
 from orion_nb.errors import Interruption, InvalidInput
 from orion_nb.schemas.states import State
 
@@ -62,8 +62,10 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
         self._condition = Latch()
         self.run_id = run_id
         self.name = name
-        #: Its final state: all that is kept of its run.
-        self.ended: Ending | None = None
+        #: Its final state, and what its code came to: all that is kept of its run.
+        self.final: State | None = None
+        self._outcome: Outcome | None = None
+        self._ending: Ending | None = None
         self._heed: Interruption | None = None
         self.was_looked_at = False
         #: What has to finish before it, kept until it has completed.
@@ -98,9 +100,19 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
     def state(self) -> State | None:
         """The final state, None while the task has not finished."""
         self.look()
-        if self.ended is not None:
+        if self.final is not None:
             _heeded(self._heed)
         return self.ended
+
+    @property
+    def ended(self) -> Ending | None:
+        """The same, which is no look at what came of it."""
+        if self._ending is None and self.final is not None and self._outcome is not None:
+            self._ending = ending_of(self.final, self._outcome, self.run_id)
+        return self._ending
+
+    def _end(self, finish: Finish) -> None:
+        self.final, self._outcome = finish.report.state, finish.outcome
 
     def cancel(self) -> bool:
         """The task will not run and its run is Cancelled; False if it has begun already."""
@@ -110,7 +122,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
             self._is_dropped, self._job = True, None
         try:
             if self.on_cancel is not None:
-                self.ended = self.on_cancel().ending
+                self._end(self.on_cancel())
         finally:
             super().cancel()
         return True
@@ -130,7 +142,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
 
     def settle(self, ended: Finish) -> None:
         """The run has ended: whoever waits is told."""
-        self.ended = ended.ending
+        self._end(ended)
         self.on_cancel = None  # it holds the call's arguments and context
         error = ended.error
         if isinstance(error, Interruption):
@@ -238,7 +250,7 @@ class TaskFuture(concurrent.futures.Future[R], Generic[R]):
                     self._condition.wait()
 
     def __repr__(self) -> str:
-        word = self.ended.name if self.ended else "not finished"
+        word = self.final.name if self.final else "not finished"
         return f"<TaskFuture {self.name} {self.run_id[-8:]}: {word}>"
 
 

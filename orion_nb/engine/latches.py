@@ -1,40 +1,37 @@
-"""What a future's waiters wait at: a condition that costs little while nobody waits."""
+"""What a future's waiters wait at: a lock that becomes a condition when somebody waits."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+_RLock: Any = type(threading.RLock())
 
-class Latch(threading.Condition):
-    """A `threading.Condition` of two objects instead of nine.
+
+class Latch(_RLock):  # type: ignore[misc] # the class of locks has no name that can be imported
+    """Does for a future what a `threading.Condition` does, and is one object instead of nine.
 
     A thousand futures are made at once, each with one; most are never waited for, but the garbage
     collector looks at all that they are made of, again and again.
     """
 
-    _waiters: Any = ()
-
-    def __init__(self) -> None:
-        self._lock: Any = threading.RLock()
-
-    def acquire(self, *told: Any) -> bool:
-        return bool(self._lock.acquire(*told))
-
-    def release(self) -> None:
-        self._lock.release()
+    _condition: threading.Condition | None = None
 
     def wait(self, timeout: float | None = None) -> bool:
-        if not self._waiters:
-            self._waiters = deque()
-        return super().wait(timeout)
+        """As that of a condition: whoever holds the lock waits until it is notified."""
+        return self._waited_for().wait(timeout)
 
-    def _release_save(self) -> Any:
-        return self._lock._release_save()
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """As that of a condition: whoever holds the lock waits until it is so."""
+        return predicate() or self._waited_for().wait_for(predicate, timeout)
 
-    def _acquire_restore(self, saved: Any) -> None:
-        self._lock._acquire_restore(saved)
+    def _waited_for(self) -> threading.Condition:
+        if self._condition is None:
+            self._condition = threading.Condition(self)
+        return self._condition
 
-    def _is_owned(self) -> bool:
-        return bool(self._lock._is_owned())
+    def notify_all(self) -> None:
+        """As that of a condition: whoever holds the lock wakes all that wait."""
+        if self._condition is not None:
+            self._condition.notify_all()

@@ -32,24 +32,10 @@ NAME = "orion_nb.run"
 ATTRIBUTE = "orion_run"
 
 
-class collecting:  # noqa: N801 - reads as a word after `with`
-    """Within the block, what the run's code logs and prints is kept; at its end it is written."""
-
-    __slots__ = ("run",)
-
-    def __init__(self, context: RunContext) -> None:
-        self.run = context.run.id
-        if not _installed:
-            install()
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None:
-        flush(self.run)
-
-    def write(self) -> None:
-        """The same for code that is called piece by piece, in no one block."""
-        flush(self.run)
+def collect() -> None:
+    """From now on, what the code of runs logs and prints is kept; `flush` writes it."""
+    if not _installed:
+        install()
 
 
 def flush(run_id: str) -> None:

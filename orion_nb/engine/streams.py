@@ -14,7 +14,7 @@ from orion_nb.engine.context import RunContext, current, entered, here
 from orion_nb.engine.drive import Proposer, answered, answered_async
 from orion_nb.engine.futures import Inputs, TaskFuture, futures_in, resolved
 from orion_nb.engine.lead import Call, Finish, Outcome, Plan, lead
-from orion_nb.engine.logs import collecting
+from orion_nb.engine.logs import collect, flush
 from orion_nb.errors import TaskTimeout
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
@@ -84,7 +84,7 @@ class Stream:
                 answer = Outcome()
                 made = self.task.fn(*self.args, **self.kwargs)
                 context, until = self._context(self.proposer.run), self._until()
-                lines = collecting(context)
+                collect()
                 try:
                     while True:
                         with entered(context):
@@ -98,7 +98,7 @@ class Stream:
                 except BaseException as error:
                     answer = Outcome(error=error)
                 finally:
-                    lines.write()
+                    flush(context.run.id)
         except StopIteration as end:
             finish = Finish(self.proposer.run, *end.value)
         except BaseException as error:
@@ -112,7 +112,7 @@ class Stream:
     def _attempt(self, run: Run) -> Generator[Any, None, Outcome]:
         made = self.task.fn(*self.args, **self.kwargs)
         context, until = self._context(run), self._until()
-        lines = collecting(context)
+        collect()
         try:
             while True:
                 with entered(context), cancelling.may_stop(self.orion, run):
@@ -128,7 +128,7 @@ class Stream:
         except BaseException as error:
             return Outcome(error=error)
         finally:
-            lines.write()
+            flush(context.run.id)
             self._forget()
 
     def _context(self, run: Run) -> RunContext:

@@ -8,7 +8,9 @@ dataclass. `benchmarks/task_overhead.py` shows what it is worth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any, TypeVar, cast
 
 C = TypeVar("C")
@@ -39,6 +41,7 @@ def quick(cls: type[C]) -> type[C]:
             heads.append(field.name)
         sets.append(f"    self.{field.name} = {value}\n")
     copies = "".join(f"    new_one.{name} = self.{name}\n" for name in names)
+    _twins[cls] = twin
     source = (
         f"def __init__({', '.join(heads)}):\n    hand(self, '__class__', twin)\n{''.join(sets)}"
         "    self.__class__ = cls\n"
@@ -60,6 +63,26 @@ def evolve(value: C, **changes: Any) -> C:
     return changed
 
 
+@cache
+def evolver(cls: type[C], *names: str) -> Callable[..., C]:
+    """`evolve` for these fields: a function of the value and of what they are to be, in order.
+
+    It is made once, which takes as long as 200 values do, and is twice as fast then.
+    """
+    sets = "".join(
+        f"    new_one.{field.name} = {'' if field.name in names else 'self.'}{field.name}\n"
+        for field in fields(cast("Any", cls))
+    )
+    scope: dict[str, Any] = {"cls": cls, "twin": _twins[cls], "new": object.__new__}
+    exec(
+        f"def evolved(self, {', '.join(names)}):\n    new_one = new(twin)\n{sets}"
+        "    new_one.__class__ = cls\n    return new_one\n",
+        scope,
+    )
+    made: Callable[..., C] = scope["evolved"]
+    return made
+
+
 def complete(value: object, name: str, known: object) -> None:
     """A field is set of a value that was just made and that nobody else has seen yet."""
     _hand(value, name, known)
@@ -67,3 +90,4 @@ def complete(value: object, name: str, known: object) -> None:
 
 _hand = object.__setattr__
 _evolved: dict[type, Any] = {}
+_twins: dict[type, type] = {}

@@ -30,16 +30,22 @@ _RUN_MOVES = (
     "state_type state_name seq attempt token run_count scheduled_time start_time end_time "
     "total_time session blocked state_n marks"
 ).split()
+_RUN_ENDS = "state_type state_name seq end_time total_time state_n".split()
 
 
 def statements() -> str:
     """The text of `statements.py`: the schema, and the statements of the write path."""
     moves: dict[str, BindParameter[Any]] = {name: bindparam(None, name) for name in _RUN_MOVES}
+    end = runs.update().values({name: moves[name] for name in _RUN_ENDS})
+    end = end.where(runs.c.id == bindparam(None, "id")).where(
+        runs.c.seq == bindparam(None, "before")
+    )
     move = runs.update().where(runs.c.id == bindparam(None, "id")).values(moves)
     move = move.where(runs.c.seq == bindparam(None, "before"))
     parts = {
         "INSERT_RUN": runs.insert(),
         "MOVE_RUN": move,
+        "END_RUN": end,
         "INSERT_STATE": states.insert().values(
             {c.name: bindparam(None, c.name) for c in states.c if c.name != "n"}
         ),

@@ -14,6 +14,7 @@ from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State, StateType
 from orion_nb.schemas.values import complete
 from orion_nb.store import reports
+from orion_nb.store.nulls import blob, execute
 from orion_nb.store.statements import INSERT_EDGE, INSERT_RUN, INSERT_STATE, MOVE_RUN, RUNS, STATES
 
 _RUN_COLUMNS = ", ".join(f'runs."{name}"' for name in RUNS)
@@ -27,21 +28,21 @@ _TYPES = {kind.value: kind for kind in StateType}
 
 def insert(tx: sqlite3.Connection, run: Run, slot: int | None = None) -> None:
     """A new run is written as it is now, behind its states."""
-    tx.execute(INSERT_RUN, row_of(run, slot))
+    execute(tx, INSERT_RUN, row_of(run, slot))
 
 
 def row_of(run: Run, slot: int | None = None) -> tuple[Any, ...]:
     """The run as a row, as `RUNS` names its columns."""
     state = run.state
     return (
-        bytes.fromhex(run.id),
+        blob(run.id),
         run.kind,
         run.name,
         run.run_name and plain(run.run_name),
         run.key and plain(run.key),
-        bytes.fromhex(run.parent) if run.parent else None,
-        bytes.fromhex(run.root),
-        bytes.fromhex(run.deployment) if run.deployment else None,
+        blob(run.parent) if run.parent else None,
+        blob(run.root),
+        blob(run.deployment) if run.deployment else None,
         slot,
         state.type.value,
         state.name,
@@ -57,7 +58,7 @@ def row_of(run: Run, slot: int | None = None) -> tuple[Any, ...]:
         None if run.policy is DEFAULT_POLICY else _policy_text(run.policy),
         json.dumps(run.tags) if run.tags else None,
         plain(_parameters(run.parameters)),
-        bytes.fromhex(run.session) if run.session else None,
+        blob(run.session) if run.session else None,
         None,
         state.n,
         _marks_text(run.marks),
@@ -78,14 +79,14 @@ def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
         run.start_time,
         run.end_time,
         run.total_time,
-        bytes.fromhex(run.session) if run.session else None,
+        blob(run.session) if run.session else None,
         None,
         state.n,
         _marks_text(run.marks),
-        bytes.fromhex(run.id),
+        blob(run.id),
         before,
     )
-    return tx.execute(MOVE_RUN, row).rowcount == 1
+    return execute(tx, MOVE_RUN, row).rowcount == 1
 
 
 def is_at(connection: sqlite3.Connection, run_id: str, seq: int) -> bool:
@@ -107,7 +108,7 @@ def append(
     It is given its own number.
     """
     row = row_of_state(run_id, state, before, report, transition_id)
-    complete(state, "n", tx.execute(INSERT_STATE, row).lastrowid)
+    complete(state, "n", execute(tx, INSERT_STATE, row).lastrowid)
     return state
 
 
@@ -120,7 +121,7 @@ def row_of_state(
 ) -> tuple[Any, ...]:
     """The state as a row, without its number."""
     return (
-        bytes.fromhex(run_id),
+        blob(run_id),
         state.seq,
         state.type.value,
         state.name,

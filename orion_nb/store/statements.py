@@ -45,6 +45,7 @@ SCHEMA = (
 )
 INSERT_RUN = 'INSERT INTO runs (id, kind, name, run_name, "key", parent, root, deployment, slot, state_type, state_name, seq, attempt, token, run_count, created, scheduled_time, start_time, end_time, total_time, policy, tags, parameters, session, blocked, state_n, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 MOVE_RUN = "UPDATE runs SET state_type=?, state_name=?, seq=?, attempt=?, token=?, run_count=?, scheduled_time=?, start_time=?, end_time=?, total_time=?, session=?, blocked=?, state_n=?, marks=? WHERE runs.id = ? AND runs.seq = ?"
+END_RUN = "UPDATE runs SET state_type=?, state_name=?, seq=?, end_time=?, total_time=?, state_n=? WHERE runs.id = ? AND runs.seq = ?"
 INSERT_STATE = "INSERT INTO states (run, seq, type, name, timestamp, attempt, message, reason, scheduled_time, cache_key, result, proposer, transition_id, report, prev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_REPORT = "INSERT OR IGNORE INTO reports (digest, body) VALUES (?, ?)"
 INSERT_EDGE = "INSERT OR IGNORE INTO edges (run, upstream, path) VALUES (?, ?, ?)"
