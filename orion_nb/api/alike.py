@@ -7,7 +7,7 @@ those of ours look at neither then. It holds until anything is written that rule
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from orion_nb import clock
@@ -15,12 +15,12 @@ from orion_nb.schemas.entropy import eight_bytes
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import COMPLETED, RUNNING, State
-from orion_nb.schemas.values import evolver
+from orion_nb.schemas.values import evolver, frozen
 from orion_nb.store.alike import Rows, end
 from orion_nb.store.database import Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beginning:
     """How a plain run began: as it was given, as it then was, and the report with its number."""
 
@@ -66,7 +66,7 @@ class Beginning:
         return after, reported(self.report, state, token)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """How a plain run completed."""
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
+
+from orion_nb.schemas.values import frozen
 
 Action = Literal["read", "write", "execute"]
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """One route: how it is called over HTTP, and the method of Orion that answers it.
 

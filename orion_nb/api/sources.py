@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -23,6 +23,7 @@ from orion_nb.errors import (
 )
 from orion_nb.schemas import cells, targets
 from orion_nb.schemas.upgrading import is_of_format_3, upgraded
+from orion_nb.schemas.values import frozen
 
 if TYPE_CHECKING:
     from orion_nb.schemas.parameters import Parameters
@@ -34,7 +35,7 @@ NEWEST = 4
 _TASK = re.compile(r"(?:#[^\n]*\n|\s*\n)*(?:%%task\b[ \t]*|#\|[ \t]*task:[ \t]*)(?P<line>[^\n]*)")
 
 
-@dataclass(frozen=True)
+@frozen
 class Inspected:
     """What is known of a notebook, or a flow of a file, without running it.
 

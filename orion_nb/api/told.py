@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.api import codec
@@ -20,6 +19,7 @@ from orion_nb.schemas.policies import DEFAULT_POLICY
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import NAMES, PENDING, SCHEDULED, Pending, State, StateType
+from orion_nb.schemas.values import frozen
 
 #: What there may be in a proposal, in its run and in its state, and of which kind.
 PROPOSAL: dict[str, type] = {
@@ -42,7 +42,7 @@ OPS = ("begin", "advance", "foresee")
 MOST_UPSTREAM = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """One proposal. `at` (microseconds, UTC): it is told late, and `report` is how it was judged.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.api import words
@@ -22,6 +21,7 @@ from orion_nb.schemas.states import (
     State,
     is_late,
 )
+from orion_nb.schemas.values import frozen
 from orion_nb.store import facts, kept, limits, listing, notes, pauses, runs, sessions
 from orion_nb.store.database import Connection
 from orion_nb.store.kept import Trouble
@@ -34,7 +34,7 @@ MOST_TOLD = 10
 MOST_GOING_ON = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """All that is known of a run at one moment.
 

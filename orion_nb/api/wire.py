@@ -12,7 +12,6 @@ import json
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache, reduce
@@ -34,6 +33,7 @@ from pydantic_core import PydanticCustomError
 from orion_nb.api.routes import Route
 from orion_nb.clock import LAST_MOMENT, micros
 from orion_nb.errors import BadRequest, InvalidInput
+from orion_nb.schemas.values import frozen
 
 #: JSON may be nested this deep.
 DEPTH = 64
@@ -42,7 +42,7 @@ FOREIGN = frozenset({"token", "_xsrf", "no_track_activity"})
 NOT_A_MOMENT = "input should be microseconds since 1970, UTC, or ISO 8601 with an offset"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Argument:
     """One argument of a route, and what it may be."""
 

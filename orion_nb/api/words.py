@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.clock import SECOND, utc
@@ -14,6 +13,7 @@ from orion_nb.schemas.pauses import Pause
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import SCHEDULED, State
+from orion_nb.schemas.values import frozen
 
 #: So many names are listed before the rest is counted.
 MOST_NAMED = 3
@@ -21,7 +21,7 @@ MOST_NAMED = 3
 LOOKS_LIKE = {"string": "TEXT", "boolean": "true|false", "integer": "NUMBER", "number": "NUMBER"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sentence:
     """One sentence, with the moment it tells of (microseconds, UTC), if it is about one."""
 

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orion_nb.api.orion import Orion
@@ -25,6 +24,7 @@ from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import OrionError, RunStopped, TaskTimeout
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import TimedOut
+from orion_nb.schemas.values import frozen
 
 #: Code that goes on for longer than this after its deadline (seconds) could not be stopped.
 LATE = 0.5
@@ -70,7 +70,7 @@ class Called(Protocol):
     def name(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """The arguments of a call, as they were before its code could change them."""
 

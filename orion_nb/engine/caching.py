@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from string import Formatter
@@ -18,18 +17,19 @@ from orion_nb.engine.reach import Reach, hex_of
 from orion_nb.engine.walk import Walk
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas import durations
+from orion_nb.schemas.values import frozen
 
 SHOWN = 16  # hex digits of a part's print
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CachePolicy:
     """How long an answer may be used again: `expires` in seconds, None for ever."""
 
     expires: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CacheKey:
     """Calls with the same key have the same answer.
 

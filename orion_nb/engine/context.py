@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RUN_ID_VARIABLE = "ORION_NB_RUN_ID"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class RunContext:
     """The run being executed; what is called within it becomes its child."""
 

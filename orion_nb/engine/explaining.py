@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orion_nb import clock
@@ -10,12 +9,13 @@ from orion_nb.api.orion import Orion
 from orion_nb.engine.caching import Unhashable, changed
 from orion_nb.schemas.durations import show
 from orion_nb.schemas.runs import short
+from orion_nb.schemas.values import frozen
 
 if TYPE_CHECKING:
     from orion_nb.engine.work import Work
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CacheExplanation:
     """What the cache says to a call: `hit`, the `key`, and the reasons as sentences.
 

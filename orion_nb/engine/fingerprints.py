@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from orion_nb.engine.prints import join
 from orion_nb.engine.reach import Reach, hex_of, inner_of
+from orion_nb.schemas.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One part of a key: what a person would call it, and its print, 64 hex digits."""
 
@@ -19,7 +19,7 @@ class Part:
     print: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """What a function reaches: parts by name, and notes on what counts by its type only."""
 

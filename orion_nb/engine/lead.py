@@ -25,15 +25,14 @@ from orion_nb.schemas.states import (
     State,
     TimedOut,
 )
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen, names_of
 from orion_nb.secrets import redacted
 
 if TYPE_CHECKING:
     from orion_nb.engine.caching import CacheKey
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Propose:
     """Propose this state; the answer is the report.
 
@@ -47,7 +46,7 @@ class Propose:
     pulled: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sleep:
     """Wait until proposing `again` may come to something else, at most until the report says.
 
@@ -58,7 +57,7 @@ class Sleep:
     again: Propose
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fetch:
     """Get the value of this final state; the answer is an `Outcome`, with an error if it's gone."""
 
@@ -69,8 +68,7 @@ class Call:
     """Call the user's code once; the answer is an `Outcome`."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What one call of the user's code came to: a value, or the error it raised.
 
@@ -99,7 +97,7 @@ class SliceRerun(Interruption):
         return f"back to {self.back_to}: {describe(self.error)}"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Ending(State):
     """The final state of a run, with the value its code returned or the error it raised.
 
@@ -169,7 +167,7 @@ def always(_: BaseException) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What is known of a life before it is lived."""
 
@@ -251,5 +249,5 @@ def describe(error: BaseException) -> str:
 
 
 _COMPLETED = Completed()
-_of_state = attrgetter(*State.__slots__)
-_PUTS = tuple(getattr(State, name).__set__ for name in State.__slots__)
+_of_state = attrgetter(*names_of(State))
+_PUTS = tuple(getattr(State, name).__set__ for name in names_of(State))

@@ -7,14 +7,15 @@ import dis
 import importlib.util
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import CodeType
 from typing import Literal
 
+from orion_nb.schemas.values import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Load:
     """A name that code reads, with the attributes it reads of it: `helpers`, `("clean",)`."""
 

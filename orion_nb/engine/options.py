@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from orion_nb.schemas.policies import TRIGGERS, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
+from orion_nb.schemas.values import frozen
 
 Retriable = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
 #: Is asked with the final states of all upstream runs; the task runs if it says so.
@@ -41,7 +42,7 @@ _PLAIN = (
 ).split()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """How the runs of a flow or task are named, what the rules may grant them."""
 

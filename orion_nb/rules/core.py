@@ -16,7 +16,7 @@ from orion_nb.clock import SECOND
 from orion_nb.schemas.reports import Abort, Line, Note, Reject, Report, Status, Verdict, Wait
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State, StateType
-from orion_nb.schemas.values import evolve, quick
+from orion_nb.schemas.values import evolve, frozen
 
 
 class Phase(IntEnum):
@@ -37,7 +37,7 @@ class Phase(IntEnum):
 MOST_REWRITES = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Other:
     """Another run that a rule may weigh, and the state it is in.
 
@@ -50,7 +50,7 @@ class Other:
     may_fail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A limit that a run is subject to: its slots, how many are in use, how many runs are ahead."""
 
@@ -64,8 +64,7 @@ class Place:
         return self.used + self.ahead >= self.slots
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transition:
     """Every fact a rule may weigh, read by the store under the write lock.
 

@@ -6,7 +6,6 @@ Documentation, the command line and tests all read the truth table here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.clock import SECOND
@@ -26,7 +25,7 @@ from orion_nb.schemas.states import (
     StateType,
     state,
 )
-from orion_nb.schemas.values import evolve
+from orion_nb.schemas.values import evolve, frozen
 
 NOW = 1_000_000 * SECOND
 KINDS: tuple[Kind, ...] = ("flow", "task")
@@ -44,7 +43,7 @@ Change = Callable[[Transition], Transition]
 Reports = Mapping[StateType, Mapping[StateType, Report]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """The circumstances of a proposal, as a change to the plain ones."""
 

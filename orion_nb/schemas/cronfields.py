@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+
+from orion_nb.schemas.values import frozen
 
 #: Minute, hour, day of month, month, day of week (Sunday is 0, and may be 7), second, year: the
 #: least and the most.
@@ -26,7 +28,7 @@ _NTH = re.compile(r"(.+)#([1-5l])", re.ASCII)
 _LAST = re.compile(r"l(\d|[a-z]{3})|(\d|[a-z]{3})l", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Named:
     """What one field names. Only a field of days has more than `values`.
 
@@ -45,7 +47,7 @@ class Named:
         return not (self.from_end or self.nearest or self.nth)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fields:
     """What each field names: numbers in order, or None where it is any. Sunday is 0."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orion_nb.errors import InvalidInput, ScheduleError
+from orion_nb.schemas.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """One option: `--name METAVAR`, or a flag if it has no metavar.
 

@@ -8,7 +8,6 @@ schedule and each policy that there is.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from orion_nb.schemas.runs import Run, new_id
 from orion_nb.schemas.schedules import Schedule
 from orion_nb.schemas.states import Scheduled
 from orion_nb.schemas.timing import Timing
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 
 #: The fields of a spec that the timing and the policy of its runs are made of.
 GRANTED = (
@@ -28,8 +27,7 @@ GRANTED = (
 _FIELDS = Deployment.model_fields.keys()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Due:
     """A deployment as a scheduler sees it; `revision` tells whether it was changed since."""
 

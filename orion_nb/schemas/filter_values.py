@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orion_nb.clock import LAST_MOMENT, SECOND, micros
@@ -12,6 +11,7 @@ from orion_nb.errors import InvalidInput
 from orion_nb.schemas import durations
 from orion_nb.schemas.runs import is_hex
 from orion_nb.schemas.states import NAMES, StateType
+from orion_nb.schemas.values import frozen
 
 COMPARED = (">", ">=", "<", "<=", ":")
 DAY = 24 * 3600 * SECOND
@@ -29,7 +29,7 @@ ASPECTS = {
 KINDS = ("flow", "task")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """One value as it was typed, and what it means.
 
@@ -45,7 +45,7 @@ class Value:
     states: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """One key: what it is called, what it asks, and the operators it is used with."""
 

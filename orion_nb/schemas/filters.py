@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.filter_values import KEYS, Key, Value, choices, read_value
+from orion_nb.schemas.values import frozen
 
 LONGEST = 2000
 MOST = 50
@@ -28,7 +29,7 @@ _KEY = re.compile(r"([A-Za-z_]+)(:(?:>=|<=|>|<|=)?|>=|<=|>|<|=)")
 _SPECIAL = re.compile(r"[\s\",]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """One condition: one of `values` holds for `key`, or none of them if it is `negated`.
 
@@ -90,7 +91,7 @@ def completions(incomplete: str) -> list[tuple[str, str]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Word:
     """One word as it was typed, its values told apart: texts, and whether they were quoted."""
 

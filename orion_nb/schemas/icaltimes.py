@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 
 from orion_nb.errors import ScheduleError
+from orion_nb.schemas.values import frozen
 
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNORECASE)
 # Old programs put an empty line into the fold.
@@ -18,7 +19,7 @@ _LINE = re.compile(
 _PARAMETER = re.compile(r";([^=:;]+)=(\"[^\"]*\"|[^;:]*)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Property:
     """One content line: `NAME;PARAMETER=value:value`; names are in capitals."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from orion_nb.schemas.values import as_dict, frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Pause:
     """One pause of a run. Times are microseconds since the epoch, UTC.
 
@@ -24,4 +25,4 @@ class Pause:
     by: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return as_dict(self)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Literal, get_args
 
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 
 Trigger = Literal["all_completed", "all_finished", "any_failed", "function"]
 Overlap = Literal["allow", "queue", "skip", "cancel_running"]
@@ -18,8 +18,7 @@ CATCH_UPS: tuple[str, ...] = get_args(CatchUp)
 SLA_ACTIONS: tuple[str, ...] = get_args(SlaAction)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunPolicy:
     """What the rules may grant a run.
 

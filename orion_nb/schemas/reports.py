@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from orion_nb.schemas.states import State
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reject:
     """Another state is entered instead, or none (`state` is None: the run stays as it is)."""
 
@@ -21,8 +20,7 @@ class Reject:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wait:
     """Nothing is entered; propose again at `until` (microseconds, UTC) or `after` seconds.
 
@@ -36,8 +34,7 @@ class Wait:
     cancels: tuple[str, ...] = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abort:
     """Nothing is entered; stop. `fenced`: the proposal came from an attempt that is over."""
 
@@ -46,8 +43,7 @@ class Abort:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """The rule passes, but has something to say; `mark` is set on the run with it."""
 
@@ -68,8 +64,7 @@ class Status(StrEnum):
     ABORT = "ABORT"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """What one rule said; `says` is the first line of its docstring."""
 
@@ -89,8 +84,7 @@ class Line:
         }
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """The answer to a proposal.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.errors import InvalidInput, ResultUnavailable
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 
 #: JSON up to so many bytes is kept in the reference itself, and costs no file.
 INLINE = 4096
@@ -18,8 +17,7 @@ PREVIEW = 1000
 _HEAD = '{"inline":'
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """What a state knows of the value its run returned; immutable, as the state is.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from orion_nb.errors import ScheduleError
 from orion_nb.schemas import icaltimes
 from orion_nb.schemas.instants import YEARS
+from orion_nb.schemas.values import frozen
 
 FREQUENCIES: Final = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY")
 YEARLY, MONTHLY, WEEKLY, DAILY, HOURLY, MINUTELY, SECONDLY = range(7)
@@ -41,7 +41,7 @@ _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """A recurrence rule. What it does not say is None or empty.
 

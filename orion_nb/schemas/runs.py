@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from orion_nb import clock
@@ -10,13 +10,12 @@ from orion_nb.schemas.entropy import eight_bytes
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.states import State
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 
 Kind = Literal["flow", "task"]
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """One run of a flow or a task. Times are microseconds since the epoch, UTC.
 

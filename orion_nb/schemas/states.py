@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
 from orion_nb.clock import SECOND
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 
 
 class StateType(StrEnum):
@@ -54,8 +54,7 @@ NAMES: dict[StateType, tuple[str, ...]] = {
 LATE_AFTER = 15.0
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """One state of a run: immutable, appended to its history.
 
@@ -177,7 +176,7 @@ def Cancelled(message: str | None = None, **fields: Any) -> State:
     return State(CANCELLED, "Cancelled", message=message, **fields)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """How a state is shown: never by colour alone, always with glyph and word."""
 

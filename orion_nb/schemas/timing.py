@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from orion_nb.clock import SECOND, micros, utc
 from orion_nb.schemas.policies import CatchUp
 from orion_nb.schemas.schedules import Schedule
+from orion_nb.schemas.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timing:
     """Schedules, and how far runs were made for them. Instants are microseconds, UTC.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from orion_nb.schemas.values import frozen
 from orion_nb.store.statements import INSERT_ARTIFACT
 
 #: What is kept of one run besides its artifacts' number: bytes of all of them.
@@ -14,7 +15,7 @@ MOST = 1000
 MOST_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Artifact:
     """One thing that a run has shown, in one or more formats.
 
@@ -52,7 +53,7 @@ class Artifact:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactFilter:
     """Which artifacts to list: of this key, of this run; `cursor` is where the last page ended."""
 

@@ -6,10 +6,10 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from orion_nb.errors import Conflict, InvalidInput, StoreUnavailable
+from orion_nb.schemas.values import frozen
 from orion_nb.store import sessions
 from orion_nb.store.connections import connect, is_locked, trouble
 from orion_nb.store.database import SCHEMA_VERSION
@@ -22,7 +22,7 @@ BESIDE = ("-wal", "-shm", "-journal")
 _OLDEST = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copy:
     """A copy of a database that was found whole: its schema, size in bytes, and number of runs."""
 

@@ -6,9 +6,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
+from orion_nb.schemas.values import frozen
 from orion_nb.store import forks
 from orion_nb.store.hands import NoAnswer, within
 from orion_nb.store.previews import said
@@ -22,7 +22,7 @@ REFUSALS = 3
 Carry = Callable[[str, str, bytes], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flushed:
     """How many spooled results reached their storage, and how many are still in the spool."""
 

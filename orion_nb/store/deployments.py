@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.errors import DeploymentUnreadable, OrionError
 from orion_nb.schemas import due
 from orion_nb.schemas.deployments import Deployment
 from orion_nb.schemas.due import Due
+from orion_nb.schemas.values import frozen
 from orion_nb.store import notifications
 from orion_nb.store.statements import DEPLOYMENTS, INSERT_DEPLOYMENT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unreadable:
     """A deployment that can't be read any more, its time zone is gone say: what is left of it.
 

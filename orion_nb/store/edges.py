@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Any
+
+from orion_nb.schemas.values import frozen
 
 #: The path of an argument that came while the run it comes from was still running begins so.
 STREAMED = "~"
@@ -12,7 +13,7 @@ STREAMED = "~"
 MAY_FAIL = "?"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edge:
     """The result of `upstream` went into the argument at `path` of `run`."""
 

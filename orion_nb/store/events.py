@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
 from typing import Any
+
+from orion_nb.schemas.values import as_dict, frozen
 
 #: So many events are looked at before the clock is.
 STRETCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One state that a run entered; `n` numbers all events of the database in order."""
 
@@ -30,7 +31,7 @@ class Event:
     deployment: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return as_dict(self)
 
 
 _SELECT = (
@@ -40,7 +41,7 @@ _SELECT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventFilter:
     """Which events are asked for: those for which all that is given holds.
 

@@ -6,11 +6,11 @@ import os
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.schemas.values import frozen
 from orion_nb.store import listing, sessions
 from orion_nb.store.database import Database
 from orion_nb.store.filesystems import filesystem, journal_mode
@@ -23,7 +23,7 @@ NEWEST = 1000
 BLOCK = b"\0" * 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health:
     """The facts about one database.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.errors import InvalidInput
+from orion_nb.schemas.values import as_dict, frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """Something of a run that could not be kept, or is not where it belongs yet."""
 
@@ -20,7 +20,7 @@ class Trouble:
     created: int
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return as_dict(self)
 
 
 def put_inputs(tx: sqlite3.Connection, run_id: str, text: str, attempt: int, now: int) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from orion_nb.rules import Other, Place
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State, StateType
+from orion_nb.schemas.values import frozen
 from orion_nb.store import runs, sessions
 from orion_nb.store.statements import INSERT_USE
 
@@ -36,7 +36,7 @@ _BY_SESSION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """A named limit: its slots, how many are in use, how many runs wait for one."""
 

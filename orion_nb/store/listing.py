@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from orion_nb.schemas.filters import Term
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import late_before
+from orion_nb.schemas.values import frozen
 from orion_nb.store.filtering import SKEW, by_index, conditions, first_id, span
 from orion_nb.store.runs import plain, read_many
 from orion_nb.store.stretches import Look, look_through
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFilter:
     """Which runs to list. `states` are types or names; `since` is in microseconds, UTC.
 

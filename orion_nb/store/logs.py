@@ -6,10 +6,11 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from orion_nb.schemas.values import as_dict, frozen
 from orion_nb.store.statements import INSERT_LOG
 
 #: What is kept of one run: so many lines, and so many bytes of text. One line is cut at `LINE`.
@@ -30,7 +31,7 @@ _SAYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """One logged line; `timestamp` in microseconds since the epoch, UTC, `level` as in `logging`.
 
@@ -47,10 +48,10 @@ class Line:
     name: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return as_dict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogFilter:
     """Which lines to find: of one run, of all runs in it with `tree`, or of all there are.
 

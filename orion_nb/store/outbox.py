@@ -8,11 +8,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from orion_nb.errors import StoreUnavailable
+from orion_nb.schemas.values import frozen
 from orion_nb.store.connections import never_close, trouble
 
 try:
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS sender (url TEXT NOT NULL, session TEXT NOT NULL);
 ENDING = ".outbox"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Letter:
     """What the server is to be told; those of one run stay in order. `n` counts all of them."""
 

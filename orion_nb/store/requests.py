@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 from orion_nb.clock import SECOND
+from orion_nb.schemas.values import frozen
 
 #: An answer is kept for so many seconds.
 KEPT = 7 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """A request that was answered: which one it was, and what it was told (`body` is JSON).
 

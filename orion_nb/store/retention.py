@@ -7,9 +7,9 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from orion_nb.schemas.values import frozen
 from orion_nb.store.checkpoints import Checkpoints
 from orion_nb.store.connections import connect, trouble
 
@@ -37,7 +37,7 @@ _CHAIN = (
 _KEY = re.compile(r'"key":"([0-9a-f]{64})"')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """Which trees go: those whose outermost run ended before `before` (microseconds, UTC).
 
@@ -50,7 +50,7 @@ class Choice:
     states: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deleted:
     """What one transaction deleted: runs, and the keys of stored values they referred to."""
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from json.encoder import encode_basestring
@@ -24,7 +23,7 @@ from math import isfinite
 from typing import Any
 
 from orion_nb.schemas.results import INLINE
-from orion_nb.schemas.values import quick
+from orion_nb.schemas.values import frozen
 from orion_nb.store import frames, pickles
 from orion_nb.store.pickles import TooLarge
 from orion_nb.store.previews import THROUGH, Through, preview, said
@@ -35,8 +34,7 @@ DEEP = 100  # levels of JSON
 LONGEST_INT = 1 << 1024  # longer ones are slow to read as decimals, or refused
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Serialized:
     """A value as bytes; `inline` is its JSON text when that is short."""
 
@@ -46,8 +44,7 @@ class Serialized:
     inline: str | None = None
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unserializable:
     """A value that is not kept, and why."""
 

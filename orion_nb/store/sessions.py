@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from orion_nb import clock
 from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING
+from orion_nb.schemas.values import frozen
 from orion_nb.store.statements import INSERT_SESSION, INSERT_SESSION_ROOT
 
 #: In these states a run is executed by its session, or waits in it.
@@ -35,7 +35,7 @@ RUNNER = "runner of "
 _COLUMNS = "id, host, pid, pid_start, label, started, ended, beat"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """One process of one host; `pid_start` tells it from a later process with the same pid."""
 

@@ -11,10 +11,10 @@ import json
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from orion_nb.schemas.values import frozen
 from orion_nb.store.blobs import public
 from orion_nb.store.envelopes import key_of, write_new
 
@@ -23,7 +23,7 @@ KEY = 64  # characters
 MOST = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """A result that is not where it belongs: since when (microseconds, UTC), and why.
 
@@ -38,7 +38,7 @@ class Problem:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One spooled result; `url` may carry a password."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from dataclasses import dataclass
 
 from orion_nb import clock
 from orion_nb.errors import StoreUnavailable
+from orion_nb.schemas.values import frozen
 from orion_nb.store.database import Database
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tally:
     """Rows by table, as they were at `at` (microseconds, UTC)."""
 

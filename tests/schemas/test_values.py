@@ -13,11 +13,10 @@ from orion_nb.rules import Transition
 from orion_nb.schemas.reports import Line, Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Pending, State, StateType
-from orion_nb.schemas.values import evolve, quick
+from orion_nb.schemas.values import evolve, frozen
 
 
-@quick
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """A place."""
 
