@@ -16,25 +16,38 @@ from orion_nb.deployments.sockets import remove_abandoned
 from orion_nb.deployments.sweeping import sweep
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, SCHEDULED, Cancelled, Crashed
+from orion_nb.schemas.states import CANCELLING, PENDING, SCHEDULED, Cancelled, Crashed, Scheduled
 from orion_nb.store import sessions
 
 log = logging.getLogger(__name__)
 
 
 def settle_exit(
-    orion: Orion, run_id: str, process: subprocess.Popen[bytes], spare: Collection[int] = ()
-) -> None:
-    """A run whose runner ended without saying how it went is proposed as Crashed."""
+    orion: Orion,
+    run_id: str,
+    process: subprocess.Popen[bytes],
+    spare: Collection[int] = (),
+    *,
+    again: bool = False,
+) -> bool:
+    """A run whose runner ended without saying how it went is proposed as Crashed.
+
+    If `again`, one whose runner was killed before it began is Scheduled again: then this is true.
+    """
     run = orion.find(run_id)
     if run.state.is_terminal or run.state.type is SCHEDULED or _has_another_owner(orion, run):
-        return
-    why = f"its runner {fate(process.poll())} before it was done; see {LOG} in the run's folder"
+        return False
+    how = f"its runner {fate(process.poll())} before it"
+    why = f"{how} was done; see {LOG} in the run's folder"
     proposed = Cancelled(why) if run.state.type is CANCELLING else Crashed(why)
+    is_given_back = again and run.state.type is PENDING and (process.poll() or 0) < 0
+    if is_given_back:
+        proposed = Scheduled(run.scheduled_time or 0, message=f"{how} began", by="worker")
     with suppress(Conflict):
         after, _ = orion.judge(run_id, proposed, expected_seq=run.state.seq)
         clear_up(orion, after)
     reap(orion, spare)
+    return is_given_back
 
 
 def reap(orion: Orion, spare: Collection[int] = ()) -> list[Run]:

@@ -83,12 +83,13 @@ class GuardedKernelManager(AsyncKernelManager):
         standby, told = self.standby, self.provisioner
         environ = {**options["env"], "JPY_PARENT_PID": str(os.getpid())}
         fits = standby is not None and standby.fits(self.bare, environ)
-        if standby is None or not fits or not isinstance(told, LocalProvisioner):
-            await super()._async_launch_kernel(kernel_cmd, **options)
-            return
-        standby.become(self.bare, options["cwd"], environ)
-        told.process, told.pid = standby.process, standby.process.pid
-        told.pgid, told.cwd = told.pid, options["cwd"]
+        if standby is not None and fits and isinstance(told, LocalProvisioner):
+            with suppress(OSError):  # it has just ended: another one is started
+                standby.become(self.bare, options["cwd"], environ)
+                told.process, told.pid = standby.process, standby.process.pid
+                told.pgid, told.cwd = told.pid, options["cwd"]
+                return
+        await super()._async_launch_kernel(kernel_cmd, **options)
 
 
 def find_kernel(name: str) -> KernelSpec:

@@ -65,6 +65,8 @@ class Worker:
         self._taken: list[Run] = []
         #: By their process: that of an attempt may end later than the next attempt begins.
         self._runners: dict[int, Runner] = {}
+        #: Runs whose runner was killed before they began; the next time they are Crashed.
+        self._given_back: set[str] = set()
         self._told = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
@@ -118,7 +120,7 @@ class Worker:
             if process.poll() is not None:
                 del self._runners[pid]
                 if run_id not in self.active:
-                    settle_exit(self.orion, run_id, process, self._started())
+                    self._settle(run_id, process)
         for run in self.orion.schedule_due():
             self.log.info("run %s of %s is due", run.id, run.name)
         self._take()
@@ -126,6 +128,11 @@ class Worker:
             self._start(self._taken[0])
             del self._taken[0]
         self._warm.tend(self._wanted)
+
+    def _settle(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
+        again = run_id not in self._given_back
+        if settle_exit(self.orion, run_id, process, self._started(), again=again):
+            self._given_back.add(run_id)
 
     def _wanted(self) -> str | None:
         """The kernel of the run to come, as far as that is known; None: there won't be any."""

@@ -75,7 +75,9 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     """Answers commands until there are none."""
-    for name in ("orion_nb.schemas.deployments", "tests.chaos.workload", "tests.chaos.dying"):
+    # What answers to a paused run are checked with takes a second to import.
+    early = "orion_nb.schemas.deployments", "orion_nb.schemas.notifications", "jsonschema"
+    for name in (*early, "tests.chaos.workload", "tests.chaos.dying"):
         importlib.import_module(name)
     for line in sys.stdin:
         function, arguments = json.loads(line)

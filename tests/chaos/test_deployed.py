@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 import time
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from orion_nb.clock import SECOND
+from orion_nb.deployments.files import notebook_of
+from orion_nb.store.listing import RunFilter
 from tests.chaos.checker import check
-from tests.chaos.deployed import Battle, kill, runs_of
+from tests.chaos.deployed import Battle, kill, make_due, runs_of
+from tests.chaos.victims import MID, SPARE, ends_of_attempts, explain, strike, table
 
 #: How many of each are killed.
-KILLS = int(os.environ.get("ORION_CHAOS") or 2)
+KILLS = int(os.environ.get("ORION_CHAOS") or 1)
 #: Seconds until the run of a killed kernel or runner is Crashed.
 SOON = 5.0
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 #: Seconds without any change after which a run is stuck.
 STUCK = 60.0
-EVERY = 3
+#: How often a run of each deployment is tried again after a crash.
+RETRIES = {"steady": 0, "again": 2}
+#: So many runs are under way, or about to be, while something is killed.
+BUSY = 3
+#: So many instants are behind a deployment for each worker that is killed.
+INSTANTS = 3
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 60 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 60 * KILLS)]
 
 
 @pytest.fixture
 def battle(orion, home, chance):
     scratch = Path(tempfile.mkdtemp(prefix="o-", dir="/tmp"))  # sockets need a short name
     made = Battle(home, scratch / "t", chance)
-    orion.create_deployment(
-        "steady", str(made.write_notebook()), schedules=[f"{EVERY}s"], catch_up="all"
-    )
     yield made
     made.forsake()
     shutil.rmtree(scratch)
@@ -42,11 +46,10 @@ def battle(orion, home, chance):
 
 @pytest.fixture
 def told_in_the_end(orion, battle, home):
-    """Waits until nothing is left to do, and says what is wrong."""
+    """Waits until nothing is left to do, and says what is wrong; answers all runs."""
 
-    def ask(killed):
-        orion.pause_deployment("steady")
-        _wait_for_all(orion)
+    def ask(kills=(), wanted=1):
+        wait_for_all(orion, wanted)
         battle.end()
         deadline = time.monotonic() + 10
         while (stray := list(battle.processes())) and time.monotonic() < deadline:
@@ -54,88 +57,117 @@ def told_in_the_end(orion, battle, home):
         assert stray == [], "processes are left"
         assert list(battle.scratch.glob("orion-kernel-*")) == []
         assert check(home / "orion.db") == []
-        return _history(orion, battle, killed)
+        runs = [run for name in RETRIES for run in runs_of(orion, name)]
+        waits = explain(orion, kills, runs)
+        check_history(orion, battle, runs)
+        return runs, waits
 
     return ask
 
 
-def _wait_for_all(orion):
-    """Until every run has ended; on a busy machine that may take a while, but something happens."""
+def wait_for_all(orion, wanted):
+    """Until there are so many runs and all have ended.
+
+    On a busy machine that may take a while, but something happens.
+    """
     seen, moved = None, time.monotonic()
     while True:
-        left = [run for run in runs_of(orion, "steady") if run.state.type not in TERMINAL]
-        if not left:
+        runs = [run for name in RETRIES for run in runs_of(orion, name)]
+        left = [run for run in runs if run.state.type not in TERMINAL]
+        if not left and len(runs) >= wanted:
             return
-        if (now := [(run.id, run.state.seq) for run in left]) != seen:
+        if (now := [len(runs), *((run.id, run.state.seq) for run in left)]) != seen:
             seen, moved = now, time.monotonic()
         assert time.monotonic() - moved < STUCK, f"stuck: {[str(run.state) for run in left]}"
         time.sleep(0.1)
 
 
-def _history(orion, battle, killed):
-    """Each instant had one run, each run was begun once, and only what was killed has crashed."""
-    runs = runs_of(orion, "steady")
-    slots = [run.scheduled_time for run in runs]
-    assert max(Counter(slots).values()) == 1
-    assert {(b - a) // SECOND for a, b in pairwise(sorted(slots))} <= {EVERY}, "a lost instant"
-    ran = Counter((battle.folder / "ran.txt").read_text().split())
-    assert max(ran.values()) == 1, "doubled"
-    states = Counter(run.state.type for run in runs)
-    assert set(states) <= {"COMPLETED", "CRASHED"}, states
-    assert states["CRASHED"] <= killed, [str(run.state) for run in runs]
+def check_history(orion, battle, runs):
+    """Each attempt has begun once at most; those that completed have done all, once."""
+    begun, done = Counter(battle.noted("begun")), Counter(battle.noted("done"))
+    assert max(begun.values()) == 1, "doubled"
+    assert max(done.values()) == 1
     for run in runs:
-        assert run.attempt <= 1
-        assert run.state.type != "COMPLETED" or ran[run.id] == 1
-    return runs, states
-
-
-def crash_of(orion, run_id):
-    """Seconds until a run has crashed; None if it came to its end before."""
-    began = time.monotonic()
-    while (run := orion.find(run_id)).state.type not in TERMINAL:
-        assert time.monotonic() - began < 60, f"{run.state} for ever"
-        time.sleep(0.02)
-    return time.monotonic() - began if run.state.type == "CRASHED" else None
-
-
-@pytest.mark.parametrize("victim", ["kernel", "runner"])
-def test_the_run_of_what_is_killed_crashes_at_once(orion, battle, told_in_the_end, chance, victim):
-    battle.start()
-    battle.start()
-    waits = []
-    for _ in range(KILLS):
-        battle.choose(battle.kernels)
-        time.sleep(chance.uniform(0, EVERY))
-        if victim == "kernel":
-            pid = battle.choose(battle.kernels)
-            run = battle.run_of(pid)
+        ended = ends_of_attempts(orion, run.id)
+        last = f"{run.id}.{run.attempt}"
+        if run.state.type == "COMPLETED":
+            assert sorted(ended) == list(range(1, run.attempt))
+            assert (begun[last], done[last]) == (1, 1)
         else:
-            pid = battle.choose(battle.runners)
-            run = battle.run_under(pid)
-        kill(pid)
-        if run and (passed := crash_of(orion, run)) is not None:
-            waits.append(passed)
-    print(f"{KILLS} kills of a {victim}; seconds until Crashed:", sorted(waits))
-
-    runs, _ = told_in_the_end(KILLS)
-
-    crashed = [str(run.state) for run in runs if run.state.type == "CRASHED"]
-    assert all("signal 9" in state or "process is gone" in state for state in crashed), crashed
-    assert max(waits, default=0.0) < SOON
+            assert run.state.type == "CRASHED", str(run.state)
+            assert sorted(ended) == list(range(1, RETRIES[run.name] + 2)), "it was to be retried"
+        kept = notebook_of(orion.settings, run.id)
+        assert kept is not None or last not in begun
+        assert kept is None or json.loads(kept.read_text())["cells"]
 
 
-@pytest.mark.parametrize("victim", ["worker", "server"])
-def test_what_starts_runs_is_killed_and_no_run_suffers(battle, told_in_the_end, chance, victim):
-    """Its runs go on to their end, and what is due is started by another, or when it is back."""
-    for _ in range(2 if victim == "worker" else 1):
-        battle.start(victim)
+def seen_to_end(orion, killed):
+    """Waits until the attempt is over that was killed."""
+    deadline = time.monotonic() + STUCK
+    while killed.attempt not in ends_of_attempts(orion, killed.run):
+        assert time.monotonic() < deadline, f"{killed}: {orion.find(killed.run).state} for ever"
+        time.sleep(0.02)
+
+
+def test_of_what_is_killed_the_run_crashes_at_once_and_no_other(
+    orion, battle, told_in_the_end, chance
+):
+    """Each kill is explained: what it was that was killed, and what became of its run."""
+    path = str(battle.write_notebook())
+    for name, retries in RETRIES.items():
+        orion.create_deployment(name, path, retry_crashes=retries)
+    for _ in range(2):
+        battle.start(concurrency=1)
+    kills, done = [], battle.folder / "done.txt"
+
+    def attack(victim, among):
+        left = sum(
+            run.state.type not in TERMINAL
+            for run in orion.list_runs(RunFilter(kind="flow"), 2 * BUSY)
+        )
+        for _ in range(BUSY - left):
+            orion.run_deployment(chance.choice(list(RETRIES)))
+        killed = strike(orion, victim, battle.choose(among), done)
+        kills.extend([killed] if killed else [])
+        if killed and killed.must_end:
+            seen_to_end(orion, killed)
+
+    def struck(victim, stage):
+        return sum((each.victim, each.stage) == (victim, stage) for each in kills)
+
+    chosen = {"kernel": battle.kernels, "runner": battle.runners}
+    busy = {"kernel": battle.busy_kernels, "runner": battle.busy_runners}
+    while min(struck(victim, MID) for victim in chosen) < KILLS:
+        for victim in chosen:
+            # A worker makes do without spare ones for a minute after one was killed.
+            is_spared = struck("kernel", SPARE) + struck("runner", SPARE) >= KILLS
+            attack(victim, (busy if is_spared else chosen)[victim])
+            time.sleep(chance.uniform(0, 2))
+
+    runs, waits = told_in_the_end(kills)
+
+    print(f"{len(runs)} runs: {dict(Counter(str(run.state.type) for run in runs))}")
+    print(table(kills, waits))
+    assert max(waits["kernel"] + waits["runner"]) < SOON
+
+
+def test_workers_are_killed_and_no_run_suffers(orion, battle, told_in_the_end, chance):
+    """Their runs go on to their end, and what is due is started by another, or by a new one."""
+    path = battle.write_notebook()
+    for name, retries in RETRIES.items():
+        make_due(orion, name, path, INSTANTS * KILLS, retry_crashes=retries)
+    for _ in range(2):
+        battle.start()
     for _ in range(KILLS):
-        battle.choose(battle.kernels)
-        time.sleep(chance.uniform(0, 2 * EVERY))
+        time.sleep(chance.uniform(0, 5))
         kill(battle.choose(battle.owners))
         time.sleep(chance.uniform(0, 1))
-        battle.start(victim)
+        battle.start()
 
-    runs, states = told_in_the_end(0)
+    wanted = len(RETRIES) * INSTANTS * KILLS
+    runs, _ = told_in_the_end(wanted=wanted)
 
-    print(f"{KILLS} kills of a {victim}; {len(runs)} runs: {dict(states)}")
+    states = Counter(str(run.state.type) for run in runs)
+    print(f"{KILLS} kills of a worker; {len(runs)} runs: {dict(states)}")
+    assert states == {"COMPLETED": wanted}
+    assert len({(run.name, run.scheduled_time) for run in runs}) == len(runs)

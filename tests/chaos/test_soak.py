@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.checker import check, operations, read, read_history
 from tests.chaos.workload import shared_ids
 
-SECONDS = float(os.environ.get("ORION_SOAK") or 10)
+SECONDS = float(os.environ.get("ORION_SOAK") or 4)
 PROCESSES = 16
 MOST = 5.0  # seconds that any call may wait, on a machine with other work
 

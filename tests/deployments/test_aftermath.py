@@ -1,0 +1,66 @@
+"""A runner that was killed before it began its run has done nothing: another one is started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from orion_nb.deployments.aftermath import settle_exit
+from orion_nb.deployments.kernel import GuardedKernelManager
+from orion_nb.deployments.standby import StandbyKernel
+
+
+@pytest.fixture
+def handed(orion, write_notebook):
+    """A run that was handed to a runner by this process."""
+    orion.create_deployment("once", str(write_notebook("1")))
+    orion.run_deployment("once")
+    (run,) = orion.claim(1)
+    return run
+
+
+def ended(code):
+    process = subprocess.Popen([sys.executable, "-c", f"import os; {code}"])
+    process.wait()
+    return process
+
+
+def test_a_run_whose_runner_was_killed_before_it_began_waits_for_another(orion, handed):
+    killed = ended("os.kill(os.getpid(), 9)")
+
+    assert settle_exit(orion, handed.id, killed, again=True)
+
+    again = orion.find(handed.id)
+    assert str(again.state) == "Scheduled: its runner killed by signal 9 before it began"
+    assert [run.id for run in orion.claim(1)] == [handed.id]
+    assert not settle_exit(orion, handed.id, killed)  # the second time it is no accident
+    assert str(orion.find(handed.id).state).startswith("Crashed: its runner killed by signal 9")
+
+
+def test_a_runner_that_can_not_begin_is_not_started_again_and_again(orion, handed):
+    assert not settle_exit(orion, handed.id, ended("os._exit(3)"), again=True)
+
+    assert str(orion.find(handed.id).state).startswith("Crashed: its runner exited with code 3")
+
+
+@pytest.mark.slow
+def test_a_kernel_that_dies_before_it_is_told_its_run_is_replaced(
+    orion, write_notebook, monkeypatch
+):
+    """It is killed after it was looked at, and before it was told."""
+    from orion_nb.deployments.runner import Runner, Spec, run_folder
+
+    path = write_notebook("print(1)")
+    run = orion.begin(orion.new_run("flow", "work", key=f"notebook:{path}"))[0]
+    Spec(str(path)).write(run_folder(orion.settings, run.id))
+    standby = StandbyKernel([sys.executable], {})
+    monkeypatch.setattr(StandbyKernel, "fits", lambda *_: True)
+    standby.process.kill()
+    standby.process.wait()
+
+    Runner(orion, run.id, standby).run()
+
+    assert GuardedKernelManager.standby is None
+    assert str(orion.find(run.id).state) == "Completed"
