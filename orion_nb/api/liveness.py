@@ -81,7 +81,12 @@ class Liveness(Proposals):
         super().__init__(*args, **kwargs)
 
     def reap(
-        self, why: str = GONE, *, runners: bool = True, spare: Collection[int] = ()
+        self,
+        why: str = GONE,
+        *,
+        runners: bool = True,
+        spare: Collection[int] = (),
+        first: Callable[[Run], object] = lambda run: None,
     ) -> list[Run]:
         """Every run whose process is gone is proposed as Crashed; as Cancelled, if asked to stop.
 
@@ -90,18 +95,20 @@ class Liveness(Proposals):
         before it began is Scheduled again. What waits for a retry by itself is left waiting: it
         needs no process. With `runners` False the runs of runners, whose notebooks have to be
         cleared up after, are left to others; so are those of the processes of this host in `spare`
-        (their numbers): whoever started them can say how they ended.
+        (their numbers): whoever started them can say how they ended. `first` is done before a run
+        is given its end, and done again by the next reaper if this one dies meanwhile.
         """
         gone, silent = self._missing()
         gone = [each for each in gone if not (each.is_here and each.pid in spare)]
         lost = self._confirmed(silent)
         if not runners:
             gone, lost = ([each for each in part if not each.is_runner] for part in (gone, lost))
-        ended = [run for session in gone for run in self._reap(session, Crashed(why, by="reaper"))]
+        end = Crashed(why, by="reaper")
+        ended = [run for session in gone for run in self._reap(session, end, first)]
         for session in lost:
             self._declare_lost(session)
             told = f"nothing was heard of {session.host} (pid {session.pid}) for {LEASE:g} s"
-            ended += self._reap(session, Lost(told, by="reaper"))
+            ended += self._reap(session, Lost(told, by="reaper"), first)
         return ended
 
     def _beat(self) -> bool:
@@ -139,8 +146,11 @@ class Liveness(Proposals):
         now = clock.now()
         self.database.write(lambda tx: sessions.close(tx, session.id, now))
 
-    def _reap(self, session: Session, end: State) -> list[Run]:
-        ended = [self._end(run, end) for run in self._left_of(session)]
+    def _reap(self, session: Session, end: State, first: Callable[[Run], object]) -> list[Run]:
+        ended = []
+        for run in self._left_of(session):
+            first(run)
+            ended.append(self._end(run, end))
         inside = [each for run in ended if run.state.type is CRASHED for each in self._inside(run)]
         if not self._left_of(session):  # one that was moved while we looked is left for next time
             now = clock.now()

@@ -215,7 +215,12 @@ class RemoteOrion(FromAfar):
         return next((each for each in reversed(listed) if each.resumed is None), None)
 
     def reap(
-        self, why: str = "", *, runners: bool = True, spare: Collection[int] = ()
+        self,
+        why: str = "",
+        *,
+        runners: bool = True,
+        spare: Collection[int] = (),
+        first: Callable[[Run], object] = lambda run: None,
     ) -> list[Run]:
         """Nothing: the server looks after runs whose process is gone."""
         return []

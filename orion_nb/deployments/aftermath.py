@@ -43,6 +43,7 @@ def settle_exit(
     is_given_back = again and run.state.type is PENDING and (process.poll() or 0) < 0
     if is_given_back:
         proposed = Scheduled(run.scheduled_time or 0, message=f"{how} began", by="worker")
+    sweep_after(run)
     with suppress(Conflict):
         after, _ = orion.judge(run_id, proposed, expected_seq=run.state.seq)
         clear_up(orion, after)
@@ -55,18 +56,26 @@ def reap(orion: Orion, spare: Collection[int] = ()) -> list[Run]:
 
     Not those of the processes in `spare`: who started them is about to do so, and knows why.
     """
-    reaped = orion.reap(spare=spare)
+    reaped = orion.reap(spare=spare, first=sweep_after)
     for run in reaped:
         clear_up(orion, run)
     return reaped
 
 
+def sweep_after(run: Run) -> None:
+    """No process of the attempt is left whose runner is gone, and no socket.
+
+    This comes before the run is given its end: who dies in between leaves both to the next.
+    """
+    if run.kind == "flow" and run.attempt:
+        sweep(f"{run.id}.{run.attempt}.")
+        remove_abandoned()
+
+
 def clear_up(orion: Orion, run: Run) -> None:
-    """No process of a finished run's last attempt is left, and its notebook says how it ended."""
+    """The notebook of a run that was ended for its runner says how."""
     if run.kind != "flow" or not run.state.is_terminal or not run.attempt:
         return
-    sweep(f"{run.id}.{run.attempt}.")
-    remove_abandoned()
     kept = notebook_of(orion.settings, run.id)
     if kept is not None:
         try:

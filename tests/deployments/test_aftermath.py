@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from orion_nb.deployments.aftermath import settle_exit
+from orion_nb.deployments.aftermath import reap, settle_exit
 from orion_nb.deployments.kernel import GuardedKernelManager
 from orion_nb.deployments.standby import StandbyKernel
+from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE
+from orion_nb.schemas.states import Running
 
 
 @pytest.fixture
@@ -64,3 +68,24 @@ def test_a_kernel_that_dies_before_it_is_told_its_run_is_replaced(
 
     assert GuardedKernelManager.standby is None
     assert str(orion.find(run.id).state) == "Completed"
+
+
+def test_a_reaper_that_is_killed_leaves_the_strays_to_the_next(orion, other, handed, monkeypatch):
+    """What a dead runner's kernel has left is killed before its run is given its end."""
+    mark = f"{handed.id}.1."
+    stray = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        env={**os.environ, ATTEMPT_VARIABLE: mark},
+        start_new_session=True,
+    )
+    other.judge(handed.id, Running(), claims=0, session=other.session)
+    other.close()
+    judge = type(orion).judge
+    monkeypatch.setattr(type(orion), "judge", lambda *_, **__: 1 / 0)  # here it dies
+    with pytest.raises(ZeroDivisionError):
+        reap(orion)
+    assert stray.wait(10) == -signal.SIGKILL
+    assert str(orion.find(handed.id).state) == "Running"
+
+    monkeypatch.setattr(type(orion), "judge", judge)
+    assert [str(run.state) for run in reap(orion)] == ["Crashed: its process is gone"]
