@@ -69,6 +69,8 @@ def judge(cell: Json, reply: Json, *, allowed: bool) -> Stop | Failure | None:
         return Stop()
     if reply["status"] == "error" and not ename and evalue.isdigit():  # that of shells
         return Failure(f": exit code {evalue}", "Error", f"exit code {evalue}")
+    if reply["status"] == "error" and not (ename or evalue):
+        return Failure(" failed; what it printed may say why", "Error", "the kernel named no error")
     if reply["status"] == "error":
         return Failure(_told(ename or "Error", evalue), ename or "Error", evalue)
     return _shown(cell)

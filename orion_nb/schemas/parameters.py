@@ -88,10 +88,11 @@ class Parameters:
     def inject(self, nb: Notebook, values: Mapping[str, Any]) -> Notebook:
         """A copy of the notebook with a cell behind the parameters cell that sets the values.
 
-        An earlier such cell is replaced, or taken out when there are no values. The cell assigns
-        literals only, and dates, Decimals, Paths and members of enums made of literals. Of a
-        notebook without a parameters cell that `is_open` it is the first cell; of one in another
-        language than Python there is none.
+        An earlier such cell is replaced, or taken out when there are no values; one without a
+        parameters cell stays then: papermill makes such, and no other cell has what it sets. The
+        cell assigns literals only, and dates, Decimals, Paths and members of enums made of
+        literals. Of a notebook without a parameters cell that `is_open` it is the first cell; of
+        one in another language than Python there is none.
 
         Raises:
             ParameterError: as `validate`; or a value can't be written as a literal.
@@ -100,6 +101,8 @@ class Parameters:
         changed: Any = copy.deepcopy(nb)
         kept = [cell for cell in cells.cells(changed) if INJECTED not in cells.tags(cell)]
         place = -1 if self.is_open else _find(kept)
+        if not (values and source) and _find(kept) is None:
+            return changed  # type: ignore[no-any-return]
         if values and place is not None and source and kept:
             cell = cells.new_code(kept[place], source, INJECTED)
             if nb.get("nbformat_minor", 5) >= 5:

@@ -464,3 +464,11 @@ def test_what_is_no_pair_is_refused(pair):
 def test_a_name_is_given_once():
     with pytest.raises(ParameterError, match="'a' is given twice"):
         parse_pairs(["a=1", "a=2"])
+
+
+def test_an_injected_cell_that_nothing_stands_in_for_stays():
+    injected = code("n = 9", "injected-parameters")
+    alone = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [injected, code("n")]}
+    assert read_parameters(alone).inject(alone, {}) == alone
+    both = alone | {"cells": [code("n = 1", "parameters"), *alone["cells"]]}
+    assert len(read_parameters(both).inject(both, {})["cells"]) == 2
