@@ -34,6 +34,7 @@ LOOK = 0.02
 
 class Orion(
     BatchRoutes,
+    Retention,
     ResultRoutes,
     LineageRoutes,
     CacheRoutes,
@@ -42,7 +43,6 @@ class Orion(
     LogRoutes,
     ArtifactRoutes,
     CellRoutes,
-    Retention,
     ReplayRoutes,
     Telling,
     Services,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.checks import check_text
-from orion_nb.api.proposals import Proposals
+from orion_nb.api.results import ResultRoutes
 from orion_nb.api.routes import route
 from orion_nb.clock import SECOND
 from orion_nb.errors import InvalidInput, StoreUnavailable
@@ -19,7 +20,9 @@ from orion_nb.schemas.runs import is_id
 from orion_nb.schemas.states import NAMES, TERMINAL
 from orion_nb.store import health, retention
 from orion_nb.store.database import Connection
+from orion_nb.store.previews import said
 from orion_nb.store.retention import Choice
+from orion_nb.store.sources import Copies
 
 #: How old a run is that is forgotten when nothing else was said.
 DEFAULT = "90d"
@@ -28,9 +31,11 @@ DAY = 24 * 3600 * SECOND
 ANSWERS = 7 * DAY
 #: A stored value or folder that was touched within so many seconds may be about to be referred to.
 FRESH = 3600.0
+#: So often a storage may fail until it is left alone.
+TRIES = 5
 
 
-class Retention(Proposals):
+class Retention(ResultRoutes):
     """What is kept and what is not."""
 
     @route("POST", "/runs/{run_id}/pin", action="write")
@@ -79,6 +84,11 @@ class Retention(Proposals):
         are given, and is not among the newest `keep_last` of its flow. It stays if it is
         unfinished, pinned, has a result that the cache gave out within that time, or has the
         newest event. With `dry_run` nothing is deleted, and the numbers are what would go.
+
+        Stored results go when no run refers to them any more, on other storage too: what can't be
+        removed there is told in `errors`, and left. So do pinned copies of files (`sources`) that
+        no deployment runs and no run that is kept has executed. The room in the database's file is
+        given back to the disk bit by bit: `before` and `after` are its size in bytes.
         """
         choice = _choice(older_than, keep_last, states)
         before = health.size(self.database.path)
@@ -87,6 +97,8 @@ class Retention(Proposals):
         if not dry_run:
             done.remains()
             with suppress(StoreUnavailable):  # it was deleted all the same
+                while self.database.write(retention.give_back):
+                    pass
                 retention.tidy(self.database.path)
         return {
             "runs": done.runs,
@@ -94,6 +106,8 @@ class Retention(Proposals):
             "stayed": dict(done.stayed),
             "results": done.results,
             "folders": done.folders,
+            "sources": done.sources,
+            "errors": done.errors,
             "before": before,
             "after": health.size(self.database.path),
             "dry_run": dry_run,
@@ -105,9 +119,10 @@ class _Work:
 
     def __init__(self, core: Retention, choice: Choice, *, dry_run: bool) -> None:
         self.core, self.choice, self.dry_run = core, choice, dry_run
-        self.runs = self.forgotten = self.results = self.folders = 0
+        self.runs = self.forgotten = self.results = self.folders = self.sources = 0
+        self.errors: list[str] = []
         self.stayed: Counter[str] = Counter()
-        self._keys: set[str] = set()
+        self._values: set[tuple[str, str | None]] = set()
 
     def trees(self) -> None:
         with self.core.database.read() as connection:
@@ -142,7 +157,7 @@ class _Work:
         while (deleted := self.core.database.write(work)) is not None and deleted.runs:
             began = True
             self.runs += len(deleted.runs)
-            self._keys |= deleted.keys
+            self._values |= deleted.values
             self.folders += sum(self._drop_folder(run_id) for run_id in deleted.runs)
             if root in deleted.runs:
                 return True
@@ -154,13 +169,15 @@ class _Work:
         with core.database.read() as connection:
             connection.execute("BEGIN")
             unused, newest = retention.unused_reports(connection)
-            kept = retention.still_referred_to(connection, self._keys) if self._keys else set()
+            keys = {key for key, _ in self._values}
+            kept = retention.still_referred_to(connection, keys) if keys else set()
         if unused:
             core.database.write(lambda tx: retention.delete_reports(tx, unused, newest))
         core.database.write(
             lambda tx: retention.delete_remains(tx, self.choice.before, now - ANSWERS)
         )
-        self.results += sum(self._drop_result(key) for key in self._keys - kept)
+        self._drop_results({value for value in self._values if value[0] not in kept})
+        self._drop_sources()
         self.folders += sum(self._drop_folder(run_id) for run_id in list(self._left_behind()))
 
     def _drop_folder(self, run_id: str) -> bool:
@@ -172,15 +189,34 @@ class _Work:
         shutil.rmtree(folder, ignore_errors=True)
         return True
 
-    def _drop_result(self, key: str) -> bool:
-        """Only in our own folder: other storage may be shared with other databases."""
-        path = self.core.settings.home / "results" / key[:2] / key[2:4] / key
-        if not _is_old(path):
-            return False
-        with suppress(OSError):
-            path.unlink()
-            return True
-        return False
+    def _drop_results(self, values: set[tuple[str, str | None]]) -> None:
+        """Where a storage fails again and again it is left alone: what is there stays."""
+        before, failed = clock.now() / SECOND - FRESH, Counter[str | None]()
+        for key, url in sorted(values, key=str):
+            if failed[url] >= TRIES:
+                continue
+            try:
+                self.results += self.core.keeper.discard(key, url, before)
+            except Exception as error:  # storage raises what it likes
+                failed[url] += 1
+                told = f"result {key[:12]} stays: {said(error)}"
+                if failed[url] == TRIES:
+                    told += "; no more were tried there"
+                self.errors.append(told)
+
+    def _drop_sources(self) -> None:
+        """Copies of files are named by deployments, by runs, and by what a runner is to read."""
+        copies, before = Copies(self.core.settings.home / "sources"), clock.now() / SECOND - FRESH
+        if not (names := copies.names()):
+            return
+        with self.core.database.read() as connection:
+            used = retention.sources_in_use(connection)
+            going_on = retention.unfinished(connection)
+        for run_id in going_on:
+            with suppress(OSError, ValueError):
+                told = (self.core.settings.notebooks / run_id / "spec.json").read_text("utf-8")
+                used.add(Path(json.loads(told).get("text") or "").name)
+        self.sources += sum(copies.remove(name, before) for name in names if name not in used)
 
     def _left_behind(self) -> Iterator[str]:
         """Folders of runs that are not there: a pruning ended between rows and folders, say."""

@@ -204,7 +204,9 @@ SHAPES: dict[str, Schema] = {
         path=TEXT, schema=COUNT, size=COUNT, free=COUNT, oldest_run=or_null(MOMENT), rows=COUNTS,
         counted=or_null(MOMENT),
     ),
-    "prune": fields(runs=COUNT, trees=COUNT, stayed=COUNTS, dry_run=FLAG),
+    "prune": fields(
+        runs=COUNT, trees=COUNT, stayed=COUNTS, sources=COUNT, errors=listed(TEXT), dry_run=FLAG
+    ),
     "read_openapi": fields("An OpenAPI document.", openapi=TEXT, paths=OBJECT),
     "read_notebook": fields("A notebook of nbformat 4.", cells=listed(OBJECT), nbformat=COUNT),
 }  # fmt: skip

@@ -72,7 +72,8 @@ def prune(
     ] = None,
     dry_run: Annotated[bool, flag("--dry-run", help="Only say what would go.")] = False,
     vacuum: Annotated[
-        bool, flag("--vacuum", help="Give the room back to the disk; writers wait meanwhile.")
+        bool,
+        flag("--vacuum", help="Write the file anew, as small as can be; writers wait meanwhile."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +81,8 @@ def prune(
 
     Without --older-than those older than 90 days go, or with --keep-last those of any age. What is
     unfinished or pinned stays, and what the cache gave to another run within that time. As JSON:
-    {"runs", "trees", "stayed", "results", "folders", "before", "after", "dry_run"}.
+    {"runs", "trees", "stayed", "results", "folders", "sources", "errors", "before", "after",
+    "dry_run"}; `before` and `after` are the size of the database in bytes.
     """
     from orion_nb.api.connect import connect
     from orion_nb.settings import Settings
@@ -103,10 +105,11 @@ def prune(
         output.say(f"{_count(count, 'tree')} stayed: {why}.")
     if dry_run:
         return output.say(f"The database has {show_size(told['before'])}.")
-    output.say(f"The database had {show_size(told['before'])}, it has {show_size(told['after'])}.")
-    if told["runs"] and not vacuum:
-        output.say("The room is used again; --vacuum gives it back to the disk.")
-    return None
+    for error in told.get("errors", ()):
+        output.say(error)
+    back = f"; {show_size(gone)} given back" if (gone := told["before"] - told["after"]) > 0 else ""
+    had, has = show_size(told["before"]), show_size(told["after"])
+    return output.say(f"The database had {had}, it has {has}{back}.")
 
 
 def backup(

@@ -156,6 +156,8 @@ class Worker:
         """A runner for the run is started; if none can be, the run says why."""
         try:
             known = self.orion.find_deployment(run.deployment or "")
+            if known.pinned is not None:
+                self.orion.copies.touch(known.pinned)  # it stays, whatever is pinned meanwhile
             spec = Spec(
                 known.path,
                 known.kernel,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
+from datetime import UTC
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,6 +67,14 @@ class Blobs:
         except FileNotFoundError:
             return None
 
+    def remove(self, key: str, before: float) -> bool:
+        """A blob stored before then (seconds since the epoch) is gone; False if there is none.
+
+        Raises:
+            Exception: whatever the storage raises; LookupError: it doesn't say how old it is.
+        """
+        return self._place.remove(key, before)
+
     def fetch(self, reference: Reference) -> bytes:
         """What is stored under the key; one byte too many at most, and not verified yet.
 
@@ -123,6 +132,8 @@ class _Place(Protocol):
 
     def read(self, key: str, most: int) -> bytes: ...
 
+    def remove(self, key: str, before: float) -> bool: ...
+
 
 class _Folder:
     """Blobs as files that appear whole or not at all, for their owner alone."""
@@ -151,6 +162,16 @@ class _Folder:
     def read(self, key: str, most: int) -> bytes:
         with self._path(key).open("rb") as file:
             return file.read(most)
+
+    def remove(self, key: str, before: float) -> bool:
+        path = self._path(key)
+        try:
+            if path.stat().st_mtime >= before:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / key[2:4] / key
@@ -209,6 +230,21 @@ class _Remote:
         with storage.open(_path(root, key), "rb") as file:
             data: bytes = file.read(most)
             return data
+
+    def remove(self, key: str, before: float) -> bool:
+        storage, root = self._open()
+        path = _path(root, key)
+        try:
+            at = storage.modified(path)
+        except FileNotFoundError:
+            return False
+        except NotImplementedError:
+            raise LookupError("the storage does not say how old a value is") from None
+        at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        if at.timestamp() >= before:
+            return False
+        storage.rm_file(path)
+        return True
 
     def _open(self) -> tuple[Any, str]:
         # Each time: fsspec keeps the connection, and knows when a fork makes it worthless.

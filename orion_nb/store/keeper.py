@@ -141,6 +141,18 @@ class Keeper:
                 problem = problem or error
         raise problem or ResultUnavailable("the value was not kept")
 
+    def discard(self, key: str, url: str | None, before: float) -> bool:
+        """A value stored before then (seconds since the epoch) is gone; False if there is none.
+
+        Raises:
+            Exception: the storage can't be asked; what it says.
+        """
+        place = url or self.url
+        place = self.url if place == public(self.url) else place
+        if (blobs := self._direct_blobs(place)) is not None:
+            return blobs.remove(key, before)
+        return within(self.deadline, partial(self._blobs(place).remove, key, before))
+
     def _fetch_from(self, url: str, reference: Reference) -> bytes:
         if (blobs := self._direct_blobs(url)) is not None:
             return blobs.fetch(reference)

@@ -6,8 +6,9 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from orion_nb.schemas.values import frozen
 from orion_nb.store.checkpoints import Checkpoints
@@ -15,6 +16,8 @@ from orion_nb.store.connections import connect, trouble
 
 #: So many runs are deleted in one transaction: writers wait 50 ms for it at most.
 BATCH = 500
+#: And so many pages given back to the disk: that takes some milliseconds.
+GIVEN = 256
 #: Why a tree that is old enough stays.
 UNFINISHED, PINNED, IN_CACHE, NEWEST = "unfinished", "pinned", "in the cache", "newest event"
 
@@ -34,6 +37,7 @@ _CHAIN = (
     "WITH RECURSIVE chain (n) AS (SELECT state_n FROM runs WHERE id IN ({}) UNION ALL "
     "SELECT states.prev FROM chain JOIN states ON states.n = chain.n WHERE states.prev > 0) "
 )
+_HEX = re.compile("[0-9a-f]{64}")
 _KEY = re.compile(r'"key":"([0-9a-f]{64})"')
 
 
@@ -52,10 +56,13 @@ class Choice:
 
 @frozen
 class Deleted:
-    """What one transaction deleted: runs, and the keys of stored values they referred to."""
+    """What one transaction deleted: runs, and the stored values they referred to.
+
+    A value is named by its key, and the address of its storage: None is that of the data folder.
+    """
 
     runs: tuple[str, ...]
-    keys: frozenset[str]
+    values: frozenset[tuple[str, str | None]]
 
 
 def old(connection: sqlite3.Connection, choice: Choice) -> list[str]:
@@ -110,14 +117,14 @@ def delete_some(tx: sqlite3.Connection, root: str, most: int = BATCH) -> Deleted
         return Deleted((), frozenset())
     marks = ", ".join("?" * len(ids))
     chain = _CHAIN.format(marks)
-    keys = _keys_of(tx, chain, marks, ids)
+    values = frozenset(_values_of(tx, chain, marks, ids))
     tx.execute(f"{chain}DELETE FROM states WHERE n IN (SELECT n FROM chain)", ids)
     for table in _OF_RUN:
         tx.execute(f"DELETE FROM {table} WHERE run IN ({marks})", ids)
     tx.execute(f"DELETE FROM edges WHERE upstream IN ({marks})", ids)
     tx.execute(f"DELETE FROM session_roots WHERE root IN ({marks})", ids)
     tx.execute(f"DELETE FROM runs WHERE id IN ({marks})", ids)
-    return Deleted(tuple(key.hex() for key in ids), frozenset(keys))
+    return Deleted(tuple(key.hex() for key in ids), values)
 
 
 def pin(tx: sqlite3.Connection, run_id: str, why: str | None, now: int) -> None:
@@ -219,15 +226,28 @@ def _is_in_use(connection: sqlite3.Connection, root: bytes, before: int) -> bool
     )
 
 
-def _keys_of(
+def _values_of(
     connection: sqlite3.Connection, chain: str, marks: str, ids: Sequence[bytes]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str | None]]:
     results = f"{chain}SELECT result FROM states WHERE n IN (SELECT n FROM chain) AND result LIKE ?"
     texts = [row[0] for row in connection.execute(results, (*ids, '%"key":"%'))]
     for table in ("inputs", "problems"):
         sql = f"SELECT reference FROM {table} WHERE reference IS NOT NULL AND run IN ({marks})"
         texts += [row[0] for row in connection.execute(sql, ids)]
-    return iter([key for text in texts for key in _KEY.findall(text)])
+    for text in texts:
+        with suppress(ValueError, RecursionError):
+            yield from _named_in(json.loads(text))
+
+
+def _named_in(told: Any) -> Iterator[tuple[str, str | None]]:
+    """The keys in a reference, however deep it is, with the address that stands beside each."""
+    if isinstance(told, dict):
+        key = told.get("key")
+        if isinstance(key, str) and _HEX.fullmatch(key):
+            yield key, told.get("url")
+    for each in told.values() if isinstance(told, dict) else told:
+        if isinstance(each, dict | list):
+            yield from _named_in(each)
 
 
 def _is_plain(body: str) -> bool:
@@ -235,6 +255,35 @@ def _is_plain(body: str) -> bool:
     told = json.loads(body)
     quiet = all(line[1:] == ["pass", None, {}] for line in told["rules"])
     return bool(quiet and told["status"] == "ACCEPT" and "reason" not in told)
+
+
+def sources_in_use(connection: sqlite3.Connection) -> set[str]:
+    """The SHA-256s of pinned copies that a deployment runs, or a kept run has executed."""
+    specs = connection.execute("SELECT spec FROM deployments WHERE spec LIKE '%\"pinned\"%'")
+    found = {each for (spec,) in specs for each in _HEX.findall(spec)}
+    ran = connection.execute("SELECT DISTINCT sha256 FROM run_sources WHERE track = 'pinned'")
+    return found | {row[0] for row in ran}
+
+
+def unfinished(connection: sqlite3.Connection) -> list[str]:
+    """The runs of deployments that have not ended."""
+    sql = "SELECT id FROM runs WHERE end_time IS NULL AND deployment IS NOT NULL"
+    return [row[0].hex() for row in connection.execute(sql)]
+
+
+def give_back(tx: sqlite3.Connection, pages: int = GIVEN) -> bool:
+    """So much of the file's free room is the disk's again; False if there is none left.
+
+    Nothing happens in a file that was made before this could be done: a vacuum makes it one.
+    """
+    free = _free(tx)
+    if free:
+        tx.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    return 0 < _free(tx) < free
+
+
+def _free(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def tidy(path: Path, *, vacuum: bool = False) -> None:
@@ -251,6 +300,7 @@ def tidy(path: Path, *, vacuum: bool = False) -> None:
             with closing(connect(path, "full")) as connection:
                 if vacuum:
                     checkpoints.enter_write()
+                    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
                     connection.execute("VACUUM")
                     checkpoints.leave_wait()
                 checkpoints.shorten(connection)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from orion_nb.errors import InvalidNotebook, StoreUnavailable
 
+#: What a copy is called.
+NAME = re.compile("[0-9a-f]{64}")
 _INSERT = (
     "INSERT OR REPLACE INTO run_sources (run, attempt, path, sha256, track) VALUES (?,?,?,?,?)"
 )
@@ -41,19 +44,11 @@ class Copies:
             StoreUnavailable: it can't be written.
         """
         sha256 = hashlib.sha256(text).hexdigest()
-        path = self.path(sha256)
         try:
-            if not path.is_file() or path.read_bytes() != text:
-                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                temporary = path.with_name(f".{sha256}.{os.getpid()}")
-                handle = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-                with open(handle, "wb") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
+            if not self.touch(sha256) or not self._holds(sha256, text):
+                self._write(sha256, text)
         except OSError as error:
-            raise StoreUnavailable(f"{path} can't be written: {error}") from error
+            raise StoreUnavailable(f"{self.path(sha256)} can't be written: {error}") from error
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -71,6 +66,56 @@ class Copies:
             says = f"track: the pinned copy {sha256[:12]} was changed; pin it again"
             raise InvalidNotebook(says, field="track")
         return text
+
+    def touch(self, sha256: str) -> bool:
+        """It is about to be referred to, and stays for now; False if there is no such copy."""
+        try:
+            os.utime(self.path(sha256))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> list[str]:
+        """The SHA-256s of the copies there are."""
+        try:
+            return [name for name in os.listdir(self.folder) if NAME.fullmatch(name)]
+        except OSError:
+            return []
+
+    def remove(self, sha256: str, before: float) -> bool:
+        """The copy is gone, unless it was touched since then (seconds since the epoch).
+
+        Whoever touches it meanwhile either comes first, and it stays, or sees that it is gone: it
+        is looked at once more after it was moved away.
+        """
+        path, aside = self.path(sha256), self.folder / f".gone.{sha256}.{os.getpid()}"
+        try:
+            if path.stat().st_mtime >= before:
+                return False
+            path.replace(aside)
+            if aside.stat().st_mtime >= before:
+                aside.replace(path)
+                return False
+            aside.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _holds(self, sha256: str, text: bytes) -> bool:
+        try:
+            return self.path(sha256).read_bytes() == text
+        except FileNotFoundError:
+            return False
+
+    def _write(self, sha256: str, text: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self.folder / f".{sha256}.{os.getpid()}"
+        handle = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path(sha256))
 
     def path(self, sha256: str) -> Path:
         return self.folder / sha256
