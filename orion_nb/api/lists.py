@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 from orion_nb import clock
 from orion_nb.api.checks import check_moment, check_text
 from orion_nb.api.proposals import Proposals
-from orion_nb.api.routes import route
+from orion_nb.api.routes import route, taking
 from orion_nb.errors import DeploymentNotFound, InvalidInput
 from orion_nb.schemas import cursors, durations
 from orion_nb.schemas.filter_values import STATES, Value
@@ -24,6 +24,20 @@ PAGE = 50
 LONGEST_PAGE = 200
 BUCKETS = 60
 MOST_BUCKETS = 1000
+
+
+class Chosen(TypedDict, total=False):
+    """What runs are chosen by; all that is given has to hold."""
+
+    q: str | None
+    kind: Kind | None
+    states: list[str] | None
+    text: str | None
+    name: str | None
+    deployment: str | None
+    parent: str | None
+    root: str | None
+    since: Moment | None
 
 
 class ListRoutes(Proposals):
@@ -42,21 +56,14 @@ class ListRoutes(Proposals):
         return self.filter_runs(q=q, limit=limit, cursor=cursor)
 
     @route("POST", "/runs/filter", action="read")
+    @taking(Chosen)
     def filter_runs(
         self,
         *,
-        q: str | None = None,
-        kind: Kind | None = None,
-        states: list[str] | None = None,
-        text: str | None = None,
-        name: str | None = None,
-        deployment: str | None = None,
-        parent: str | None = None,
-        root: str | None = None,
         top_level: bool = False,
-        since: Moment | None = None,
         limit: int = PAGE,
         cursor: str | None = None,
+        **chosen: Unpack[Chosen],
     ) -> dict[str, Any]:
         """The runs that match, newest first, a page at a time; `cursor` asks for the next page.
 
@@ -64,36 +71,25 @@ class ListRoutes(Proposals):
         `state:failed tag:db since:24h dur>5m`. `limit` is 1 to 200. A server looks for a fraction
         of a second: a page may have fewer runs, or none, and a cursor from which it looks on.
         """
-        asked: dict[str, Any] = {
-            "q": q, "kind": kind, "states": states, "text": text, "name": name,
-            "deployment": deployment, "parent": parent, "root": root, "top_level": top_level,
-            "since": since,
-        }  # fmt: skip
+        asked = {**dict.fromkeys(Chosen.__annotations__), **chosen, "top_level": top_level}
         check_limit(limit, LONGEST_PAGE)
-        chosen = self._filter(**asked)
+        wanted = self._filter(top_level=top_level, **chosen)
         if cursor is not None:
-            chosen = replace(chosen, cursor=cursors.unseal(cursor, asked).hex())
+            wanted = replace(wanted, cursor=cursors.unseal(cursor, asked).hex())
         with self.database.read() as connection:
-            found, rest = listing.some(connection, chosen, limit + 1, clock.now(), self.patience)
+            found, rest = listing.some(connection, wanted, limit + 1, clock.now(), self.patience)
         last = found[limit - 1].id if len(found) > limit else rest
         more = None if last is None else cursors.seal(bytes.fromhex(last), asked)
         return {"runs": [run.as_json() for run in found[:limit]], "cursor": more}
 
     @route("POST", "/runs/count-by", action="read")
+    @taking(Chosen)
     def count_runs(
         self,
         *,
         by: listing.By = "state",
-        q: str | None = None,
-        kind: Kind | None = None,
-        states: list[str] | None = None,
-        text: str | None = None,
-        name: str | None = None,
-        deployment: str | None = None,
-        parent: str | None = None,
-        root: str | None = None,
         top_level: bool = False,
-        since: Moment | None = None,
+        **chosen: Unpack[Chosen],
     ) -> dict[str, Any]:
         """How many runs match, by state type or by something else of theirs.
 
@@ -103,12 +99,9 @@ class ListRoutes(Proposals):
         A server counts for a fraction of a second, the newest runs first: if it was not through
         with them, `complete` is false, and `since` is when the oldest was made that it counted.
         """
-        chosen = self._filter(
-            q=q, kind=kind, states=states, text=text, name=name, deployment=deployment,
-            parent=parent, root=root, top_level=top_level, since=since,
-        )  # fmt: skip
+        wanted = self._filter(top_level=top_level, **chosen)
         with self.database.read() as connection:
-            told, rest = listing.counted(connection, chosen, clock.now(), by, self.patience)
+            told, rest = listing.counted(connection, wanted, clock.now(), by, self.patience)
         return {"counts": told, **_through(rest)}
 
     @route("POST", "/runs/history", action="read")
@@ -166,34 +159,28 @@ class ListRoutes(Proposals):
             raise DeploymentNotFound(f"no deployment {ref!r}; `orion-nb deployments ls` lists them")
         return found
 
-    def _filter(
-        self,
-        *,
-        q: str | None = None,
-        kind: str | None = None,
-        states: list[str] | None = None,
-        text: str | None = None,
-        name: str | None = None,
-        deployment: str | None = None,
-        parent: str | None = None,
-        root: str | None = None,
-        top_level: bool = False,
-        since: int | None = None,
-    ) -> RunFilter:
-        check_moment("since", since)
-        if text:
+    def _filter(self, *, top_level: bool = False, **chosen: Unpack[Chosen]) -> RunFilter:
+        check_moment("since", chosen.get("since"))
+        if text := chosen.get("text"):
             check_text("text", text)
+        deployment, parent, root = (
+            chosen.get("deployment"),
+            chosen.get("parent"),
+            chosen.get("root"),
+        )
         return RunFilter(
-            kind=kind,
-            states=tuple(_state_word(word) for word in states or ()),
+            kind=chosen.get("kind"),
+            states=tuple(_state_word(word) for word in chosen.get("states") or ()),
             text=text,
-            name=name,
+            name=chosen.get("name"),
             deployment=None if deployment is None else self.deployment_id(deployment),
             parent=self.find(parent).id if parent else None,
             root=self.find(root).id if root else None,
             top_level=top_level,
-            since=since,
-            terms=tuple(self._known(term) for term in parse_filter(q or "", clock.now())),
+            since=chosen.get("since"),
+            terms=tuple(
+                self._known(term) for term in parse_filter(chosen.get("q") or "", clock.now())
+            ),
         )
 
     def _known(self, term: Term) -> Term:

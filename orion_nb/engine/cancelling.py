@@ -1,9 +1,8 @@
-"""Code that runs here is interrupted when its run was asked to stop, by anybody, anywhere.
+"""Code that runs here is interrupted when its run was asked to stop.
 
-A thread looks now and then, while runs are executing, whether one of them is CANCELLING. Code on
-the main thread is interrupted as by Ctrl-C, also while it sleeps; on another thread an exception is
-raised between two bytecodes; an asyncio task is cancelled. When a flow and what it calls are to
-stop, one interrupt ends them all, up to the outermost.
+Code on the main thread is interrupted as by Ctrl-C, also while it sleeps; on another thread an
+exception is raised between two bytecodes; an asyncio task is cancelled. When a flow and what it
+calls are to stop, one interrupt ends them all, up to the outermost.
 """
 
 from __future__ import annotations
@@ -13,21 +12,17 @@ import os
 import signal
 import threading
 import time
-import weakref
-from collections import OrderedDict
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from orion_nb.engine import asked
 from orion_nb.engine.deadline import clear_in, raise_in
-from orion_nb.errors import Interruption, OrionError, RunStopped
+from orion_nb.errors import Interruption, RunStopped
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
 
-#: How often it is looked whether a run was asked to stop (seconds).
-LOOK = 0.1
 #: A signal that came at the wrong moment is sent again after this time (seconds).
 AGAIN = 0.001
 #: Within this time two signals may come as one, or one after the other (seconds).
@@ -36,8 +31,6 @@ AT_ONCE = 0.02
 ARRIVES = 1.0
 #: For so long a run that was asked to stop waits for what it has submitted to stop (seconds).
 PATIENCE = 0.5
-#: So many runs are remembered that were asked to stop before their code began.
-MOST_ASKED = 1_000
 STOPPED = "Cancelled: it was asked to stop"
 
 
@@ -78,14 +71,14 @@ class Stoppable:
         self.place: Any = threading.get_ident()
         self.is_asked = self.has_arrived = self.is_over = False
         self.outer: Stoppable | None = None
-        _watch(orion, run)
+        asked.watch(orion, run, _signal.remind)
 
     def __enter__(self) -> Stoppable:
         self.outer = _innermost.get(self.place)
-        _innermost[self.place] = _running[self.run_id] = self
+        _innermost[self.place] = asked.running[self.run_id] = self
         if self.outer is None and self.place == _MAIN:
             _install()
-        if self.run_id in _asked and _is_to_stop(self.orion, self.run_id):
+        if asked.is_known(self.orion, self.run_id):
             self._leave()
             raise RunStopped(STOPPED)
         return self
@@ -99,8 +92,7 @@ class Stoppable:
 
     def _leave(self) -> None:
         self.is_over = True
-        _running.pop(self.run_id, None)
-        _asked.pop(self.run_id, None)
+        asked.forget(self.run_id)
         if self.outer is not None:
             _innermost[self.place] = self.outer
         else:
@@ -300,7 +292,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     """Ours interrupts the code that is due; another one goes on to whoever had the signal."""
     if _signal.is_ours:
         _signal.is_under_way = False
-        is_here = frame is not None and frame.f_globals.get("__name__") == __name__
+        is_here = frame is not None and frame.f_globals.get("__name__") in _OURS
         due = _due(_MAIN)
         if due is not None:
             if not is_here:
@@ -314,61 +306,18 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         os.kill(os.getpid(), number)
 
 
+#: The code of these modules enters and leaves blocks: it is not interrupted itself.
+_OURS = (__name__, asked.__name__)
 _MAIN = threading.main_thread().ident or 0
 _lock = threading.Lock()
 _signal = _Signal()
-_running: dict[str, Stoppable] = {}
 _innermost: dict[Any, Stoppable] = {}
-_asked: OrderedDict[str, None] = OrderedDict()
-_watched: weakref.WeakSet[Orion] = weakref.WeakSet()
-
-
-def _watch(orion: Orion, run: Run) -> None:
-    if orion in _watched:
-        return
-    _watched.add(orion)
-    # What was asked of runs that began at the same time, on other threads, is not overlooked.
-    told = (weakref.ref(orion), max(0, (run.state.n or 0) - MOST_ASKED))
-    threading.Thread(target=_look, args=told, name="orion-cancel", daemon=True).start()
-
-
-def _look(known: weakref.ref[Orion], after: int) -> None:
-    """Until nobody uses the Orion any more: who is asked to stop is interrupted."""
-    seen: object = None
-    while (orion := known()) is not None and not orion.is_closed:
-        with contextlib.suppress(OrionError):
-            version = orion.version_seen()
-            if _running and (version is None or version != seen):
-                stopping, after = orion.stopping(after)
-                seen = version
-                for run_id in stopping:
-                    _ask(orion, run_id)
-        _signal.remind()
-        del orion
-        time.sleep(LOOK)
-
-
-def _ask(orion: Orion, run_id: str) -> None:
-    """The run is interrupted, now or, if its code is just about to begin, when it does."""
-    if run_id not in _running:
-        _asked[run_id] = None
-        while len(_asked) > MOST_ASKED:
-            _asked.popitem(last=False)
-    if (entry := _running.get(run_id)) is not None and _is_to_stop(orion, run_id):
-        entry.interrupt()
-
-
-def _is_to_stop(orion: Orion, run_id: str) -> bool:
-    """It still is: it has not ended meanwhile, and begun once more."""
-    return orion.find(run_id).state.type is CANCELLING
 
 
 def _after_fork() -> None:
     global _lock, _MAIN
     _lock, _MAIN = threading.Lock(), threading.main_thread().ident or 0
-    for known in (_running, _innermost, _asked):
-        known.clear()
-    _watched.clear()
+    _innermost.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,7 +12,7 @@ import pytest
 
 from orion_nb import connect, flow, get_run_context, task
 from orion_nb.api.orion import Orion
-from orion_nb.engine import cancelling
+from orion_nb.engine import asked
 from orion_nb.errors import RunStopped, StoreUnavailable
 from orion_nb.schemas.runs import Run
 
@@ -125,7 +125,7 @@ def outside(home: Any) -> Any:
 def test_a_flow_that_was_asked_to_stop_starts_nothing_more(
     told: Any, outside: Orion, is_async: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cancelling, "LOOK", 3.0)  # seconds: before that nobody interrupts it
+    monkeypatch.setattr(asked, "LOOK", 3.0)  # seconds: before that nobody interrupts it
 
     @task
     def step(n: int) -> int:
@@ -170,7 +170,7 @@ def test_cancelling_a_flow_cancels_what_runs_in_it(told: Any, outside: Orion) ->
 def test_a_flow_that_was_asked_to_stop_and_returned_is_cancelled_all_the_same(
     told: Any, outside: Orion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cancelling, "LOOK", 3.0)  # seconds: before that nobody interrupts it
+    monkeypatch.setattr(asked, "LOOK", 3.0)  # seconds: before that nobody interrupts it
 
     @flow
     def outer() -> int:
