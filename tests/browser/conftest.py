@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from tests.waiting import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Playwright adds --headless and --no-sandbox. The rest keeps the browser from calling home.
@@ -23,6 +25,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,7 @@ def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
             args=ARGUMENTS,
             viewport={"width": 1280, "height": 900},
         )
+        context.set_default_timeout(PATIENCE * 1000)
         yield context
         context.close()
 
