@@ -67,13 +67,18 @@ def judge(cell: Json, reply: Json, *, allowed: bool) -> Stop | Failure | None:
         return None
     if ename == "SystemExit" and evalue in CLEAN_EXITS:
         return Stop()
-    if reply["status"] == "error" and not ename and evalue.isdigit():  # that of shells
+    shown = _shown(cell)
+    return shown if reply["status"] == "ok" else _raised(ename, evalue, shown)
+
+
+def _raised(ename: str, evalue: str, shown: Failure | None) -> Failure:
+    if ename == "NoneType" and shown is not None:  # what formats its display has raised
+        return shown
+    if not ename and evalue.isdigit():  # a shell has
         return Failure(f": exit code {evalue}", "Error", f"exit code {evalue}")
-    if reply["status"] == "error" and not (ename or evalue):
+    if not ename and not evalue:
         return Failure(" failed; what it printed may say why", "Error", "the kernel named no error")
-    if reply["status"] == "error":
-        return Failure(_told(ename or "Error", evalue), ename or "Error", evalue)
-    return _shown(cell)
+    return Failure(_told(ename or "Error", evalue), ename or "Error", evalue)
 
 
 def result_in(reply: Json) -> str | None:
