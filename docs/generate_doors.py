@@ -52,16 +52,16 @@ SAID = {"path": "`TARGET` or `--path`", "name": "`NAME` or `--name`"}
 
 #: What can be done: the route's method, the command, the word of the magic, and on the page a call.
 VERBS = (
-    ("deploy", "create_deployment", "deploy", "deploy", None),
+    ("deploy", "create_deployment", "deploy", "deploy", "deploy"),
     ("try out what deploying would do", "check_deployment", "deploy --dry-run", "deploy", None),
-    ("change", "update_deployment", "deploy --update", "deploy", None),
+    ("change", "update_deployment", "deploy --update", "deploy", "change"),
     ("list", "list_deployments", "deployments ls", "deployments", "deployments"),
     ("look at one", "read_deployment", "deployments show", None, "deployment"),
     ("see what changed since it was pinned", "diff_deployment", "deployments diff", None, "diff"),
     ("pause, until when and why", "pause_deployment", "deployments pause", "pause", "pause"),
     ("resume", "resume_deployment", "deployments resume", "resume", "resume"),
     ("run now, with parameters", "run_deployment", "deployments run", "run", "runNow"),
-    ("remove", "delete_deployment", "deployments rm", None, None),
+    ("remove", "delete_deployment", "deployments rm", None, "remove"),
     ("see the next times of a schedule", "preview_schedules", "schedule preview", "preview",
      "preview"),
     ("see what a notebook takes", "inspect_notebook", "params", "params", "inspect"),

@@ -6,7 +6,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from orion_nb.schemas import durations
 from orion_nb.schemas.policies import CatchUp, Overlap, RunPolicy, SlaAction
@@ -17,7 +25,12 @@ NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 
-Seconds = Annotated[float, BeforeValidator(durations.seconds)]
+
+def _seconds(value: Any, info: ValidationInfo) -> float:
+    return durations.seconds(value, field=info.field_name)
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
 Limit = Annotated[Seconds, Field(gt=0)]
 
 

@@ -223,3 +223,37 @@ def test_logs_artifacts_and_limits_have_pages(
     dashboard.get_by_role("link", name="Limits").click()
     expect(main.get_by_role("row").filter(has_text="db")).to_contain_text("3")
     assert console_errors == []
+
+
+def test_a_notebook_is_deployed_changed_and_removed_on_the_page(
+    dashboard: Page, orion: Orion, server: Server
+) -> None:
+    _notebook(server.root / "mine.ipynb", "1")
+    dashboard.goto(f"{server.url}/orion/#/deployments")
+    main = dashboard.get_by_role("main")
+    main.get_by_role("button", name="Deploy…").click()
+    main.get_by_label("Name", exact=True).fill("mine")
+    main.get_by_label("Notebook or flow").fill("mine.ipynb")
+    main.get_by_label("Schedules", exact=True).fill("0 25 * * *")
+    main.get_by_role("button", name="Deploy", exact=True).click()
+    expect(main.get_by_role("alert")).to_contain_text("hour '25'")
+    main.get_by_label("Schedules", exact=True).fill("0 7 * * 1-5\nFREQ=WEEKLY;BYDAY=SU")
+    main.get_by_label("Timeout").fill("1x")
+    main.get_by_role("button", name="Deploy", exact=True).click()
+    expect(main.get_by_role("alert")).to_contain_text("timeout: '1x' is not a duration")
+    main.get_by_label("Timeout").fill("90s")
+    main.get_by_role("button", name="Deploy", exact=True).click()
+    expect(main).to_contain_text("every week on Sunday")
+    made = orion.find_deployment("mine")
+    assert (len(made.schedules), made.timeout) == (2, 90.0)
+    main.get_by_role("button", name="Change…").click()
+    main.get_by_label("Retries").fill("3")
+    main.get_by_role("button", name="Change", exact=True).click()
+    expect(dashboard.get_by_text("mine is changed.")).to_be_visible()
+    after = orion.find_deployment("mine")
+    assert (after.retries, after.schedules, after.timeout) == (3, made.schedules, 90.0)
+    main.get_by_role("button", name="Remove…").click()
+    expect(main.get_by_role("button", name="Remove it")).to_be_focused()
+    dashboard.keyboard.press("Enter")
+    expect(main.get_by_role("heading", name="Deployments")).to_be_visible()
+    expect(main.get_by_role("link", name="mine", exact=True)).to_have_count(0)

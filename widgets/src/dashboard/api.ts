@@ -98,8 +98,12 @@ export const api = {
   resume: (name: string) => call<Deployment>("POST", `/deployments/${id(name)}/resume`, { by: "dashboard" }),
   runNow: (name: string, parameters: Record<string, unknown> = {}) =>
     call<Run>("POST", `/deployments/${id(name)}/runs`, { parameters }),
-  preview: (schedule: string, zone: string) =>
-    call<Preview>("POST", "/schedules/preview", { schedules: [schedule], timezone: zone || null }),
+  deploy: (told: Record<string, unknown>) => call<DeploymentWithSource>("POST", "/deployments", told),
+  change: (name: string, told: Record<string, unknown>) =>
+    call<DeploymentWithSource>("PATCH", `/deployments/${id(name)}`, told),
+  remove: (name: string) => call<unknown>("DELETE", `/deployments/${id(name)}`),
+  preview: (schedules: (string | object)[], zone: string) =>
+    call<Preview>("POST", "/schedules/preview", { schedules, timezone: zone || null }),
   inspect: (path: string, anything: boolean) =>
     call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
   rerun: (run: string) => call<Report>("POST", `/runs/${id(run)}/rerun`, { by: "dashboard" }),

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { api, ApiError } from "./api";
+import { DeployForm, RemoveForm } from "./deploying";
 import { textOf } from "./form";
 import { act, Ago, Empty, Failure, Loading, tell } from "./parts";
 import { PauseForm, RunNowForm } from "./doing";
@@ -65,7 +66,7 @@ export function isPaused({ paused, problem }: Deployment): boolean {
 }
 
 function Head({ deployment, reload }: { deployment: Deployment; reload(): void }) {
-  const [doing, setDoing] = useState<"run" | "pause" | null>(null);
+  const [doing, setDoing] = useState<"run" | "pause" | "change" | "remove" | null>(null);
   const { name, path, flow, problem, schedules } = deployment;
   const resume = () =>
     act(async () => {
@@ -76,6 +77,8 @@ function Head({ deployment, reload }: { deployment: Deployment; reload(): void }
     setDoing(null);
     reload();
   };
+  const toggle = (what: "run" | "pause" | "change" | "remove") => setDoing(doing === what ? null : what);
+  const leave = () => (location.hash = hrefs.deployments());
   return (
     <header class="run-head">
       <nav aria-label="Breadcrumb">
@@ -83,29 +86,39 @@ function Head({ deployment, reload }: { deployment: Deployment; reload(): void }
       </nav>
       <div class="title">
         <h1 tabIndex={-1}>{name}</h1>
-        {!problem && (
-          <div class="actions">
-            {schedules.length > 0 &&
-              (isPaused(deployment) ? (
-                <button type="button" onClick={() => void resume()}>
-                  Resume
-                </button>
-              ) : (
-                <button type="button" aria-expanded={doing === "pause"} onClick={() => setDoing(doing === "pause" ? null : "pause")}>
-                  Pause…
-                </button>
-              ))}
-            <button type="button" class="primary" aria-expanded={doing === "run"} onClick={() => setDoing(doing === "run" ? null : "run")}>
+        <div class="actions">
+          <button type="button" class="danger" aria-expanded={doing === "remove"} onClick={() => toggle("remove")}>
+            Remove…
+          </button>
+          {!problem && (
+            <button type="button" aria-expanded={doing === "change"} onClick={() => toggle("change")}>
+              Change…
+            </button>
+          )}
+          {!problem && schedules.length > 0 &&
+            (isPaused(deployment) ? (
+              <button type="button" onClick={() => void resume()}>
+                Resume
+              </button>
+            ) : (
+              <button type="button" aria-expanded={doing === "pause"} onClick={() => toggle("pause")}>
+                Pause…
+              </button>
+            ))}
+          {!problem && (
+            <button type="button" class="primary" aria-expanded={doing === "run"} onClick={() => toggle("run")}>
               Run now…
             </button>
-          </div>
-        )}
+          )}
+        </div>
       </div>
       <p class="path" title={path}>
         <bdi>{flow ? `${path}:${flow}` : path}</bdi>
       </p>
       {doing === "run" && <RunNowForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
       {doing === "pause" && <PauseForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
+      {doing === "change" && <DeployForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
+      {doing === "remove" && <RemoveForm deployment={deployment} onDone={leave} onLeave={() => setDoing(null)} />}
     </header>
   );
 }
@@ -280,7 +293,7 @@ function TrySchedule() {
     setText(next);
     if (!next.trim()) return setTold({ text: next });
     try {
-      const found = await api.preview(next, zone);
+      const found = await api.preview([next], zone);
       setTold((before) => (before.text.length > next.length && before.text.startsWith(next) ? before : { text: next, found }));
     } catch (error) {
       setTold({ text: next, error: (error as ApiError).message });

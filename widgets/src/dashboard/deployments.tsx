@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "./api";
 import { isPaused, NoDeployments } from "./deployment";
+import { DeployForm } from "./deploying";
 import { PauseForm, RunNowForm } from "./doing";
 import { act, Ago, Failure, Loading } from "./parts";
 import { useQuery } from "./query";
@@ -12,9 +13,18 @@ import { absolute, duration } from "../shared/times";
 
 export function DeploymentsPage() {
   const { data, error, reload } = useQuery("deployments", api.deployments, (event) => event.kind === "flow");
+  const [deploying, setDeploying] = useState(false);
   return (
     <>
-      <h1 tabIndex={-1}>Deployments</h1>
+      <div class="title">
+        <h1 tabIndex={-1}>Deployments</h1>
+        <div class="actions">
+          <button type="button" aria-expanded={deploying} onClick={() => setDeploying(!deploying)}>
+            Deploy…
+          </button>
+        </div>
+      </div>
+      {deploying && <DeployForm onDone={(name) => (location.hash = hrefs.deployment(name))} onLeave={() => setDeploying(false)} />}
       {error && <Failure error={error} again={reload} />}
       {!data && !error && <Loading />}
       {data && data.deployments.length === 0 && <NoDeployments />}

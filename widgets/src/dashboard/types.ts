@@ -77,7 +77,7 @@ export interface Deployment {
   path: string;
   parameters: Record<string, unknown>;
   words?: string[];
-  schedules: { kind: string }[];
+  schedules: { kind: string; [field: string]: unknown }[];
   paused: boolean;
   kernel: string | null;
   flow: string | null;
@@ -104,7 +104,7 @@ export interface Diff {
 }
 
 export interface Preview {
-  schedules: { words: string; next_times?: number[] }[];
+  schedules: { words: string; [field: string]: unknown }[];
   next_times: number[];
 }
 
