@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from orion_nb.errors import InvalidNotebook
-from orion_nb.schemas import enums, hints, literals
+from orion_nb.schemas import computed, enums, hints, literals
 
 _IPYTHON = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
 _TYPE = re.compile(r"type:\s*(?P<type>(?!ignore\b)\S.*?)(?:\s{2,}(?P<help>.*))?")
@@ -118,6 +118,15 @@ def _declared(
             written = segment(source, annotation)
             if isinstance(annotation, ast.Constant):
                 written = str(annotation.value)
+        case ast.Assign(
+            [ast.Tuple(targets) | ast.List(targets)], ast.Tuple() | ast.List() as values
+        ):
+            # `first, last = 1, 9` are two parameters.
+            if len(targets) == len(values.elts) and _no_star(targets + values.elts):
+                for target, value in zip(targets, values.elts, strict=True):
+                    alone = ast.copy_location(ast.Assign([target], value), statement)
+                    yield from _declared(alone, source, said, known)
+            return
         case ast.Assign(targets, value) if all(isinstance(each, ast.Name) for each in targets):
             names = [each.id for each in targets if isinstance(each, ast.Name)]
             kind, written = None, ""
@@ -131,6 +140,10 @@ def _declared(
     for name in names:
         told_default = None if value is None else segment(source, value)
         yield parameter(name, written, kind, told_default, value, comment, known)
+
+
+def _no_star(nodes: list[ast.expr]) -> bool:
+    return not any(isinstance(node, ast.Starred) for node in nodes)
 
 
 def parameter(
@@ -148,7 +161,8 @@ def parameter(
     try:
         default = _default(value, known)
     except ValueError:
-        return Parameter(name, written, kind if written else Any, shown, help=comment)
+        kind = kind if written else computed.kind(value)
+        return Parameter(name, written, kind, shown, help=comment)
     if not written:
         kind = hints.of_default(default)
     elif default is None:  # `day: date = None` means that there need be none

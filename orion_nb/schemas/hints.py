@@ -37,7 +37,29 @@ def _no_number(name: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _told_apart(kind: type, name: str) -> Any:
+    """A number or a bool, each of its own kind; pydantic takes True for 1."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) != (kind is bool) and isinstance(value, int | float):
+            message = "Input should be a valid {name}"
+            raise PydanticCustomError(f"{kind.__name__}_type", message, {"name": name})
+        return value
+
+    return Annotated[kind, BeforeValidator(check)]
+
+
+#: Types that pydantic would take for each other.
+EXACT = {
+    int: _told_apart(int, "integer"),
+    float: _told_apart(float, "number"),
+    bool: _told_apart(bool, "boolean"),
+}
+
+
 def _duration(value: Any) -> Any:
+    if isinstance(value, bool):
+        return None  # no number of seconds
     try:
         return timedelta(microseconds=durations.micros(value))
     except InvalidInput:
@@ -158,22 +180,39 @@ def of_default(value: Any) -> Any:
 
 
 def leaves(kind: Any) -> Iterator[Any]:
-    """The classes that a type is a choice of: `str` and `list` for `str | list[int]`."""
+    """The classes that a type is a choice of: `str` and `list` for `str | list[int]`.
+
+    What `Literal` lists is told by `members`.
+    """
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         for each in inner:
             yield from leaves(each)
     elif origin is Annotated:
         yield from leaves(inner[0])
-    elif origin is Literal:
-        yield from map(type, inner)
-    else:
+    elif origin is not Literal:
         yield origin or kind
 
 
-def has_literal(kind: Any) -> bool:
-    """The type is a choice of given values, or one of its choices is."""
-    return get_origin(kind) is Literal or any(map(has_literal, get_args(kind)))
+def members(kind: Any) -> list[Any]:
+    """The values that a type lists by `Literal`, in any of its choices."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return list(inner)
+    choices = inner if origin in (Union, types.UnionType) else ()
+    return [value for each in choices for value in members(each)]
+
+
+def exact(kind: Any) -> Any:
+    """The type, taking no bool for a number and no number for a bool, as JSON Schema does."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind in EXACT:
+        return EXACT[kind]
+    if origin in (Union, types.UnionType):
+        return reduce(or_, map(exact, inner))
+    if origin in (list, dict, tuple, set, frozenset):
+        return origin[tuple(part if part is ... else exact(part) for part in inner)]
+    return kind
 
 
 def optional(kind: Any) -> Any:

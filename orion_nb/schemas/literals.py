@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -34,6 +34,7 @@ CONSTRUCTORS: dict[str, Callable[..., Any]] = {
     "timedelta": timedelta,
     "Decimal": Decimal,
     "Path": Path,
+    "frozenset": frozenset,
 }
 MODULES = ("datetime", "dt", "decimal", "pathlib", "typing", "t", "enum", "orion_nb")
 
@@ -83,7 +84,9 @@ def write(value: Any) -> str:
             return f"[{', '.join(map(write, value))}]"
         case tuple():
             return f"({', '.join(map(write, value))}{',' * (len(value) == 1)})"
-        case set() | frozenset():
+        case frozenset():
+            return f"frozenset({write(set(value)) if value else ''})"
+        case set():
             return f"{{{', '.join(sorted(map(write, value)))}}}" if value else "set()"
         case Mapping():
             return f"{{{', '.join(f'{write(key)}: {write(value[key])}' for key in value)}}}"
@@ -94,8 +97,17 @@ def _call(node: ast.Call) -> Any:
     make = CONSTRUCTORS.get(simple_name(node.func) or "")
     if make is None or any(each.arg is None for each in node.keywords):
         raise ValueError("not a literal")
-    named = {str(each.arg): ast.literal_eval(each.value) for each in node.keywords}
-    return make(*map(ast.literal_eval, node.args), **named)
+    named = {str(each.arg): _argument(each.value) for each in node.keywords}
+    return make(*map(_argument, node.args), **named)
+
+
+def _argument(node: ast.expr) -> Any:
+    match node:
+        case ast.Attribute(zone, "utc") if simple_name(zone) == "timezone":
+            return UTC
+        case _ if simple_name(node) == "UTC":
+            return UTC
+    return ast.literal_eval(node)
 
 
 def _write_call(value: Any) -> str:

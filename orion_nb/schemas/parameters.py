@@ -118,7 +118,7 @@ class Parameters:
     def _model(self) -> type[BaseModel]:
         """The fields under names of our own: a notebook may call a parameter `copy` or `_x`."""
         fields: dict[str, Any] = {
-            f"p{place}": (field.type, _model_field(field))
+            f"p{place}": (hints.exact(field.type), _model_field(field))
             for place, field in enumerate(self.fields)
         }
         config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -227,17 +227,19 @@ def _model_field(field: Parameter) -> Any:
 
 def _from_text(value: Any, kind: Any) -> Any:
     """A text that can't be meant as such is read as JSON; `null` where there may be none."""
-    leaves = set(hints.leaves(kind))
-    if not isinstance(value, str) or leaves & {str, Any}:
+    leaves, members = set(hints.leaves(kind)), hints.members(kind)
+    if not isinstance(value, str) or leaves & {str, Any} or value in members:
         return value
-    if NoneType in leaves and value.strip() in ("null", "None"):
+    if (NoneType in leaves or None in members) and value.strip() in ("null", "None"):
         return None
-    if leaves & {list, dict, tuple, set, frozenset} or hints.has_literal(kind):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+    told = _as_text_says(value)
+    if leaves & {list, dict, tuple, set, frozenset} or _is_listed(told, members):
+        return told
     return value
+
+
+def _is_listed(value: Any, members: list[Any]) -> bool:
+    return any(type(each) is type(value) and each == value for each in members)
 
 
 def _parameter_error(error: ValidationError) -> ParameterError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from orion_nb.errors import InvalidNotebook
 from orion_nb.schemas import declarations
+from orion_nb.schemas.hints import SIMPLE
 from orion_nb.schemas.parameters import Parameters
 
 
@@ -69,11 +70,9 @@ def one(source):
         ("x: FrozenSet[str]", frozenset[str]),
         ("x: set[list[int]]", set[Any]),
         ("x = ...", Any),
-        ("x = 1e999", Any),
-        ("x = {[]: 1}", Any),
-        ("x = date(2024, 13, 1)", Any),
-        ("x = date('2024')", Any),
-        ("x = date(**{'year': 1})", Any),
+        ("x = 1e999", float),
+        ("x = {[]: 1}", dict[Any, Any]),
+        ("x = date(2024, 13, 1)", SIMPLE["date"]),
         ("x: " + "list[" * 60 + "int" + "]" * 60, None),
         ("x = 1  # type: float  a share", float),
         ("x = 1  # type: ignore", int),
@@ -94,6 +93,12 @@ def test_the_type_is_that_of_the_annotation_or_else_of_the_default(source, kind)
         ("x = datetime.timedelta(days=1)", timedelta(days=1)),
         ("x = Path('a')", Path("a")),
         ("x = (\n    1,\n    2,\n)", (1, 2)),
+        (
+            "x = datetime(2024, 2, 1, tzinfo=timezone.utc)",
+            datetime.datetime(2024, 2, 1, tzinfo=UTC),
+        ),
+        ("x = datetime(2024, 2, 1, tzinfo=dt.UTC)", datetime.datetime(2024, 2, 1, tzinfo=UTC)),
+        ("x = frozenset({1})", frozenset({1})),
     ],
 )
 def test_literal_defaults_are_known(source, default):
@@ -119,9 +124,37 @@ def test_a_parameter_as_json_tells_its_default_as_it_is_written():
 
 
 def test_what_is_no_assignment_to_a_name_is_passed_over():
-    source = "import os\na = b = 1\nc, d = 1, 2\nos.x = 1\ne += 1\nif a:\n    f = 1\na = 'last'"
+    source = "import os\na = b = 1\nc, *d = 1, 2\nos.x = 1\ne += 1\nif a:\n    f = 1\na = 'last'"
     fields = read(source)
     assert [(field.name, field.default) for field in fields] == [("a", "last"), ("b", 1)]
+
+
+def test_several_names_that_are_set_together_are_parameters_each():
+    fields = read("first, last = 1, f(2)  # both\n[a, b] = 'x', 2.0\nc, d = pair\ne, f = 1, 2, 3")
+    assert [(each.name, each.source, each.help) for each in fields] == [
+        ("first", "1", "both"), ("last", "f(2)", "both"), ("a", "'x'", ""), ("b", "2.0", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("24 * 60 * 60", int), ("10**6", int), ("1 / 3", float), ("-(2 * 1.5)", float),
+        ("1 << 20", int), ("2 ** n", None), ("x + 1", None), ("'a' + 'b'", str),
+        ("f'{day}.csv'", str), ("'%s' % day", str), ("'-' * 10", str), ("a > b", bool),
+        ("not a", bool), ("[0] * 3", list[Any]), ("[x for x in y]", list[Any]),
+        ("{'a': b}", dict[Any, Any]), ("Path.home() / 'a'", Path), ("Path('a').resolve()", Path),
+        ("date.today() - timedelta(days=1)", SIMPLE["date"]),
+        ("datetime.now(UTC)", SIMPLE["datetime"]),
+        ("dt.datetime.now().date()", SIMPLE["date"]), ("date.today().isoformat()", str),
+        ("timedelta(days=1) * 2", SIMPLE["timedelta"]), ("1 if a else 2", int),
+        ("1 if a else 'b'", None), ("int(a)", int), ("a.b(c)", None), ("-" * 40 + "1", None),
+    ],
+)  # fmt: skip
+def test_a_computed_default_has_the_type_that_its_syntax_tells(source, kind):
+    field = one(f"x = {source}")
+    assert field.type == (Any if kind is None else kind)
+    assert not field.is_literal
 
 
 def test_lines_for_ipython_are_left_out():

@@ -103,7 +103,7 @@ class Kind(str, Enum):
         ("color: Level | None = None", 1, "color = Level(1)"),
         ("color: Kind = Kind.A", "A", "color = Kind('a')"),
         ("color: set[int] = set()", "[3, 1, 3]", "color = {1, 3}"),
-        ("color: frozenset[str] = frozenset()", [], "color = set()"),
+        ("color: frozenset[str] = frozenset()", [], "color = frozenset()"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("above", [True, False])
