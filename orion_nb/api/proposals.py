@@ -9,17 +9,17 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.alike import Alike, Beginning, Ending, is_plain_start, is_silent_end
 from orion_nb.api.answers import Answer, Proposal, handed_out, unfenced
+from orion_nb.api.by_hand import set_by_hand
 from orion_nb.api.core import Core
 from orion_nb.errors import (
     Conflict,
     Fenced,
-    InvalidInput,
     RunNotFound,
     StoreUnavailable,
 )
-from orion_nb.rules import POLICIES, SAYS, enters, evaluate
+from orion_nb.rules import POLICIES, enters, evaluate
 from orion_nb.rules.bookkeeping import bookkeep
-from orion_nb.schemas.reports import Line, Report, Status
+from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, RUNNING, State, state
 from orion_nb.schemas.values import evolve
@@ -259,7 +259,7 @@ class Proposals(Core):
 
         A run that was finished and is not any more gets a new attempt when it next runs.
         """
-        forced = _forced(proposed, by, why)
+        forced = set_by_hand(proposed, by, why)
 
         def work(tx: Connection) -> tuple[Run, Report]:
             run = _reread(tx, run_id)
@@ -271,7 +271,7 @@ class Proposals(Core):
 
     def foresee_forced(self, run_id: str, proposed: State, *, by: str, why: str) -> Report:
         """The same as `force` answers, and nothing is written nor handed out."""
-        forced = _forced(proposed, by, why)
+        forced = set_by_hand(proposed, by, why)
         with self.database.read() as connection:
             _, report = forced(_reread(connection, run_id))
         return evolve(report, attempt=None, token=None)
@@ -378,22 +378,6 @@ class Proposals(Core):
             if len(self._reached) >= MOST_REACHED:
                 self._reached.clear()
             self._reached.add(place)
-
-
-def _forced(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Report]]:
-    """What comes of a run that is put into a state by hand, and the report on it."""
-    if not why.strip():
-        raise InvalidInput("why: say why the state is set by force", field="why")
-    reason = f"set by {by}: {why}"
-    line = Line("set_by_hand", SAYS["set_by_hand"], "pass", reason)
-    entered = evolve(proposed, by=by, reason=reason)
-
-    def forced(run: Run) -> tuple[Run, Report]:
-        after = bookkeep(run, entered, clock.now(), None)
-        report = Report(Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name)
-        return after, report
-
-    return forced
 
 
 def _reread(connection: Connection, run_id: str) -> Run:

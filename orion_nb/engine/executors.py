@@ -136,7 +136,7 @@ class _Nothing(Executor):
 
 
 def _in_process(task: Living, orion: Orion, run: Run, *told: Any) -> Finish:
-    from orion_nb.engine.futures import on_runner_thread
+    from orion_nb.engine.runner_threads import on_runner_thread
 
     with on_runner_thread():
         return task.live(orion, run, *told)

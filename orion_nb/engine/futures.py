@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -13,6 +12,7 @@ from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
 from orion_nb.engine.latches import Latch
 from orion_nb.engine.lead import Ending, Finish, Outcome, ending_of
+from orion_nb.engine.runner_threads import is_runner_thread, on_runner_thread
 from orion_nb.errors import Interruption, InvalidInput
 from orion_nb.schemas.states import State
 
@@ -358,25 +358,6 @@ def as_completed(
         for each in done:
             del chosen[each]
             yield each
-
-
-_runner_thread = threading.local()
-
-
-@contextlib.contextmanager
-def on_runner_thread() -> Iterator[None]:
-    """Within the block, a submitted task runs on this thread."""
-    before = is_runner_thread()
-    _runner_thread.is_one = True
-    try:
-        yield
-    finally:
-        _runner_thread.is_one = before
-
-
-def is_runner_thread() -> bool:
-    """A submitted task runs on this thread: when it waits for a future, it helps."""
-    return getattr(_runner_thread, "is_one", False)
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -15,12 +15,12 @@ from orion_nb.engine.futures import (
     Inputs,
     TaskFuture,
     futures_in,
-    on_runner_thread,
     resolved,
     running_loop,
     states_of,
 )
 from orion_nb.engine.lead import NOTHING, Finish, Propose
+from orion_nb.engine.runner_threads import on_runner_thread
 from orion_nb.engine.runners import DEFAULT_RUNNER, Living
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, NotReady, State

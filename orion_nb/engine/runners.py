@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orion_nb.engine.futures import Lived, TaskFuture, on_runner_thread
+from orion_nb.engine.futures import Lived, TaskFuture
+from orion_nb.engine.runner_threads import on_runner_thread
 from orion_nb.errors import InvalidInput
 
 if TYPE_CHECKING:

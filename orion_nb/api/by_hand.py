@@ -1,0 +1,30 @@
+"""A state that somebody sets by hand: no rule is asked, and the report says who did it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orion_nb import clock
+from orion_nb.errors import InvalidInput
+from orion_nb.rules import SAYS
+from orion_nb.rules.bookkeeping import bookkeep
+from orion_nb.schemas.reports import Line, Report, Status
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import State
+from orion_nb.schemas.values import evolve
+
+
+def set_by_hand(proposed: State, by: str, why: str) -> Callable[[Run], tuple[Run, Report]]:
+    """What comes of a run that is put into a state by hand, and the report on it."""
+    if not why.strip():
+        raise InvalidInput("why: say why the state is set by force", field="why")
+    reason = f"set by {by}: {why}"
+    line = Line("set_by_hand", SAYS["set_by_hand"], "pass", reason)
+    entered = evolve(proposed, by=by, reason=reason)
+
+    def forced(run: Run) -> tuple[Run, Report]:
+        after = bookkeep(run, entered, clock.now(), None)
+        report = Report(Status.ACCEPT, after.state, reason, rules=(line,), proposed=proposed.name)
+        return after, report
+
+    return forced
