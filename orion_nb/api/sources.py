@@ -136,7 +136,9 @@ def read_text(path: str) -> bytes:
     import difflib
 
     file = Path(path)
-    if not file.is_file():
+    if os.path.isdir(path):
+        raise InvalidNotebook(f"path: {path!r} is a folder", field="path")
+    if not os.path.isfile(path):
         kind = f"*{file.suffix or '.ipynb'}"
         near = [each.name for each in file.parent.glob(kind)] if file.parent.is_dir() else []
         close = difflib.get_close_matches(file.name, near, 1)

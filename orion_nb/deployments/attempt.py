@@ -17,7 +17,7 @@ from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments import marks
 from orion_nb.deployments.aftermath import reap
-from orion_nb.deployments.endings import Ending
+from orion_nb.deployments.endings import Ending, refusal
 from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.files import (
     NOTEBOOK,
@@ -96,7 +96,7 @@ class Attempt:
             )
             kernel = await self._start_kernel(source)
         except OrionError as error:
-            return self._refused(source, Failed(str(error)))
+            return self._refused(source, Failed(refusal(error)))
         except OSError as error:
             return self._refused(source, Crashed(f"the kernel can't be started: {error}"))
         since = time_ns_of_files(self.folder)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from orion_nb.errors import OrionError, UnknownParameter
 from orion_nb.schemas.states import State
 
 #: How a line begins that a runner itself has logged.
@@ -26,6 +27,12 @@ class Ending:
     number: int | None = None
     ename: str | None = None
     retriable: bool = True
+
+
+def refusal(error: OrionError) -> str:
+    """Why a run was not begun, as its state tells it: with what is said elsewhere by the class."""
+    name = "UnknownParameter: " if isinstance(error, UnknownParameter) else ""
+    return f"{name}{error}"
 
 
 def fate(code: int | None) -> str:

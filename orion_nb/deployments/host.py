@@ -20,6 +20,7 @@ from orion_nb import clock, secrets
 from orion_nb.api.codec import read_report, read_run
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import inspect
+from orion_nb.deployments.endings import refusal
 from orion_nb.deployments.files import Spec, run_folder, write_whole
 from orion_nb.engine.attempts import without_our_frames
 from orion_nb.engine.lead import Outcome, describe, state_of
@@ -96,7 +97,7 @@ class Host:
         except OrionError as error:
             if error.__cause__ is not None:
                 _log(self.orion, self.run, error.__cause__)
-            return Told(Failed(str(error)), not isinstance(error, ParameterError))
+            return Told(Failed(refusal(error)), not isinstance(error, ParameterError))
         try:
             outcome = flow.attempt(self.orion, self.run, checked)
         except KeyboardInterrupt as error:  # the second one: its code was left by the first
