@@ -61,7 +61,8 @@ def _table(found: DeploymentJson) -> Table:
     for each in found["deployments"]:
         due = "paused" if each["paused"] else relative(next(iter(each["next_times"]), None), now)
         due = "unreadable" if each["problem"] else due or ("never" if each["words"] else "")
-        words = cut(output.plain(" · ".join(each["words"]) or "no schedule"))
+        none = "?" if each["problem"] else "no schedule"
+        words = cut(output.plain(" · ".join(each["words"]) or none))
         last = _last_runs(each)
         path = cut(output.plain(joined(each["path"], each["flow"])))
         table.add_row(output.plain(each["name"]), words, due, last, path)
@@ -164,7 +165,8 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
 
     facts = {
         "notebook" if told["flow"] is None else "flow": joined(told["path"], told["flow"]),
-        "schedule": " · ".join(told["words"]) or "none; it runs when asked to",
+        "schedule": " · ".join(told["words"])
+        or ("?" if told["problem"] else "none; it runs when asked to"),
         "parameters": ", ".join(f"{name}={value!r}" for name, value in told["parameters"].items()),
         "source": _source(told["source"]),
         "env": ", ".join(f"{name}={value}" for name, value in told["env"].items()),

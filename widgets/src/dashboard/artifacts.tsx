@@ -106,7 +106,13 @@ function Content({ artifact }: { artifact: FullArtifact }) {
     return <img src={source} alt={artifact.description ?? artifact.key ?? "What the run has shown"} />;
   }
   const text = TEXTS.find((type) => data[type] !== undefined && !binary.includes(type));
-  if (!text) return <p class="quiet">Save it with `orion-nb artifacts show {artifact.id.slice(-8)} --out FILE`.</p>;
+  if (!text) {
+    return (
+      <p class="quiet">
+        Save it with <code>orion-nb artifacts show {artifact.id.slice(-8)} --out FILE</code>.
+      </p>
+    );
+  }
   const told = data[text];
   return <pre tabIndex={0}>{typeof told === "string" ? told : JSON.stringify(told, null, 2)}</pre>;
 }

@@ -169,7 +169,9 @@ export function DeployForm({ deployment, onDone, onLeave }: FormProps) {
             {wrong.says}
           </p>
         )}
-        <p class="quiet">All else is said by `orion-nb deploy`, `%orion deploy`, Python or REST; it is kept as it is.</p>
+        <p class="quiet">
+          All else is said by <code>orion-nb deploy</code>, <code>%orion deploy</code>, Python or REST; it is kept as it is.
+        </p>
         <div class="actions">
           <button type="submit" class="primary" disabled={busy}>
             {deployment ? "Change" : "Deploy"}
