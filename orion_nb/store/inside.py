@@ -41,6 +41,11 @@ class Inside(Database):
         """The connection that writes."""
         yield cast(Connection, Steady(self._tx))  # it has all that readers use
 
+    @property
+    def changes(self) -> int:
+        """Another number after any row was written."""
+        return self._tx.total_changes
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What is written in the block is undone if it raises; what came before it stays."""

@@ -230,3 +230,20 @@ def test_what_it_says_first_counts_though_it_was_taken_for_dead(orion):
     answers = orion.batch(told, session=sender)["answers"]
     assert [answer["report"]["status"] for answer in answers] == ["ACCEPT"] * 3
     assert names(orion, above) == ["Pending", "Running", "Lost", "Running", "Completed"]
+
+
+def test_what_is_refused_midway_is_undone_and_the_others_stay(orion):
+    """Its first state was written before it was seen that there is such a run."""
+    known = new_id()
+    orion.batch([begin(known, run={"name": "first"})])
+    others = [new_id(), new_id()]
+    clash = {"op": "begin", "run": {"id": known, "kind": "task", "name": "other"}}
+    before = orion.last_event()
+    told = orion.batch([begin(others[0]), clash, begin(others[1])])["answers"]
+    assert [each.get("status") for each in told] == [None, 409, None]
+    found = orion.events_after(before)
+    assert [event.run for event in found] == [others[0]] * 2 + [others[1]] * 2
+    assert names(orion, known) == ["Pending", "Running"]
+    with orion.database.read() as connection:
+        (written,) = connection.execute("SELECT count(*) FROM states").fetchone()
+    assert written == 6  # nothing of the one that was refused
