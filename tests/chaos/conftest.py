@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.chaos.deployed import Battle
 from tests.chaos.nursery import Nursery
 
 
@@ -33,3 +37,13 @@ def other_nursery() -> Iterator[Nursery]:
     made = Nursery()
     yield made
     made.close()
+
+
+@pytest.fixture
+def battle(home: Path, chance: random.Random) -> Iterator[Battle]:
+    """Workers and servers on this test's data; none is left at the end."""
+    scratch = Path(tempfile.mkdtemp(prefix="o-", dir="/tmp"))  # sockets need a short name
+    made = Battle(home, scratch / "t", chance)
+    yield made
+    made.forsake()
+    shutil.rmtree(scratch)

@@ -139,6 +139,10 @@ class Battle:
             if wanted in environ_of(int(entry.name)) and int(entry.name) != os.getpid():
                 yield int(entry.name)
 
+    def marked(self, attempt: str) -> list[int]:
+        """The processes that belong to this attempt (`RUN.ATTEMPT`)."""
+        return [pid for pid in self.processes() if mark_of(pid) == attempt]
+
     def end(self) -> None:
         """All that start runs are told to end, and have."""
         for each in self._mine:

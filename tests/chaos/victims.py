@@ -119,7 +119,8 @@ def explain(orion: Orion, kills: Sequence[Kill], runs: Sequence[Any]) -> dict[st
     """Each crash has a kill and each kill the crash it must have; how many seconds they took."""
     ended = {run.id: ends_of_attempts(orion, run.id) for run in runs}
     waits: dict[str, list[float]] = {"kernel": [], "runner": []}
-    for kill in kills:
+    # Of two kills of one attempt it is the second that ended it, if the first one need not have.
+    for kill in sorted(kills, key=lambda kill: not kill.must_end):
         state = ended.get(kill.run, {}).pop(kill.attempt, None) if kill.can_end else None
         assert state is not None or not kill.must_end, f"{kill} has left no trace"
         if state is not None:
