@@ -60,6 +60,8 @@ def worker(
     output.say(f"Stopped; runs that go on: {len(left)}.")
     if as_json:
         output.print_json({**told, "left": left})
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it is about to end well; a second Ctrl-C is late
     return OK
 
 
