@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from itertools import takewhile
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from orion_nb.errors import ScheduleError
@@ -16,6 +16,9 @@ from orion_nb.schemas.recurrence import Recurrence
 
 #: Changes of a zone that a file defines are known in these years.
 FROM, TO = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+#: A zone that a file defines has no more changes: there are two in a year, or some by decree.
+MOST_CHANGES = 5_000
 
 #: What began before has always held; there is room to shift it by an offset.
 EARLIEST = datetime(2, 1, 1)  # noqa: DTZ001 - a local time
@@ -132,7 +135,11 @@ def _windows(name: str) -> ZoneInfo | None:
 
 
 def _defined(name: str, zone: Component) -> tzinfo | None:
-    changes = [change for part in zone.parts for change in _changes(name, part)]
+    changes: list[tuple[datetime, timedelta, timedelta]] = []
+    for part in zone.parts:
+        changes += _changes(name, part)
+        if len(changes) > MOST_CHANGES:
+            raise _wrong(f"the file's time zone {name[:60]!r} changes too often")
     if not changes:
         return None
     if all(before == after for _, before, after in changes):
@@ -161,7 +168,7 @@ def _changes(name: str, part: Component) -> list[tuple[datetime, timedelta, time
         ),
         with_start=begin.year >= FROM.year,
     )  # fmt: skip
-    found = takewhile(lambda at: at < TO, whole.instants(FROM))
+    found = islice(takewhile(lambda at: at < TO, whole.instants(FROM)), MOST_CHANGES + 1)
     starts = [at.replace(tzinfo=None) for at in found]
     if begin.year < FROM.year:  # such as 1601: what was then still holds
         starts.append(max(begin, EARLIEST))

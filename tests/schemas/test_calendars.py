@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -202,6 +203,14 @@ def test_a_zone_without_changes_may_have_begun_in_the_first_year():
     assert found(told)[0] == found(from_ics(calendar(WEEKLY)))[0]
     with pytest.raises(ScheduleError, match=r"^ics: the file's time zone 'Own' can't be read"):
         from_ics(calendar(event, head=head.format("+2800")))
+
+
+def test_a_zone_that_changes_every_second_is_refused_in_time():
+    head = re.sub("RRULE:.*", "RRULE:FREQ=SECONDLY", OUTLOOK_ZONE.format(name="Own"))
+    began = time.process_time()
+    with pytest.raises(ScheduleError, match=r"^ics: the file's time zone 'Own' changes too often"):
+        from_ics(calendar(WEEKLY.replace("Europe/Berlin", "Own"), head=head))
+    assert time.process_time() - began < 1
 
 
 def test_a_line_may_be_folded_with_an_empty_line():
