@@ -38,7 +38,8 @@ def test_its_run_goes_on_and_ends_and_no_process_is_left(orion, battle, who):
         os.killpg(process.pid, number)
         time.sleep(0.5)
 
-    assert process.wait(60) == 0
+    # Jupyter itself ends at the first Ctrl-C here; the second may end what is left of its exit.
+    assert process.wait(60) in ((0, -signal.SIGINT) if who == "server " else (0,))
     until(lambda: set(battle.processes()) == {runner, kernel}, "all others to be gone")
     assert orion.find(run).state.name == "Running"
     again = battle.start(who.strip())  # it finds a run under way that is none of its own
