@@ -9,7 +9,7 @@ statement, and ids are bytearrays.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 #: An id as a value of a statement; it is read back as bytes.
@@ -19,6 +19,16 @@ blob = bytearray.fromhex
 def execute(tx: sqlite3.Connection, sql: str, row: Sequence[Any]) -> sqlite3.Cursor:
     """The statement is executed with these values."""
     return tx.execute(*filled(sql, row))
+
+
+def execute_many(tx: sqlite3.Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """The statement is executed with each row; those with the same empty places together."""
+    alike: dict[str, list[list[Any]]] = {}
+    for row in rows:
+        known, values = filled(sql, row)
+        alike.setdefault(known, []).append(values)
+    for known, many in alike.items():
+        tx.executemany(known, many)
 
 
 def filled(sql: str, row: Sequence[Any]) -> tuple[str, list[Any]]:

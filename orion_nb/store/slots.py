@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.values import complete
+from orion_nb.store.nulls import execute_many
 from orion_nb.store.runs import row_of, row_of_state
 from orion_nb.store.statements import INSERT_RUN, INSERT_STATE, RUNS
 
@@ -61,10 +62,10 @@ class Rows:
             row[_STATE] = n
             complete(run.state, "n", n)
         before = tx.total_changes
-        tx.executemany(_OWN_SLOT, [row for _, row, _ in made])
+        execute_many(tx, _OWN_SLOT, (row for _, row, _ in made))
         if tx.total_changes - before < len(made):
             made = [each for each in made if _is_written(tx, each[0])]
-        tx.executemany(_NUMBERED, [(run.state.n, *state) for run, _, state in made])
+        execute_many(tx, _NUMBERED, ((run.state.n, *state) for run, _, state in made))
         return [run for run, _, _ in made]
 
 
