@@ -288,7 +288,7 @@ class Database:
             # A commit writes whole pages: small ones take a quarter off the cost of a task.
             self._writer.execute(f"PRAGMA page_size={PAGE_SIZE}")
             # What old runs leave free is given back bit by bit (see `retention.give_back`).
-            self._writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            self._patiently("PRAGMA auto_vacuum=INCREMENTAL")
             self._patiently(f"PRAGMA journal_mode={journal_mode(self.path)}")
             self._begin()
             try:
