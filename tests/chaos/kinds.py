@@ -369,7 +369,7 @@ KINDS: dict[str, Kind] = {
     "pruned": Kind(
         _old,
         lambda orion, run: orion.prune(older_than="0s"),
-        commits=2,
+        commits=3,  # the tree, what is left of it, and room given back to the disk
         alone=True,
         forgets=True,
     ),
