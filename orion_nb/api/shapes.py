@@ -232,6 +232,9 @@ EXAMPLES: dict[str, Schema] = {
         "name": "daily", "path": "reports/daily.ipynb", "schedules": ["0 9 * * 1-5"],
         "parameters": {"rows": 10}, "retries": 1,
     },
+    "check_deployment": {
+        "name": "daily", "path": "reports/daily.ipynb", "schedules": ["0 9 * * 1-5"],
+    },
     "update_deployment": {"retries": 2, "timeout": "10m"},
     "run_deployment": {"parameters": {"rows": 100}},
     "preview_schedules": {"schedules": ["0 9 * * 1-5"], "n": 3},

@@ -247,6 +247,6 @@ def test_on_change_of_the_flow_hears_of_its_own_run(orion, tmp_path, worker, end
     assert heard("fail once", "Retry") == ["Running/ACCEPT", "AwaitingRetry/REJECT"]
     (tmp_path / "failed").unlink()
     assert heard("fail once", "Completed", 2) == ["Retrying/ACCEPT", "Completed/ACCEPT"]
-    assert heard("sleep", "Cancelled", cancel=True)[-1] == "Cancelled/ACCEPT"
+    assert heard("sleep", "Cancelled", cancel=True)[-1].startswith("Cancelled/")
     # A process that is gone hears nothing: another one is told, and calls nothing else.
     assert heard("die", "Crashed") == ["Crashed/ACCEPT"]

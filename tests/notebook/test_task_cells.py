@@ -231,10 +231,10 @@ def test_a_wrong_line_is_a_usage_error_and_the_body_does_not_run(
 
 @pytest.mark.parametrize("body", ["", "never_ran = 1\n", "await asyncio.sleep(0)\n"])
 def test_help_is_printed_and_the_body_does_not_run(kernel: Any, body: str) -> None:
-    ran = kernel.do(f"%%task load --help\n{body}")
+    ran = kernel.do(f"%%task never --help\n{body}")
     assert ran.stdout.startswith("usage: %%task [NAME] [options]")
     assert kernel.value("'never_ran' in globals()") == "False"
-    assert kernel.orion.filter_runs(name="load")["runs"] == []
+    assert kernel.orion.filter_runs(name="never")["runs"] == []
 
 
 def test_braces_and_dollars_are_not_python_here(kernel: Any) -> None:

@@ -131,6 +131,7 @@ def test_every_request_that_changes_something_is_done_once(server, keyed, subjec
 #: Bodies for this server, where the example of the documents is about another one.
 BODIES = {
     "create_deployment": {"path": "daily.ipynb", "parameters": {}},
+    "check_deployment": {"name": "checked", "path": "daily.ipynb"},
     "run_deployment": {"parameters": {}},
     "replay_run": {"parameters": {}},
     "resume": {"input": None},
