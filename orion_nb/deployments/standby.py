@@ -68,7 +68,8 @@ class Standby:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(OSError):  # what was not written is for nobody
+                    pipe.close()
 
 
 class StandbyKernel(Standby):
@@ -108,8 +109,13 @@ class StandbyKernel(Standby):
         told = {"module": module, "arguments": arguments, "cwd": cwd, "env": dict(environ)}
         self.is_used = True
         assert self.process.stdin is not None
-        with self.process.stdin as pipe:
-            pipe.write(json.dumps(told).encode() + b"\n")
+        try:
+            with self.process.stdin as pipe:
+                pipe.write(json.dumps(told).encode() + b"\n")
+        except OSError:
+            self.is_used = False
+            self.drop()
+            raise
 
 
 class StandbyFlow(Standby):
