@@ -24,7 +24,7 @@ from orion_nb.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from orion_nb_server.services import SERVICES, Services
+from orion_nb_server.services import SERVICES, SHORT, Services
 
 #: The key, in the web application's settings, of the reason why Orion could not start.
 TROUBLE = "orion_nb_trouble"
@@ -188,8 +188,14 @@ def handlers(routes: Iterable[Route]) -> list[tuple[str, type[OrionHandler]]]:
     by_path: dict[str, list[Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, []).append(route)
-    # A fixed word is looked for before a name in its place: /runs/filter before /runs/{run_id}.
-    paths = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
+
+    def place(path: str) -> tuple[bool, list[bool]]:
+        # What programs ask all the time first; then a fixed word before a name in its place:
+        # /runs/filter before /runs/{run_id}.
+        is_rare = all(route.name not in SHORT for route in by_path[path])
+        return is_rare, [part.startswith("{") for part in path.split("/")]
+
+    paths = sorted(by_path, key=place)
     found = [(pattern(path), handler_class(by_path[path])) for path in paths]
     return [*found, (API + r"(?:/.*)?", UnknownPath)]
 
