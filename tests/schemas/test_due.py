@@ -12,7 +12,7 @@ from orion_nb.schemas.due import read_due
 from orion_nb.schemas.policies import DEFAULT_POLICY
 
 ALL: dict[str, Any] = {
-    "path": "/work/report.ipynb", "parameters": {"x": 1, "names": ["a", "ü"]}, "tags": ["a", "b"],
+    "path": "/reports/daily.ipynb", "parameters": {"x": 1, "names": ["a", "ü"]}, "tags": ["a", "b"],
     "schedules": ["0 9 * * 1-5", "15m", "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9", "2030-01-31T09:00Z"],
     "timeout": "10m", "retries": 2, "retry_delay": "5s", "retry_crashes": 1, "overlap": "skip",
     "catch_up": "all", "catch_up_max": 7, "concurrency": {"db": 3, "api": None}, "sla": "1h",
@@ -21,7 +21,7 @@ ALL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "told", [ALL, {"path": "/work/report.ipynb"}, {"path": "/work/f.py", "flow": "nightly"}]
+    "told", [ALL, {"path": "/reports/daily.ipynb"}, {"path": "/reports/f.py", "flow": "nightly"}]
 )
 def test_it_is_what_the_model_says(told: dict[str, Any]) -> None:
     known = Deployment(**told, id="0" * 32, name="report", revision=3, next_due=5)
