@@ -86,7 +86,7 @@ class Live:
         #: A reader that takes nothing for so long (seconds) is let go: it can resume.
         self.patience = patience
         #: Called on the loop with the events that were just committed.
-        self.listeners: list[Callable[[list[Told]], None]] = []
+        self.listeners: list[Callable[[list[Event]], None]] = []
         #: Called on the watcher's thread with the same.
         self.observers: list[Callable[[list[Event]], None]] = []
         self._followers: set[Follower] = set()
@@ -134,7 +134,9 @@ class Live:
             try:
                 for events in self.orion.watch(n, until=self._stopped.is_set):
                     n = events[-1].n
-                    loop.call_soon_threadsafe(self._hand_out, [tell(event) for event in events])
+                    # Who begins to follow after this look finds them in the database.
+                    news = [tell(event) for event in events] if self._followers else []
+                    loop.call_soon_threadsafe(self._hand_out, events, news)
                     for observe in self.observers:
                         observe(events)
             except Exception:
@@ -142,12 +144,13 @@ class Live:
                     return
                 self.log.exception("The watcher of events failed and starts again")
 
-    def _hand_out(self, news: list[Told]) -> None:
-        for follower in self._followers:
-            follower.give(news)
+    def _hand_out(self, events: list[Event], news: list[Told]) -> None:
+        if news:
+            for follower in self._followers:
+                follower.give(news)
         for listen in self.listeners:
             try:
-                listen(news)
+                listen(events)
             except Exception:
                 self.log.exception("A listener to events failed")
 

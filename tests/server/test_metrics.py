@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from orion_nb.schemas.states import Failed
 from orion_nb_server.emitting import SCHEMA_ID, emitter
 from orion_nb_server.lag import Lag
-from orion_nb_server.live import tell
 
 
 def numbers(server):
@@ -87,7 +86,7 @@ def test_states_of_outermost_runs_are_jupyter_events(orion):
         run = orion.create_run("flow", "daily", state="RUNNING")
         orion.create_run("task", "inside", parent=run.id)
         orion.judge(run.id, Failed("no data"))
-        emit([tell(event) for event in orion.events_after(run.state.n - 2)])
+        emit(list(orion.events_after(run.state.n - 2)))
         await logger.gather_listeners()
         return run
 
