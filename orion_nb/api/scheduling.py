@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Of the deployments that are due, so many are written in one transaction.
-AT_ONCE = 500
+AT_ONCE = 1000
 
 
 class Scheduling(DeploymentRoutes):
