@@ -170,7 +170,8 @@ def test_a_run_is_asked_for_with_parameters_and_its_failing_cell_is_shown(
     expect(main).to_contain_text("Not executed")
     link = main.get_by_role("link", name="See it in the executed notebook")
     expect(link).to_have_attribute("href", re.compile("notebook.html#orion-failure$"))
-    expect(main.get_by_role("definition").filter(has_text="7")).to_be_visible()
+    given = main.get_by_role("definition").filter(has_text=re.compile("^7$"))
+    expect(given).to_be_visible()
 
 
 def test_a_deployment_that_cant_be_read_is_shown_beside_the_others(
@@ -243,6 +244,7 @@ def test_a_notebook_is_deployed_changed_and_removed_on_the_page(
     expect(main.get_by_role("alert")).to_contain_text("timeout: '1x' is not a duration")
     main.get_by_label("Timeout").fill("90s")
     main.get_by_role("button", name="Deploy", exact=True).click()
+    expect(main.get_by_role("button", name="Change…")).to_be_visible()
     expect(main).to_contain_text("every week on Sunday")
     made = orion.find_deployment("mine")
     assert (len(made.schedules), made.timeout) == (2, 90.0)
