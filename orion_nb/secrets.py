@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -93,11 +94,25 @@ def keep(name: str, value: str, home: Path | None = None) -> Path:
         raise InvalidInput(says, field="value")
     path = folder(home) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f"..{name}.{os.getpid()}")
+    temporary = path.with_name(f"..{name}.{os.getpid()}.{threading.get_ident()}")
     with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
         file.write(value.encode())
     temporary.replace(path)
     return path
+
+
+def forget(name: str, home: Path | None = None) -> bool:
+    """The file of a secret is gone; answers whether there was one.
+
+    Raises:
+        InvalidInput: the name can't be one.
+    """
+    check_name(name)
+    try:
+        (folder(home) / name).unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def names(home: Path | None = None) -> dict[str, str]:

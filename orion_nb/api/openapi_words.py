@@ -53,6 +53,8 @@ TAGS = {
     "deployments": "Notebooks and flows that run without their author.",
     "schedules": "When deployments run.",
     "notebooks": "Notebooks and files, looked into without being run.",
+    "deployment-options": "What can be said of a deployment, for forms.",
+    "secrets": "Kept for notebooks and flows by name; no value is ever told.",
     "limits": "How many runs may execute at a time.",
     "logs": "What runs have logged and printed.",
     "artifacts": "What runs have shown.",

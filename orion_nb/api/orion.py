@@ -12,6 +12,8 @@ from orion_nb.api.artifacts import ArtifactRoutes
 from orion_nb.api.batches import BatchRoutes
 from orion_nb.api.caching import CacheRoutes
 from orion_nb.api.cells import CellRoutes
+from orion_nb.api.describing import DescribingRoutes
+from orion_nb.api.keeping import SecretRoutes
 from orion_nb.api.limits import LimitRoutes
 from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
@@ -40,6 +42,8 @@ class Orion(
     CacheRoutes,
     PauseRoutes,
     LimitRoutes,
+    SecretRoutes,
+    DescribingRoutes,
     LogRoutes,
     ArtifactRoutes,
     CellRoutes,

@@ -74,6 +74,13 @@ NAMED: dict[str, Schema] = {
         words=listed(TEXT), next_times=listed(MOMENT), last_runs=RUNS, problem=or_null(TEXT),
     ),
     "Limit": fields("A limit, and who uses it.", name=TEXT, slots=COUNT, used=COUNT, waiting=COUNT),
+    "SecretName": fields("A secret's name, and where it is: `file` or `environment`.",
+                         name=TEXT, where=TEXT),
+    "DeploymentOption": fields(
+        "One thing that can be said of a deployment; `takes` says how it is written.",
+        name=TEXT, field=TEXT, group=TEXT, takes=TEXT, help=TEXT, metavar=TEXT, default=TEXT,
+        words=listed(TEXT), names=TEXT,
+    ),
     "LogLine": fields(
         "A logged line; `level` is that of Python's logging, `name` what its run is called.",
         run=TEXT, timestamp=MOMENT, level=COUNT, logger=or_null(TEXT), message=TEXT, n=COUNT,
@@ -187,6 +194,13 @@ SHAPES: dict[str, Schema] = {
     "read_limit": ref("Limit"),
     "set_limit": ref("Limit"),
     "delete_limit": fields(deleted=TEXT),
+    "list_secrets": fields(secrets=listed(ref("SecretName"))),
+    "set_secret": ref("SecretName"),
+    "delete_secret": fields(deleted=TEXT),
+    "deployment_options": fields(
+        "What can be said of a deployment, and the names that may stand there.",
+        options=listed(ref("DeploymentOption")), names=by_name(listed(TEXT)),
+    ),
     "read_cache": fields(key=TEXT, run=or_null(TEXT), state=or_null(ref("State"))),
     "cache_keys": fields(
         task=TEXT, keys=listed(fields(key=TEXT, parts=by_name(TEXT), created=MOMENT))
@@ -240,6 +254,7 @@ EXAMPLES: dict[str, Schema] = {
     "preview_schedules": {"schedules": ["0 9 * * 1-5"], "n": 3},
     "inspect_notebook": {"path": "reports/daily.ipynb"},
     "set_limit": {"slots": 3},
+    "set_secret": {"value": "correct horse"},
     "add_notification": {"name": "on-call", "on": ["failed"], "command": ["notify-send", "Orion"]},
     "update_notification": {"on": ["failed", "late"]},
     "write_logs": {"lines": [{"run": _RUN, "message": "100 rows", "level": "INFO"}]},

@@ -49,6 +49,8 @@ class Argument:
     name: str
     default: Any
     type: TypeAdapter[Any]
+    #: no error repeats its value
+    hidden: bool = False
 
     @property
     def required(self) -> bool:
@@ -63,6 +65,8 @@ class Argument:
         try:
             return self.type.validate_python(value)
         except ValidationError as error:
+            if self.hidden:
+                raise InvalidInput(f"{self.name}: not a text", field=self.name) from None
             raise _refused(self.name, error, value) from error
 
 
@@ -74,7 +78,8 @@ def arguments(route: Route) -> dict[str, dict[str, Argument]]:
         place = route.place(each.name)
         config = ConfigDict(strict=place == "body")
         adapter = TypeAdapter(checked(each.annotation), config=config)
-        found[place][each.name] = Argument(each.name, each.default, adapter)
+        hidden = "hidden" in getattr(each.annotation, "__metadata__", ())
+        found[place][each.name] = Argument(each.name, each.default, adapter, hidden)
     return found
 
 
@@ -160,6 +165,8 @@ def checked(annotation: Any) -> Any:
     """An annotation with what a request's values must keep to besides."""
     if get_origin(annotation) is Annotated and "moment" in annotation.__metadata__:
         return Moment
+    if get_origin(annotation) is Annotated and "hidden" in annotation.__metadata__:
+        return Hidden
     if annotation is int:
         return Annotated[int, Field(ge=-(2**63), lt=2**63)]
     if annotation is float:
@@ -192,6 +199,10 @@ Moment = Annotated[
         }
     ),
 ]
+
+
+#: A text that is taken and never told.
+Hidden = Annotated[str, WithJsonSchema({"type": "string", "format": "password", "writeOnly": True})]
 
 
 def depth(value: Any) -> int:

@@ -63,9 +63,6 @@ def rm(name: Name, as_json: Json = False) -> None:
     """Remove a secret that is kept in a file."""
     from orion_nb import secrets
 
-    secrets.check_name(name)
-    path = secrets.folder() / name
-    if not path.is_file():
+    if not secrets.forget(name):
         raise SecretNotFound(f"no secret {name!r} is kept in a file")
-    path.unlink()
     return output.print_json({"removed": name}) if as_json else output.say(f"{name} is removed.")

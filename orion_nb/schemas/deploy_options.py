@@ -191,6 +191,64 @@ ITSELF = (
 
 OPTIONS = (*SCHEDULES, *PARAMETERS, *EXECUTION, *RULES, *ITSELF)
 
+#: The same by what they are about, as forms show them.
+GROUPS = {
+    "schedules": SCHEDULES,
+    "parameters": PARAMETERS,
+    "execution": EXECUTION,
+    "rules": RULES,
+    "itself": ITSELF,
+}
+#: The fields of a deployment that options say under another name.
+FIELDS = {
+    **dict.fromkeys((each.name for each in SCHEDULES), "schedules"),
+    "param": "parameters",
+    "params_file": "parameters",
+    "pin": "track",
+    "limit": "concurrency",
+}
+#: How a value is written, by what it is called.
+_WRITTEN = {
+    "DURATION": "duration",
+    "NAME=VALUE": "pairs",
+    "NAME[=N]": "limits",
+    "TAG,TAG": "list",
+}
+_KINDS = {int: "whole", float: "number"}
+
+
+def described() -> list[dict[str, Any]]:
+    """Each option that says a field of a deployment, for who makes a form of them.
+
+    `takes` is `flag`, `word` (one of `words`), `duration`, `whole`, `number`, `text`, `list`,
+    `pairs` (NAME=VALUE) or `limits` (NAME or NAME=N); `names` is what its values are names of.
+    """
+    return [
+        {
+            "name": each.name,
+            "field": FIELDS.get(each.name, each.name),
+            "group": group,
+            "takes": _takes(each),
+            "help": each.help,
+            "metavar": each.metavar,
+            "words": list(each.words),
+            "default": each.default,
+            "names": each.completes,
+        }
+        for group, options in GROUPS.items()
+        for each in options
+        if each.name not in ("update", "dry_run")
+    ]
+
+
+def _takes(option: Option) -> str:
+    if not option.metavar:
+        return "flag"
+    if option.words:
+        return "word"
+    return _WRITTEN.get(option.metavar) or _KINDS.get(option.kind, "text")
+
+
 #: Options that are a field of a deployment under their own names.
 PLAIN = (
     "allow_untagged kernel track timeout cell_timeout start_timeout grace output_limit retries "

@@ -170,9 +170,10 @@ def subjects(server, notebook):
             told = {"id": made["session_id"], "host": "h", "pid": 4711}
             assert server.call("POST", "/sessions", told).status == 201
         if "{name}" in route.path:
-            made["name"] = new_id()
+            made["name"] = f"n{new_id()}"
             if route.method == "DELETE":
-                server.call("PUT", f"/limits/{made['name']}", {"slots": 1})
+                told = {"value": "hunter2"} if "/secrets/" in route.path else {"slots": 1}
+                server.call("PUT", route.path.replace("{name}", made["name"]), told)
         return made
 
     return make
