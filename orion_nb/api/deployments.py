@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
-from orion_nb.api import kernels, specs
+from orion_nb.api import kernels, seen, specs
 from orion_nb.api.checks import end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
@@ -253,6 +253,8 @@ class DeploymentRoutes(Unreadables):
         while True:
             known = self.find_deployment(ref)
             wanted = change(known).model_copy(update={"revision": known.revision + 1})
+            if seen.is_remembering():
+                self.version(wanted)  # it is shown after the write, before that is committed
             changed = self.database.write(partial(_replace, known, wanted, clock.now()))
             if changed is not None:
                 return changed

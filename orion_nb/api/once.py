@@ -6,15 +6,17 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, TypeVar
 
 from orion_nb import clock
+from orion_nb.api import seen
 from orion_nb.api.core import Core
 from orion_nb.errors import Conflict, Fenced, IdempotencyKeyReuse, InvalidInput
 from orion_nb.store import requests, sessions
 from orion_nb.store.database import Connection
-from orion_nb.store.inside import Inside
+from orion_nb.store.inside import Before, Inside, ToBeWritten
 from orion_nb.store.requests import Answered
 
 C = TypeVar("C", bound=Core)
@@ -81,6 +83,29 @@ def answer_once(
     if isinstance(answered, Fenced):
         raise answered
     return answered
+
+
+def answer_read(
+    orion: C, key: str, route: str, asked: str, answer: Callable[[C], tuple[int, bytes]]
+) -> tuple[int, bytes, bool]:
+    """The same for what reads files before it writes: it reads while others may write.
+
+    All is done up to the first write, and left; then once more, as `answer_once` does it. What was
+    read of files that have not changed since is not read again.
+
+    Raises:
+        IdempotencyKeyReuse: the key was used for another request.
+    """
+    check_key(key)
+    with orion.database.read() as connection:
+        is_new = _recall(connection, key, route, asked) is None
+    with seen.remembering():
+        if is_new:
+            ahead = copy.copy(orion)
+            ahead.database = Before(orion.database)
+            with suppress(ToBeWritten):
+                answer(ahead)
+        return answer_once(orion, key, route, asked, answer)
 
 
 def answer_apart(

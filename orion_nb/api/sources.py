@@ -14,6 +14,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orion_nb.api import seen
 from orion_nb.errors import (
     FlowNotFound,
     InvalidInput,
@@ -110,9 +111,14 @@ def inspect(
         NotebookNotFound, FlowNotFound: it is not there.
         InvalidNotebook: it can't be read.
     """
+    text = read_text(path) if text is None else text
+    asked = (flow, hashlib.sha256(text).digest(), allow_untagged)
+    return seen.once(path, asked, lambda: _inspected(path, flow, text, allow_untagged))
+
+
+def _inspected(path: str, flow: str | None, text: bytes, allow_untagged: bool) -> Inspected:
     from orion_nb.schemas.parameters import read_parameters
 
-    text = read_text(path) if text is None else text
     if flow is not None:
         from orion_nb.schemas.signatures import read_flow
 
@@ -133,6 +139,10 @@ def read_text(path: str) -> bytes:
         NotebookNotFound: with the closest name in the folder.
         InvalidNotebook: it is too large, or can't be read.
     """
+    return seen.once(path, "text", lambda: _read(path))
+
+
+def _read(path: str) -> bytes:
     import difflib
 
     file = Path(path)

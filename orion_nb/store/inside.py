@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from orion_nb.errors import Conflict
 from orion_nb.store.connections import unstorable
@@ -63,6 +63,28 @@ class Inside(Database):
 
     def close(self) -> None:
         """Nothing: the database belongs to others."""
+
+
+class Before(Database):
+    """Stands for its database until something is to be written: then it stops whoever asks."""
+
+    def __init__(self, outer: Database) -> None:
+        self.__dict__.update(vars(outer))
+
+    def write_all(self, *_: Any, **__: Any) -> NoReturn:
+        """Nothing is written.
+
+        Raises:
+            ToBeWritten: always.
+        """
+        raise ToBeWritten
+
+    def close(self) -> None:
+        """Nothing: the database belongs to others."""
+
+
+class ToBeWritten(BaseException):
+    """All that comes before a write is done. It is no error: nobody but who asked catches it."""
 
 
 class Steady:

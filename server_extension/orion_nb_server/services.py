@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orion_nb.api.once import answer_apart, answer_once
+from orion_nb.api.once import answer_apart, answer_once, answer_read
 from orion_nb.api.orion import Orion
 from orion_nb.api.routes import Route
 from orion_nb.api.wire import render, shown
@@ -41,6 +41,11 @@ SHORT = frozenset({"beat", "create_run", "propose"})
 #: Routes that take long or ask others: with an Idempotency-Key nobody waits for them to write. Done
 #: twice, should this process die midway, they do no harm.
 LONG = frozenset({"flush_results", "prune", "test_notification"})
+#: Routes that read the files of deployments before they write, and after it to show them.
+READING = frozenset(
+    """check_deployment create_deployment update_deployment pause_deployment resume_deployment
+    run_deployment replay_run""".split()
+)
 #: A worker that is asked to stop has this long (seconds); its runners are detached and go on.
 PATIENCE = 10.0
 
@@ -110,6 +115,7 @@ class Services:
             )
             return once
         way = answer_apart if route.name in LONG else answer_once
+        way = answer_read if route.name in READING else way
         return await self._run(self._writers, way, self.orion, key, told, asked, answer)
 
     async def read(self, work: Callable[..., T], *args: Any) -> T:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from orion_nb.api.once import answer_apart, answer_once, digest, seen_inside
-from orion_nb.errors import Conflict, IdempotencyKeyReuse, InvalidInput
+from orion_nb.api.once import answer_apart, answer_once, answer_read, digest, seen_inside
+from orion_nb.errors import (
+    Conflict,
+    IdempotencyKeyReuse,
+    InvalidInput,
+    NotebookNotFound,
+    UnknownParameter,
+)
 from orion_nb.schemas.states import COMPLETED, RUNNING, Completed, Running
+from orion_nb.store import database
 
 
 def create(orion):
@@ -137,3 +145,71 @@ def test_a_savepoint_undoes_its_own_only(orion):
     kept = orion.database.write(work)
     assert [run["id"] for run in orion.filter_runs()["runs"]] == [kept]
     assert len(orion.events_after(0)) == 1
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    path = tmp_path / "daily.ipynb"
+    cells = [{"cell_type": "code", "source": "day = 1", "metadata": {"tags": ["parameters"]}}]
+    told = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(told), "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("track", ["latest", "pinned"])
+def test_files_are_read_while_others_may_write(orion, other, notebook, monkeypatch, track):
+    """A file on slow storage: while it is read somebody else writes, which must not wait."""
+    read, reads = Path.read_bytes, []
+    monkeypatch.setattr(database, "LOCK_PATIENCE", 2.0)
+
+    def slowly(path):
+        if str(path) == notebook:
+            reads.append(other.create_run("flow", "meanwhile"))  # it waits, and gives up
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", slowly)
+    asked = {
+        "create": lambda api: api.create_deployment("daily", notebook, track=track),
+        "change": lambda api: api.update_deployment("daily", path=notebook, retries=2),
+        "pause": lambda api: api.pause_deployment("daily"),
+        "resume": lambda api: api.resume_deployment("daily"),
+        "run": lambda api: api.run_deployment("daily", {"day": 2}).as_json(),
+    }
+    for key, work in asked.items():
+        was = len(reads)
+
+        def answer(api, work=work):
+            return 200, json.dumps(work(api)).encode()
+
+        first = answer_read(orion, key, key, "d", answer)
+        assert len(reads) - was <= 1  # it is read once
+        again = answer_read(other, key, key, "d", answer)
+        assert (first[:2], first[2], again[2]) == (again[:2], False, True)
+        assert b"is locked" not in first[1]
+    known = orion.read_deployment("daily")
+    assert (known["retries"], known["paused"], len(known["last_runs"])) == (2, False, 1)
+    assert len(reads) >= 3
+
+
+def test_a_file_that_changes_after_it_was_read_is_read_again(orion, other, notebook):
+    times = []
+
+    def answer(api):
+        told = api.create_deployment("daily", notebook, parameters={"day": 3}) if times else None
+        times.append(1)
+        Path(notebook).write_text(Path(notebook).read_text("utf-8").replace("day", "hour"), "utf-8")
+        told = told or api.create_deployment("daily", notebook, parameters={"hour": 3})
+        return 201, json.dumps(told).encode()
+
+    with pytest.raises(UnknownParameter, match="hour"):
+        answer_read(orion, "k", "POST /deployments", "d", answer)
+    assert orion.list_deployments()["deployments"] == []
+
+
+def test_what_is_refused_before_the_write_is_asked_again(orion, notebook):
+    def answer(api):
+        return 201, json.dumps(api.create_deployment("daily", notebook + "x")).encode()
+
+    for _ in range(2):
+        with pytest.raises(NotebookNotFound):
+            answer_read(orion, "k", "POST /deployments", "d", answer)
