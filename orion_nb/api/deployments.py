@@ -299,8 +299,8 @@ class DeploymentRoutes(Unreadables):
             found = self.inspected(made)
         values = found.taken(made.parameters, self.settings.home)
         made = made.model_copy(update={"parameters": values})
-        if made.kernel is not None:
-            kernels.check(made.kernel)
+        if not made.allow_missing_kernel:
+            kernels.check_deployed(made.kernel, found.kernel, made.flow)
         if made.cwd is not None and not Path(made.cwd).is_dir():
             raise InvalidInput(f"cwd: {made.cwd!r} is no folder", field="cwd")
         return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orion_nb.api import kernels
 from orion_nb.api.routes import route
 from orion_nb.api.runs import RunRoutes
 from orion_nb.api.sources import as_notebook, inspect, read_text
@@ -65,10 +66,20 @@ class Versions(RunRoutes):
             found = inspect(known.path, known.flow, allow_untagged=known.allow_untagged)
         except OrionError as error:
             return {**shown, "drift": str(error)}
-        drift = None
+        drift = self._without_kernel(known, found)
         if known.pinned is not None and known.pinned != found.sha256:
             drift = self.difference(known)["says"]
         return {**shown, "on_disk": found.sha256, "drift": drift}
+
+    def _without_kernel(self, known: Deployment, found: Inspected) -> str | None:
+        """Why what is on disk can't be run, if its kernel is not there any more, or another one."""
+        if known.allow_missing_kernel:
+            return None
+        try:
+            kernels.check_deployed(known.kernel, found.kernel, known.flow)
+        except OrionError as error:
+            return str(error)
+        return None
 
     def difference(self, known: Deployment) -> dict[str, Any]:
         """How the file on disk differs from the pinned version.

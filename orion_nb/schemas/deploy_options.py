@@ -88,6 +88,10 @@ PARAMETERS = (
 EXECUTION = (
     Option("kernel", "The kernel, instead of the notebook's own.", "NAME", completes="kernels"),
     Option(
+        "allow_missing_kernel",
+        "Deploy even if its kernel is not installed here: it is where its runs are executed.",
+    ),
+    Option(
         "cwd",
         "Where its runs work, instead of the notebook's own folder.",
         "FOLDER",
@@ -251,9 +255,9 @@ def _takes(option: Option) -> str:
 
 #: Options that are a field of a deployment under their own names.
 PLAIN = (
-    "allow_untagged kernel track timeout cell_timeout start_timeout grace output_limit retries "
-    "retry_delay retry_crashes retry_backoff retry_delay_max retry_jitter overlap catch_up "
-    "catch_up_max sla sla_start sla_action"
+    "allow_untagged kernel allow_missing_kernel track timeout cell_timeout start_timeout grace "
+    "output_limit retries retry_delay retry_crashes retry_backoff retry_delay_max retry_jitter "
+    "overlap catch_up catch_up_max sla sla_start sla_action"
 ).split()
 #: Options that are an argument of `deploy()` under their own names.
 OWN = "cron every rrule ics at tz update dry_run".split()

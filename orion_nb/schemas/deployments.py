@@ -69,9 +69,11 @@ class DeploymentSpec(BaseModel):
 
     `path` is absolute; `flow` is the name of the flow in a Python file, None for a notebook. With
     `allow_untagged` a notebook without parameters cell takes any parameters. With `track` "latest"
-    what is on disk is run, with "pinned" the version whose SHA-256 is `pinned`. `env` are more
-    environment variables for its runs. `output_limit` are the characters that are kept of what a
-    cell prints, and of what it shows; two thirds of them from its beginning.
+    what is on disk is run, with "pinned" the version whose SHA-256 is `pinned`. With
+    `allow_missing_kernel` its kernel need not be installed where it is deployed, only where its
+    runs are executed. `env` are more environment variables for its runs. `output_limit` are the
+    characters that are kept of what a cell prints, and of what it shows; two thirds of them from
+    its beginning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +87,7 @@ class DeploymentSpec(BaseModel):
     env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(default_factory=dict)
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
     kernel: str | None = None
+    allow_missing_kernel: bool = False
     cwd: str | None = None
     timeout: Limit | None = None
     cell_timeout: Limit | None = None

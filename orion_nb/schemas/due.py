@@ -20,9 +20,10 @@ from orion_nb.schemas.timing import Timing
 from orion_nb.schemas.values import frozen
 
 #: The fields of a spec that the timing and the policy of its runs are made of.
-GRANTED = (
-    *("schedules", "catch_up", "catch_up_max", "overlap", "timeout", "concurrency"),
-    *("retries", "retry_delay", "retry_crashes", "sla", "sla_start", "sla_action"),
+GRANTED = tuple(
+    name
+    for name in DeploymentSpec.model_fields
+    if name in RunPolicy.__dataclass_fields__ or name in ("schedules", "catch_up_max")
 )
 _FIELDS = Deployment.model_fields.keys()
 

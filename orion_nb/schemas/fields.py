@@ -19,6 +19,7 @@ class DeploymentFields(TypedDict, total=False):
     env: dict[str, str] | None
     schedules: list[Any] | None
     kernel: str | None
+    allow_missing_kernel: bool | None
     cwd: str | None
     timeout: Duration | None
     cell_timeout: Duration | None

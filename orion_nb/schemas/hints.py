@@ -61,9 +61,25 @@ def _duration(value: Any) -> Any:
     if isinstance(value, bool):
         return None  # no number of seconds
     try:
-        return timedelta(microseconds=durations.micros(value))
+        return _signed(value)
     except InvalidInput:
         return value  # pydantic reads ISO 8601, or says that it can't
+
+
+def _signed(value: Any) -> timedelta:
+    """A timedelta may be negative, where a timeout may not: `-90s` and -90 are a minute and a half.
+
+    Raises:
+        InvalidInput: it is no duration of ours.
+    """
+    match value:
+        case str() if value.lstrip().startswith("-"):
+            value, sign = value.lstrip()[1:], -1
+        case int() | float() if value < 0:
+            value, sign = -value, -1
+        case _:
+            sign = 1
+    return timedelta(microseconds=sign * durations.micros(value))
 
 
 def _secret_name(value: Any) -> SecretName:

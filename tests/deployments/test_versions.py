@@ -99,6 +99,33 @@ def test_a_pinned_copy_that_was_tampered_with_is_not_run(orion, write_notebook, 
         orion.run_deployment("x")
 
 
+def test_a_kernel_that_is_not_installed_is_refused_unless_it_is_elsewhere(
+    orion, write_notebook, worker, ended
+):
+    r = {"name": "r-4", "display_name": "R 4", "language": "R"}
+    path = write_notebook("1", kernelspec=r)
+    says = "kernel 'r-4' not found; have: .*python3.*; the notebook asks for it; .*allow_missing"
+    with pytest.raises(KernelNotFound, match=says):
+        orion.create_deployment("x", str(path))
+    with pytest.raises(KernelNotFound, match=says):
+        orion.check_deployment("x", str(path))
+    assert orion.create_deployment("x", str(path), kernel="python3")["source"]["drift"] is None
+    with pytest.raises(KernelNotFound, match=says):
+        orion.update_deployment("x", kernel=None)
+
+    told = orion.create_deployment("y", str(path), allow_missing_kernel=True)
+    assert told["source"]["drift"] is None
+    orion.update_deployment("y", retries=1)  # it stays allowed
+    failed = ended(orion.run_deployment("y"))
+    assert str(failed.state).startswith("Failed: kernel 'r-4' not found; have: ")
+
+
+def test_a_notebook_that_has_come_to_ask_for_another_kernel_says_so(orion, write_notebook):
+    orion.create_deployment("x", str(write_notebook("1")))
+    write_notebook("1", kernelspec={"name": "r-4", "display_name": "R 4", "language": "R"})
+    assert "kernel 'r-4' not found" in orion.read_deployment("x")["source"]["drift"]
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

@@ -9,12 +9,13 @@ import pytest
 
 from orion_nb.schemas.deployments import Deployment
 from orion_nb.schemas.due import read_due
-from orion_nb.schemas.policies import DEFAULT_POLICY
+from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 
 ALL: dict[str, Any] = {
     "path": "/reports/daily.ipynb", "parameters": {"x": 1, "names": ["a", "ü"]}, "tags": ["a", "b"],
     "schedules": ["0 9 * * 1-5", "15m", "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9", "2030-01-31T09:00Z"],
     "timeout": "10m", "retries": 2, "retry_delay": "5s", "retry_crashes": 1, "overlap": "skip",
+    "retry_backoff": 2.0, "retry_delay_max": "1m", "retry_jitter": 0.5,
     "catch_up": "all", "catch_up_max": 7, "concurrency": {"db": 3, "api": None}, "sla": "1h",
     "sla_start": "1m", "sla_action": "cancel",
 }  # fmt: skip
@@ -29,6 +30,13 @@ def test_it_is_what_the_model_says(told: dict[str, Any]) -> None:
     assert (due.key, due.policy, due.timing) == (known.key, known.policy, known.timing)
     assert (due.tags, due.parameters) == (known.tags, known.parameters)
     assert (due.policy is DEFAULT_POLICY) == (told is not ALL)
+
+
+def test_nothing_that_a_policy_takes_from_a_spec_is_left_out() -> None:
+    made, plain = Deployment(**ALL, id="0" * 32, name="report").policy, RunPolicy()
+    of_a_spec = Deployment.model_fields.keys() & plain.as_json().keys()
+    same = {name for name in of_a_spec if made.as_json()[name] == plain.as_json()[name]}
+    assert same == set()  # what is new belongs above, too
 
 
 @pytest.mark.parametrize(
