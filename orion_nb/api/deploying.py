@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import file_of, target_of
 from orion_nb.errors import InvalidInput, ScheduleError
+from orion_nb.schemas.deploy_options import bounds_of
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.targets import joined
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
 
 Texts = str | Iterable[str] | None
+When = str | date | None
 
 
 def deploy(
@@ -29,6 +32,8 @@ def deploy(
     ics: Texts = None,
     at: Texts = None,
     tz: str | None = None,
+    starts: When = None,
+    ends: When = None,
     paused: bool | None = None,
     update: bool = False,
     dry_run: bool = False,
@@ -50,6 +55,8 @@ def deploy(
         ics: calendar files, `file.ics` or `file.ics#EVENT` with the UID or summary of an event.
         at: dates and times; each is run once.
         tz: an IANA time zone; UTC by default, and in calendar files their own.
+        starts: these schedules name no time before; "2030-01-31" is the midnight of that day.
+        ends: they name no time after; "2030-01-31" is the end of that day.
         paused: no run is made by schedule until it is resumed.
         update: a deployment of this name is changed; what is not given stays.
         dry_run: all is checked, and answered as it would be; nothing is written.
@@ -66,8 +73,12 @@ def deploy(
         if told.get("parameters") is not None:
             raise InvalidInput("params: give them as params or as parameters", field="params")
         told["parameters"] = dict(params)
-    if schedules := schedules_of(cron, every, at, tz, rrule=rrule, ics=ics):
-        told["schedules"] = [*(told.get("schedules") or ()), *schedules]
+    schedules = schedules_of(cron, every, at, tz, rrule=rrule, ics=ics)
+    schedules = [*(told.get("schedules") or ()), *schedules]
+    if starts is not None or ends is not None:
+        schedules = _bounded(schedules, bounds_of(starts, ends, tz))
+    if schedules:
+        told["schedules"] = schedules
     called = name or flow or Path(file).stem
     api = orion or connect()
     make = api.check_deployment if dry_run else api.create_deployment
@@ -115,6 +126,16 @@ def schedules_of(
     found += [from_file(each, timezone=tz) for each in _texts(ics)]
     found += [_once(each, zone) for each in _texts(at)]
     return [dump_schedule(each) for each in found]
+
+
+def _bounded(schedules: list[Any], bounds: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The schedules from a start on, until an end, except where one says another itself."""
+    from orion_nb.schemas.schedules import dump_schedule, parse_schedule
+
+    if not schedules:
+        field = next(iter(bounds))
+        raise InvalidInput(f"{field}: no schedule is given that it is said of", field=field)
+    return [{**bounds, **dump_schedule(parse_schedule(each))} for each in schedules]
 
 
 def _once(moment: str, zone: str) -> Any:

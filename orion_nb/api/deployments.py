@@ -313,6 +313,8 @@ class DeploymentRoutes(Unreadables):
         return made
 
     def _brief(self, known: Deployment | Unreadable) -> dict[str, Any]:
+        from orion_nb.schemas import instants
+        from orion_nb.schemas.schedules import zone_of
         from orion_nb.store.deployments import Unreadable
 
         if isinstance(known, Unreadable):
@@ -322,11 +324,14 @@ class DeploymentRoutes(Unreadables):
         now = clock.now()
         ends = known.paused_until(now)
         times = [] if known.paused else known.timing.upcoming(ends or now, SHOWN_TIMES)
+        zone = zone_of(known.schedules)
         return {
             **known.as_json(),
             "paused": known.paused or ends is not None,
             "words": words,
             "next_times": times,
+            "timezone": zone,
+            "local_times": instants.local(times, zone),
             "last_runs": [run.as_json() for run in last],
             "problem": None,
         }

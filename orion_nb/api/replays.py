@@ -56,15 +56,20 @@ class ReplayRoutes(DeploymentRoutes):
         """The next `n` (1 to 100) times of schedules, and what they say in words.
 
         Schedules are objects or texts, as for a deployment; texts are read in `timezone`, or UTC.
+        `local_times` are the same times in ISO 8601, in the zone of the schedules, or in that one.
         """
-        from orion_nb.schemas.schedules import dump_schedule, parse_schedule
+        from orion_nb.schemas import instants
+        from orion_nb.schemas.schedules import dump_schedule, parse_schedule, zone_of
 
         if not 1 <= n <= 100:
             raise InvalidInput(f"n: {n} is not between 1 and 100", field="n")
         read = [parse_schedule(each, timezone=timezone) for each in schedules]
         now = clock.utc(clock.now())
-        times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})
+        times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})[:n]
+        zone = told if (told := zone_of(read)) != "UTC" else timezone or "UTC"
         return {
             "schedules": [{**dump_schedule(one), "words": one.describe()} for one in read],
-            "next_times": times[:n],
+            "next_times": times,
+            "timezone": zone,
+            "local_times": instants.local(times, zone),
         }

@@ -98,7 +98,7 @@ class Scheduling(DeploymentRoutes):
     def _due(self, due: Sequence[Due], now: int) -> Callable[[Connection], list[Run]]:
         """What is to be written for deployments that are due: runs, and when each is next."""
         settled = [(known, *known.timing.settle(now)) for known in due]
-        rows = slots.Rows([known.run(at, now) for known, times, _ in settled for at in times])
+        rows = slots.Rows([(known.run(at, now), at) for known, times, _ in settled for at in times])
 
         def work(tx: Connection) -> list[Run]:
             # Others were changed since, or another scheduler was faster.

@@ -71,7 +71,8 @@ NAMED: dict[str, Schema] = {
         output_limit=or_null(COUNT), retries=COUNT,
         tags=listed(TEXT), paused=FLAG,
         next_due=or_null(MOMENT), revision=COUNT, created=MOMENT, updated=MOMENT,
-        words=listed(TEXT), next_times=listed(MOMENT), last_runs=RUNS, problem=or_null(TEXT),
+        words=listed(TEXT), next_times=listed(MOMENT), timezone=TEXT, local_times=listed(TEXT),
+        last_runs=RUNS, problem=or_null(TEXT),
     ),
     "Limit": fields("A limit, and who uses it.", name=TEXT, slots=COUNT, used=COUNT, waiting=COUNT),
     "SecretName": fields("A secret's name, and where it is: `file` or `environment`.",
@@ -169,7 +170,10 @@ SHAPES: dict[str, Schema] = {
     "pause_deployment": ref("Deployment"),
     "resume_deployment": ref("Deployment"),
     "delete_deployment": fields(deleted=TEXT, id=TEXT),
-    "preview_schedules": fields(schedules=listed(fields(words=TEXT)), next_times=listed(MOMENT)),
+    "preview_schedules": fields(
+        schedules=listed(fields(words=TEXT)), next_times=listed(MOMENT), timezone=TEXT,
+        local_times=listed(TEXT),
+    ),
     "inspect_notebook": fields(path=TEXT, parameters=listed(OBJECT), kernel=or_null(TEXT)),
     "read_cells": fields(
         "How far the execution of a notebook has come.",

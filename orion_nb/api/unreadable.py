@@ -53,6 +53,8 @@ class Unreadables(Versions):
             "updated": known.updated,
             "words": [schedule.describe() for schedule in found.schedules],
             "next_times": [],
+            "timezone": "UTC",
+            "local_times": [],
             "last_runs": [run.as_json() for run in last],
             "problem": known.problem,
         }

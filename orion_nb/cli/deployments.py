@@ -189,7 +189,7 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         output.say(_pause_of(told))
         output.say(f"`orion-nb deployments resume {told['name']}` resumes it.")
     if told["next_times"]:
-        console.print(times_table(told["next_times"], zone=zone))
+        console.print(times_table(told["next_times"], zone=zone or told["timezone"]))
     elif told["words"] and not told["paused"]:
         output.say("Its schedule names no time to come: it runs only when asked to.")
 

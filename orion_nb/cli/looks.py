@@ -197,7 +197,7 @@ def times_table(times: Iterable[int], *, zone: str | None = None) -> Table:
     elsewhere = None if zone in (None, "UTC") else ZoneInfo(str(zone))
     table = plain_table("local", "UTC", *([str(zone)] if elsewhere else []), "")
     for at in times:
-        there = [f"{clock.utc(at).astimezone(elsewhere):%a %H:%M:%S}"] if elsewhere else []
+        there = [f"{clock.utc(at).astimezone(elsewhere):%a %H:%M:%S %Z}"] if elsewhere else []
         table.add_row(local(at), utc(at), *there, relative(at, now))
     return table
 

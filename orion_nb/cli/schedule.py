@@ -33,6 +33,12 @@ def preview(
         ),
     ],
     tz: Tz = None,
+    starts: Annotated[
+        str | None, typer.Option(metavar="TIME", help="It runs from then on: 2030-01-31.")
+    ] = None,
+    ends: Annotated[
+        str | None, typer.Option(metavar="TIME", help="It runs until then; a date is included.")
+    ] = None,
     n: Annotated[int, typer.Option("-n", help="How many times to show: 1 to 100.")] = 5,
     as_json: Json = False,
 ) -> None:
@@ -40,7 +46,7 @@ def preview(
     from orion_nb.api.connect import connect
     from orion_nb.schemas.deploy_options import read_schedule
 
-    told = connect().preview_schedules([read_schedule(expression, tz)], n)
+    told = connect().preview_schedules([read_schedule(expression, tz, starts, ends)], n, tz)
     if as_json:
         return output.print_json(told)
     from orion_nb.cli.looks import times_table
@@ -49,4 +55,4 @@ def preview(
     console.print(output.plain(told["schedules"][0]["words"]))
     if not told["next_times"]:
         return output.say("It never runs again.")
-    return console.print(times_table(told["next_times"], zone=tz))
+    return console.print(times_table(told["next_times"], zone=tz or told["timezone"]))

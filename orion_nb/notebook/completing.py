@@ -18,7 +18,7 @@ _OTHERS = {
     "logs": ("--level", "--tree", "--limit"),
     "run": ("-p",),
     "pause": ("--until", "--why"),
-    "preview": ("--tz", "-n"),
+    "preview": ("--tz", "--starts", "--ends", "-n"),
 }
 _NAMED = ("run", "pause", "resume")
 

@@ -64,7 +64,7 @@ def deploy(words: Sequence[str]) -> Told:
 
     told = vars(deploy_parser().parse_args(words))
     made = deploy_as_said(told["path"] or this_notebook(), told["name"], told)
-    said = [*made["words"], *(f"next: {clock.iso(at)}" for at in made["next_times"])]
+    said = [*made["words"], *(f"next: {at}" for at in _times(made))]
     if told["dry_run"]:
         said.append("nothing was written: this is what it would be")
     return said or ["it runs when asked to"], f"{made['name']} runs {made['path']}", made
@@ -100,7 +100,7 @@ def resume(words: Sequence[str]) -> Told:
     parser = Parser("%orion resume", "Let the schedules of a deployment create runs again.")
     parser.add_argument("name")
     made = connect().resume_deployment(parser.parse_args(words).name, by="notebook")
-    return [f"next: {clock.iso(at)}" for at in made["next_times"]], f"{made['name']} goes on", made
+    return [f"next: {at}" for at in _times(made)], f"{made['name']} goes on", made
 
 
 def deployments(words: Sequence[str]) -> Told:
@@ -115,19 +115,29 @@ def preview(words: Sequence[str]) -> Told:
     parser = Parser("%orion preview", "The next times of a schedule: '0 7 * * 1-5', 15m, a rule.")
     parser.add_argument("schedule")
     parser.add_argument("--tz", metavar="ZONE", help="the time zone it is read in")
+    parser.add_argument("--starts", metavar="TIME", help="it runs from then on: 2030-01-31")
+    parser.add_argument("--ends", metavar="TIME", help="it runs until then; a date is included")
     parser.add_argument("-n", type=int, default=5, help="how many times, 1 to 100")
     told = parser.parse_args(words)
     from orion_nb.schemas.deploy_options import read_schedule
 
-    found = connect().preview_schedules([read_schedule(told.schedule, told.tz)], told.n)
-    said = [clock.iso(at) for at in found["next_times"]] or ["it never runs again"]
+    schedule = read_schedule(told.schedule, told.tz, told.starts, told.ends)
+    found = connect().preview_schedules([schedule], told.n, told.tz)
+    said = _times(found) or ["it never runs again"]
     return said, found["schedules"][0]["words"], found
+
+
+def _times(told: dict[str, Any]) -> list[str]:
+    """The next times on the clock that the schedules follow, with its offset from UTC."""
+    zone = told["timezone"]
+    shown = (at.replace("T", " ").replace("+00:00", "") for at in told["local_times"])
+    return [f"{at} {zone}" for at in shown]
 
 
 def _line(made: dict[str, Any]) -> str:
     if made["problem"]:
         return f"{made['name']}: can't be read: {made['problem']}"
-    at = next((clock.iso(at) for at in made["next_times"]), "never")
+    at = next(iter(_times(made)), "never")
     when = "paused" if made["paused"] else f"next {at}" if made["words"] else "when asked to"
     return f"{made['name']}: {' · '.join(made['words']) or 'no schedule'}; {when}"
 

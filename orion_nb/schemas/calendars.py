@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -47,21 +47,22 @@ class CalendarEvent(ScheduleKind):
     @field_validator("ics", mode="before")
     @classmethod
     def _reduce(cls, value: Any, info: ValidationInfo) -> str:
-        if not isinstance(value, str):
-            raise wrong(f"{str(value)[:40]!r} is not the text of a calendar")
-        chosen = icsevents.choose(icscomponents.read(value), info.data.get("event"))
-        text = "\n".join(line for calendar in chosen for line in calendar.lines())
-        if len(text) > LONGEST:
-            raise wrong(f"the event is longer than {LONGEST:,} characters")
-        return text
+        return _reduced(value, info.data.get("event"))
 
     @model_validator(mode="after")
     def _check(self) -> CalendarEvent:
         self._told()
         return self
 
-    def describe(self) -> str:
+    def _words(self) -> str:
         return self._told().words()
+
+    @classmethod
+    def _zone_of(cls, told: Mapping[str, Any]) -> str | None:
+        if told.get("timezone"):
+            return str(told["timezone"])
+        series = _read(_reduced(told.get("ics"), told.get("event")), None).series
+        return getattr(series and series.zone, "key", None)
 
     def _told(self) -> Event:
         return _read(self.ics, self.timezone)
@@ -119,6 +120,17 @@ def read_file(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def _reduced(value: Any, event: str | None) -> str:
+    """What tells the times of one event, as the text of a calendar."""
+    if not isinstance(value, str):
+        raise wrong(f"{str(value)[:40]!r} is not the text of a calendar")
+    chosen = icsevents.choose(icscomponents.read(value), event)
+    text = "\n".join(line for calendar in chosen for line in calendar.lines())
+    if len(text) > LONGEST:
+        raise wrong(f"the event is longer than {LONGEST:,} characters")
+    return text
 
 
 @lru_cache(maxsize=256)

@@ -63,6 +63,8 @@ SCHEDULES = (
         many=True,
     ),
     Option("tz", "The IANA time zone, such as Europe/Prague.", "ZONE", completes="zones"),
+    Option("starts", "These schedules run from then on: 2030-01-31, 2030-01-31T09:00.", "TIME"),
+    Option("ends", "They run until then; a date alone is included.", "TIME"),
 )
 
 PARAMETERS = (
@@ -152,6 +154,13 @@ EXECUTION = (
 )
 
 RULES = (
+    Option(
+        "jitter",
+        "Each run of its schedules begins later than its time, by up to so long: another wait for "
+        "each deployment and time.",
+        "DURATION",
+        default="0s",
+    ),
     Option(
         "overlap",
         "While a run of it is under way, another one: allow, queue, skip, cancel_running.",
@@ -257,10 +266,10 @@ def _takes(option: Option) -> str:
 PLAIN = (
     "allow_untagged kernel allow_missing_kernel track timeout cell_timeout start_timeout grace "
     "output_limit retries retry_delay retry_crashes retry_backoff retry_delay_max retry_jitter "
-    "overlap catch_up catch_up_max sla sla_start sla_action"
+    "jitter overlap catch_up catch_up_max sla sla_start sla_action"
 ).split()
 #: Options that are an argument of `deploy()` under their own names.
-OWN = "cron every rrule ics at tz update dry_run".split()
+OWN = "cron every rrule ics at tz starts ends update dry_run".split()
 
 
 def arguments_of(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,7 +289,10 @@ def arguments_of(told: Mapping[str, Any]) -> dict[str, Any]:
         "env": parse_pairs(told.get("env") or (), "--env"),
         "tags": _words(told.get("tags") or ()),
         "concurrency": dict(_limit(each) for each in _words(told.get("limit") or ())),
-        "schedules": [read_schedule(each, told.get("tz")) for each in told.get("schedule") or ()],
+        "schedules": [
+            read_schedule(each, told.get("tz"), told.get("starts"), told.get("ends"))
+            for each in told.get("schedule") or ()
+        ],
         "paused": told.get("paused"),
     }
     if told.get("pin"):
@@ -307,10 +319,13 @@ def _limit(word: str) -> tuple[str, int | None]:
     return name, int(slots)
 
 
-def read_schedule(text: str, tz: str | None) -> dict[str, Any]:
+def read_schedule(
+    text: str, tz: str | None, starts: str | None = None, ends: str | None = None
+) -> dict[str, Any]:
     """The schedule that a text stands for, as the API takes it.
 
     The text is any that `parse_schedule` knows, `file.ics` or `file.ics#EVENT`, or a JSON object.
+    What a JSON object says itself of zone, start and end holds.
 
     Raises:
         ScheduleError: it can't be read.
@@ -318,15 +333,37 @@ def read_schedule(text: str, tz: str | None) -> dict[str, Any]:
     from orion_nb.schemas.calendars import from_file
     from orion_nb.schemas.schedules import dump_schedule, parse_schedule
 
+    bounds = bounds_of(starts, ends, tz)
     if text.partition("#")[0].strip().lower().endswith(".ics"):
-        return dump_schedule(from_file(text.strip(), timezone=tz))
+        return {**dump_schedule(from_file(text.strip(), timezone=tz)), **bounds}
     if not text.lstrip().startswith("{"):
-        return dump_schedule(parse_schedule(text, timezone=tz))
+        return {**dump_schedule(parse_schedule(text, timezone=tz)), **bounds}
     try:
         told = json.loads(text)
     except ValueError as error:
         raise ScheduleError(f"schedule: {text[:80]!r} is no JSON: {error}") from None
-    return dump_schedule(parse_schedule({"timezone": tz, **told} if tz and _zoned(told) else told))
+    zone = {"timezone": tz} if tz and _zoned(told) else {}
+    return dump_schedule(parse_schedule({**zone, **bounds, **told}))
+
+
+def bounds_of(starts: Any, ends: Any, tz: str | None) -> dict[str, str]:
+    """From when and until when schedules run, with offset; what is not given is left out.
+
+    Raises:
+        ScheduleError: one can't be read, or they contradict.
+    """
+    from orion_nb.clock import iso, micros
+    from orion_nb.schemas import instants
+
+    given = {"starts": starts, "ends": ends}
+    found = {
+        name: instants.bound(value, name, tz or "UTC", last=name == "ends")
+        for name, value in given.items()
+        if value is not None
+    }
+    if len(found) == 2 and found["starts"] > found["ends"]:
+        raise ScheduleError(f"ends: {ends} is before starts, {starts}", field="ends")
+    return {name: iso(micros(at)) for name, at in found.items()}
 
 
 def _zoned(told: Mapping[str, Any]) -> bool:

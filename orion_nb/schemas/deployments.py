@@ -73,7 +73,8 @@ class DeploymentSpec(BaseModel):
     `allow_missing_kernel` its kernel need not be installed where it is deployed, only where its
     runs are executed. `env` are more environment variables for its runs. `output_limit` are the
     characters that are kept of what a cell prints, and of what it shows; two thirds of them from
-    its beginning.
+    its beginning. `jitter` is by how much the runs of its schedules may begin later than their
+    instants.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,6 +103,7 @@ class DeploymentSpec(BaseModel):
     retry_crashes: Annotated[int, Field(ge=0, le=100)] = 0
     tags: tuple[str, ...] = ()
     overlap: Overlap = "allow"
+    jitter: Annotated[Seconds, Field(le=86_400)] = 0.0
     catch_up: CatchUp = "latest"
     catch_up_max: Annotated[int, Field(ge=1, le=1000)] = 10
     concurrency: Annotated[dict[str, int | None], BeforeValidator(_limits)] = Field(

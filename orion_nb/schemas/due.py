@@ -11,6 +11,8 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from orion_nb.clock import SECOND
+from orion_nb.schemas import jitter
 from orion_nb.schemas.deployments import Deployment, DeploymentSpec, source_key
 from orion_nb.schemas.policies import DEFAULT_POLICY, CatchUp, RunPolicy
 from orion_nb.schemas.runs import Run, new_id
@@ -23,14 +25,17 @@ from orion_nb.schemas.values import frozen
 GRANTED = tuple(
     name
     for name in DeploymentSpec.model_fields
-    if name in RunPolicy.__dataclass_fields__ or name in ("schedules", "catch_up_max")
+    if name in RunPolicy.__dataclass_fields__ or name in ("schedules", "catch_up_max", "jitter")
 )
 _FIELDS = Deployment.model_fields.keys()
 
 
 @frozen
 class Due:
-    """A deployment as a scheduler sees it; `revision` tells whether it was changed since."""
+    """A deployment as a scheduler sees it; `revision` tells whether it was changed since.
+
+    `jitter` are the microseconds by which its runs may be later than their instants.
+    """
 
     id: str
     name: str
@@ -40,20 +45,22 @@ class Due:
     policy: RunPolicy
     tags: tuple[str, ...]
     parameters: dict[str, Any]
+    jitter: int = 0
 
     def run(self, slot: int, now: int) -> Run:
         """A run of it for the instant `slot`, as it is born at `now`; not yet written."""
         run_id = new_id()
+        at = slot + jitter.wait(self.id, slot, self.jitter) if self.jitter else slot
         return Run(
             run_id,
             "flow",
             self.name,
-            Scheduled(slot, timestamp=now, seq=1),
+            Scheduled(at, timestamp=now, seq=1),
             run_id,
             key=self.key,
             deployment=self.id,
             created=now,
-            scheduled_time=slot,
+            scheduled_time=at,
             policy=self.policy,
             tags=self.tags,
             parameters=self.parameters,
@@ -73,7 +80,7 @@ def read_due(key: str, name: str, spec: str, revision: int, next_due: int) -> Du
     path, parameters, tags = told["path"], told.get("parameters", {}), told.get("tags", ())
     if not (isinstance(path, str) and isinstance(parameters, dict) and isinstance(tags, list)):
         raise TypeError("path, parameters and tags are a text, an object and a list of texts")
-    policy, schedules, catch_up, most = _granted(
+    policy, schedules, catch_up, most, late = _granted(
         json.dumps({name: told[name] for name in GRANTED if name in told})
     )
     return Due(
@@ -85,13 +92,15 @@ def read_due(key: str, name: str, spec: str, revision: int, next_due: int) -> Du
         policy,
         tuple(tags),
         parameters,
+        late,
     )
 
 
 @lru_cache(maxsize=4096)
-def _granted(text: str) -> tuple[RunPolicy, tuple[Schedule, ...], CatchUp, int]:
+def _granted(text: str) -> tuple[RunPolicy, tuple[Schedule, ...], CatchUp, int, int]:
     """What these fields of a spec say; most deployments have them from others."""
     spec = DeploymentSpec(path="", **json.loads(text))
     policy = spec.policy
     shared = DEFAULT_POLICY if policy == DEFAULT_POLICY else policy
-    return shared, spec.schedules, spec.catch_up, spec.catch_up_max
+    late = round(spec.jitter * SECOND)
+    return shared, spec.schedules, spec.catch_up, spec.catch_up_max, late

@@ -33,6 +33,7 @@ class DeploymentFields(TypedDict, total=False):
     retry_jitter: float | None
     retry_crashes: int | None
     tags: list[str] | None
+    jitter: Duration | None
     overlap: str | None
     catch_up: str | None
     catch_up_max: int | None

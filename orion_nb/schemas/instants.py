@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from orion_nb.clock import micros
+from orion_nb.clock import micros, utc
 from orion_nb.errors import ScheduleError
 from orion_nb.schemas import zones
 
@@ -17,6 +18,8 @@ MOST = 10_000
 #: Years within which an instant must lie, and the microsecond after them.
 YEARS = range(1900, 9000)
 END = micros(datetime(YEARS.stop, 1, 1, tzinfo=UTC))
+
+_DAY = re.compile(r"\s*\d{4}-?\d\d-?\d\d\s*", re.ASCII)
 
 
 def read(value: Any, field: str, timezone: str | None = None) -> datetime:
@@ -46,6 +49,29 @@ def read(value: Any, field: str, timezone: str | None = None) -> datetime:
         message = f"{field}: {value} has no time zone (end it with Z or an offset such as +02:00)"
         raise ScheduleError(message, field=field)
     return zones.first(value, zones.zone(timezone))
+
+
+def bound(value: Any, field: str, timezone: str | None, *, last: bool = False) -> datetime:
+    """The first instant that a value means, or the `last`: a date alone means all of that day.
+
+    Args:
+        value: a date or datetime, or a text in ISO 8601.
+        field: what the value is called in errors.
+        timezone: the zone of a value without offset; when it is None, there must be an offset.
+        last: for 2030-01-31 the last microsecond of that day, instead of its midnight.
+
+    Raises:
+        ScheduleError: as `read`.
+    """
+    is_day = isinstance(value, date) and not isinstance(value, datetime)
+    if is_day:
+        value = value.isoformat()
+    is_day = is_day or (isinstance(value, str) and _DAY.fullmatch(value) is not None)
+    found = read(value, field, timezone)
+    if not (is_day and last and timezone):
+        return found
+    midnight = datetime.fromisoformat(value.strip()) + timedelta(days=1)
+    return zones.first(midnight, zones.zone(timezone)) - zones.TICK
 
 
 def take(instants: Iterable[datetime], n: int | None, until: datetime | None) -> list[datetime]:
@@ -89,6 +115,12 @@ def in_order(batches: Iterable[tuple[datetime, ...]], after: datetime) -> Iterat
             if at >= after:
                 heapq.heappush(waiting, at)
     yield from sorted(set(waiting) - {last})
+
+
+def local(times: Iterable[int], zone: str) -> list[str]:
+    """Microseconds UTC as ISO 8601 with the offset that holds in a zone: `…T09:00:00+01:00`."""
+    there = zones.zone(zone)
+    return [utc(at).astimezone(there).isoformat() for at in times]
 
 
 def _too_many(field: str) -> ScheduleError:

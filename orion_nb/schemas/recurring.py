@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -69,9 +69,14 @@ class RRule(ScheduleKind):
         self._told()
         return self
 
-    def describe(self) -> str:
+    def _words(self) -> str:
         told = self._told()
         return rulewords.words(told, getattr(told.zone, "key", "UTC"))
+
+    @classmethod
+    def _zone_of(cls, told: Mapping[str, Any]) -> str | None:
+        zone = _read(_plain(told.get("rrule")), told.get("timezone") or "UTC").zone
+        return str(getattr(zone, "key", "UTC"))
 
     def _told(self) -> Recurrence:
         return _read(self.rrule, self.timezone or "UTC")

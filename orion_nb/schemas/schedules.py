@@ -86,7 +86,7 @@ class Cron(ScheduleKind):
     ) -> None:
         super().__init__(cron=cron, timezone=timezone, day_or=day_or, dst=dst, **more)
 
-    def describe(self) -> str:
+    def _words(self) -> str:
         words, named = crontab.words(self.cron) or (self.cron, True)
         return f"{words} {self.timezone}" if named else words
 
@@ -144,7 +144,7 @@ class Interval(ScheduleKind):
     def _read_anchor(cls, value: Any, info: ValidationInfo) -> datetime | None:
         return None if value is None else instants.read(value, "anchor", info.data["timezone"])
 
-    def describe(self) -> str:
+    def _words(self) -> str:
         if self.every % DAY:
             return f"every {_distance(durations.text(durations.micros(self.every)))}"
         days = "day" if self.every == DAY else f"{self.every // DAY} days"
@@ -184,12 +184,16 @@ class Once(ScheduleKind):
     def __init__(self, at: datetime | str = MISSING, **more: Any) -> None:
         super().__init__(at=at, **more)
 
+    @classmethod
+    def _zone_of(cls, told: Mapping[str, Any]) -> str | None:
+        return None
+
     @field_validator("at", mode="before")
     @classmethod
     def _read_at(cls, value: Any) -> datetime:
         return instants.read(value, "at")
 
-    def describe(self) -> str:
+    def _words(self) -> str:
         return f"once at {self.at:%Y-%m-%d %H:%M:%S} UTC"
 
     def _instants(self, after: datetime) -> Iterator[datetime]:
@@ -232,7 +236,14 @@ def parse_schedule(
 
 def dump_schedule(schedule: Schedule) -> dict[str, Any]:
     """The schedule as JSON values, which `parse_schedule` reads back as the same schedule."""
-    return schedule.model_dump(mode="json")
+    told = schedule.model_dump(mode="json")
+    bounds = {name: told.pop(name) for name in ("starts", "ends")}
+    return {**told, **{name: at for name, at in bounds.items() if at is not None}}
+
+
+def zone_of(schedules: Iterable[Schedule]) -> str:
+    """The zone in which to show their times: that of the first that follows a clock, or UTC."""
+    return next((zone for each in schedules if (zone := each.zone) and zone != "UTC"), "UTC")
 
 
 def _from_text(text: str, timezone: str | None) -> Cron | Interval | RRule | CalendarEvent | Once:

@@ -39,16 +39,16 @@ def move(tx: sqlite3.Connection, seen: Sequence[tuple[Due, int | None]]) -> set[
 
 
 class Rows:
-    """Runs in the state they are born in, each for its scheduled time, ready to be written."""
+    """Runs in the state they are born in, each for an instant, ready to be written."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[tuple[Run, int]]) -> None:
         self._made = [
             (
                 run,
-                list(row_of(run, run.scheduled_time)),
+                list(row_of(run, slot)),
                 row_of_state(run.id, run.state, None, None),
             )
-            for run in runs
+            for run, slot in runs
         ]
 
     def insert(self, tx: sqlite3.Connection, moved: set[str]) -> list[Run]:

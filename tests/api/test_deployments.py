@@ -294,13 +294,6 @@ def test_runs_are_filtered_by_deployment(orion, deploy):
     assert [each["id"] for each in orion.filter_runs(deployment="a")["runs"]] == [run.id]
 
 
-def test_schedules_are_previewed_without_a_deployment(orion, clock):
-    told = orion.preview_schedules(["0 10 * * *", "0 11 * * *"], n=3)
-    assert told["next_times"] == [clock.at + HOUR, clock.at + 2 * HOUR, clock.at + 25 * HOUR]
-    assert [each["kind"] for each in told["schedules"]] == ["cron", "cron"]
-    assert all(each["words"] for each in told["schedules"])
-
-
 @pytest.mark.parametrize("n", [0, 101, -1])
 def test_a_preview_has_one_to_a_hundred_times(orion, n):
     with pytest.raises(InvalidInput, match=f"n: {n} is not between 1 and 100"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orion_nb.clock import SECOND
+from orion_nb.clock import SECOND, iso
 from orion_nb.errors import Conflict
 from orion_nb.schemas.states import SCHEDULED
 from orion_nb.store import deployments
@@ -37,6 +37,45 @@ def test_a_run_made_by_a_schedule_is_taken_by_a_worker(
     (taken,) = [*orion.claim(5), *other.claim(5)]
     assert taken.id == made.id
     assert taken.state.name == "Submitting"
+
+
+def test_a_run_is_later_than_its_instant_by_its_jitter(
+    orion: Orion, other: Orion, clock: Frozen, tmp_path: Path
+) -> None:
+    notebook = tmp_path / "report.ipynb"
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook.write_text(json.dumps(empty), encoding="utf-8")
+    told = orion.create_deployment("report", str(notebook), schedules=["1h"], jitter="20m")
+    due = told["next_due"]
+    assert told["jitter"] == 1200.0
+    clock.advance((due - clock.at) / SECOND)
+    (made,) = orion.schedule_due()
+    waits = (made.scheduled_time or 0) - due
+    assert 0 < waits < 1200 * SECOND, "one chance in a thousand million that it is nothing"
+    assert other.schedule_due() == orion.claim(5) == []
+    assert orion.next_due() == made.scheduled_time
+    clock.advance(waits / SECOND)
+    assert [run.id for run in orion.claim(5)] == [made.id]
+    assert orion.read_deployment("report")["next_due"] == due + 3600 * SECOND
+
+
+def test_no_run_is_made_after_a_schedule_has_ended(
+    orion: Orion, clock: Frozen, tmp_path: Path
+) -> None:
+    notebook = tmp_path / "report.ipynb"
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook.write_text(json.dumps(empty), encoding="utf-8")
+    hour = 3600 * SECOND
+    first = clock.at - clock.at % hour + 3 * hour
+    bounds = {"starts": iso(first), "ends": iso(first + hour)}
+    schedules = [{"kind": "interval", "every": "1h", **bounds}]
+    orion.create_deployment("report", str(notebook), schedules=schedules, catch_up="all")
+    made = []
+    for _ in range(24):
+        clock.advance(1800)
+        made += [run.scheduled_time for run in orion.schedule_due()]
+    assert made == [first, first + hour]
+    assert orion.read_deployment("report")["next_due"] is None
 
 
 def test_a_deployment_that_cant_be_read_holds_up_no_other(

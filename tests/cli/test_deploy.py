@@ -224,6 +224,26 @@ def test_a_schedule_that_names_no_time_is_kept_and_told_of(call, daily):
     assert "no time to come" not in call("deploy", daily, "--name", "by-hand").err
 
 
+def test_schedules_have_a_start_and_an_end(call, daily):
+    line = ("deploy", daily, "--cron", "0 9 * * *", "--every", "1d", "--tz", "Europe/Prague")
+    told = call(*line, "--starts", "2040-01-01", "--ends", "2040-01-02", "--dry-run", "--json").json
+    assert [at[:16] for at in told["local_times"]] == [
+        "2040-01-01T00:00", "2040-01-01T09:00", "2040-01-02T00:00", "2040-01-02T09:00",
+    ]  # fmt: skip
+    assert told["words"][0] == "every day at 09:00 Europe/Prague, from 2040-01-01, until 2040-01-02"
+    own = '{"kind": "cron", "cron": "0 9 * * *", "ends": "2040-01-01T09:00Z"}'
+    line = ("deploy", daily, "--schedule", own, "--schedule", "15m")
+    told = call(*line, "--starts", "2040-01-01T08:00", "--ends", "2041-01-01", "--dry-run").out
+    assert "until 2040-01-01 09:00 UTC" in told
+    assert "until 2041-01-01" in told
+    done = call("deploy", daily, "--ends", "2041-01-01")
+    assert (done.code, "no schedule is given" in done.err) == (2, True)
+    done = call("deploy", daily, "--every", "1h", "--starts", "2040-01-02", "--ends", "2040-01-01")
+    assert (done.code, "ends: 2040-01-01 is before starts" in done.err) == (2, True)
+    done = call("schedule", "preview", "0 7 * * *", "--starts", "2040-03-01", "-n", 1, "--json")
+    assert done.json["local_times"] == ["2040-03-01T07:00:00+00:00"]
+
+
 def test_previews_schedules(call):
     done = call("schedule", "preview", "0 7 * * *", "--tz", "Europe/Prague", "-n", 3)
     assert "every day at 07:00 Europe/Prague" in done.out

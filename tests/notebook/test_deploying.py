@@ -52,7 +52,11 @@ def test_the_magic_takes_the_options_of_the_command_line(kernel: Any, saved: Pat
     assert "weekly is paused until" in paused.result
     assert "weekly: every week" in kernel.do("%orion deployments").result
     assert "next: " in kernel.do("%orion resume weekly").result
-    assert kernel.do("%orion preview '0 7 * * *' -n 2").result.count("T07:00:00Z") == 2
+    assert kernel.do("%orion preview '0 7 * * *' -n 2").result.count(" 07:00:00 UTC") == 2
+    tried = "%orion preview '30 2 * * *' --tz Europe/Berlin --starts 2040-03-25 --ends 2040-03-26"
+    assert kernel.do(tried).result.splitlines()[1:] == [  # clocks go forward that night
+        "2040-03-25 03:00:00+02:00 Europe/Berlin", "2040-03-26 02:30:00+02:00 Europe/Berlin",
+    ]  # fmt: skip
     helped = kernel.do("%orion deploy --help").stdout
     assert all(option in helped for option in ("--ics", "--grace", "--dry-run"))
 

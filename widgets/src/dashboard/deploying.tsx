@@ -28,7 +28,8 @@ function textsOf(of: Deployment | undefined): Texts {
 
 /** A schedule as a line: the text that says it all, or else JSON. */
 function lineOf(schedule: Record<string, unknown>): string {
-  const { kind, cron, every, timezone, day_or: dayOr, dst, anchor } = schedule;
+  const { kind, cron, every, timezone, day_or: dayOr, dst, anchor, starts, ends } = schedule;
+  if (starts || ends) return JSON.stringify(schedule);
   if (kind === "cron" && timezone === ZONE && dayOr === true && dst === "once") return String(cron);
   if (kind === "interval" && !anchor && timezone === ZONE) return String(every);
   return JSON.stringify(schedule);
@@ -39,7 +40,7 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 /** The lines as the API takes them; texts are read in the zone of whoever types them. */
 async function schedulesOf(text: string): Promise<Preview> {
   const lines = text.split("\n").filter((line) => line.trim());
-  if (!lines.length) return { schedules: [], next_times: [] };
+  if (!lines.length) return { schedules: [], next_times: [], timezone: ZONE, local_times: [] };
   return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), ZONE);
 }
 
@@ -140,7 +141,7 @@ export function DeployForm({ deployment, onDone, onLeave }: FormProps) {
           {found && (
             <>
               <p>{found.schedules.map(({ words }) => words).join("; ")}</p>
-              <NextTimes times={found.next_times} />
+              <NextTimes of={found} />
             </>
           )}
         </div>

@@ -10,7 +10,7 @@ import { useQuery } from "./query";
 import { hrefs } from "./router";
 import { RunTable } from "./runs";
 import type { Deployment, DeploymentWithSource, Diff, Preview } from "./types";
-import { absolute, duration } from "../shared/times";
+import { absolute, duration, withZone } from "../shared/times";
 
 export function DeploymentPage({ name }: { name: string }) {
   const { data, error, reload } = useQuery(name, () => api.deployment(name), (event) => event.kind === "flow");
@@ -167,17 +167,18 @@ function Times({ deployment }: { deployment: Deployment }) {
           <li key={each}>{each}</li>
         ))}
       </ul>
-      {next.length > 0 ? <NextTimes times={next} /> : <p class="quiet">It names no time to come.</p>}
+      {next.length > 0 ? <NextTimes of={deployment} /> : <p class="quiet">It names no time to come.</p>}
     </>
   );
 }
 
-export function NextTimes({ times }: { times: number[] }) {
+/** On the clock of whoever looks; pointed at, on that of the schedules and in UTC. */
+export function NextTimes({ of }: { of: Pick<Deployment, "next_times" | "local_times" | "timezone"> }) {
   return (
     <ol class="times" aria-label="Next times">
-      {times.map((at) => (
+      {of.next_times.map((at, place) => (
         <li key={at}>
-          <span title={new Date(at / 1000).toISOString()}>{absolute(at / 1000)}</span>
+          <span title={`${of.local_times[place]} ${of.timezone}, ${new Date(at / 1000).toISOString()}`}>{withZone(at / 1000)}</span>
           <Ago at={at} />
         </li>
       ))}
@@ -237,10 +238,10 @@ function Differences({ diff }: { diff: Diff }) {
 }
 
 const ELSEWHERE = new Set([
-  "id", "name", "path", "flow", "paused", "pause", "problem", "words", "next_times", "last_runs", "source", "schedules",
+  "id", "name", "path", "flow", "paused", "pause", "problem", "words", "next_times", "local_times", "timezone", "last_runs", "source", "schedules",
   "next_due", "revision", "track", "pinned",
 ]);
-const SECONDS = new Set(["timeout", "cell_timeout", "start_timeout", "grace", "retry_delay", "retry_delay_max", "sla", "sla_start"]);
+const SECONDS = new Set(["timeout", "cell_timeout", "start_timeout", "grace", "retry_delay", "retry_delay_max", "sla", "sla_start", "jitter"]);
 const MOMENTS = new Set(["created", "updated"]);
 /** what says something only together with another field */
 const BESIDE: Record<string, (of: Deployment) => boolean> = {
@@ -316,7 +317,7 @@ function TrySchedule() {
         {fresh && told.found && (
           <>
             <p>{told.found.schedules.map(({ words }) => words).join("; ")}</p>
-            {told.found.next_times.length > 0 ? <NextTimes times={told.found.next_times} /> : <p class="quiet">It never runs again.</p>}
+            {told.found.next_times.length > 0 ? <NextTimes of={told.found} /> : <p class="quiet">It never runs again.</p>}
           </>
         )}
         {!text && <p class="quiet">Times are read in {zone}. Nothing is changed by trying.</p>}

@@ -82,6 +82,9 @@ export interface Deployment {
   kernel: string | null;
   flow: string | null;
   next_times: number[];
+  /** the same on the clock of `timezone`, with offset */
+  local_times: string[];
+  timezone: string;
   last_runs: Run[];
   tags?: string[];
   pause: { until: number | null; by: string | null; why: string | null } | null;
@@ -106,6 +109,9 @@ export interface Diff {
 export interface Preview {
   schedules: { words: string; [field: string]: unknown }[];
   next_times: number[];
+  /** the same on the clock of `timezone`, with offset */
+  local_times: string[];
+  timezone: string;
 }
 
 /** A part of a JSON Schema, as far as a form knows it. */

@@ -43,6 +43,19 @@ export function absolute(at: number): string {
   });
 }
 
+/** The same with the zone, which tells the two hours apart when clocks go back: "2:30:00 CEST". */
+export function withZone(at: number): string {
+  return new Date(at).toLocaleString(undefined, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZoneName: "short",
+  });
+}
+
 /** The local time of day to the millisecond, as in a log. */
 export function clockTime(at: number): string {
   const date = new Date(at);
