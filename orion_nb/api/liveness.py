@@ -29,6 +29,9 @@ from orion_nb.store import listing, notes, sessions, trees
 from orion_nb.store.database import Connection
 from orion_nb.store.sessions import BEAT, LEASE, Session
 
+#: Called with a run and the state that is proposed for it.
+First = Callable[[Run, State], object]
+
 GONE = "its process is gone"
 #: A look that comes so much later than the one before (seconds) was held up: nobody is judged.
 STALL = 5.0
@@ -86,7 +89,7 @@ class Liveness(Proposals):
         *,
         runners: bool = True,
         spare: Collection[int] = (),
-        first: Callable[[Run], object] = lambda run: None,
+        first: First = lambda run, end: None,
     ) -> list[Run]:
         """Every run whose process is gone is proposed as Crashed; as Cancelled, if asked to stop.
 
@@ -95,8 +98,9 @@ class Liveness(Proposals):
         before it began is Scheduled again. What waits for a retry by itself is left waiting: it
         needs no process. With `runners` False the runs of runners, whose notebooks have to be
         cleared up after, are left to others; so are those of the processes of this host in `spare`
-        (their numbers): whoever started them can say how they ended. `first` is done before a run
-        is given its end, and done again by the next reaper if this one dies meanwhile.
+        (their numbers): whoever started them can say how they ended. `first` is called with a run
+        and the end that is proposed for it, before it is given that; and again by the next reaper,
+        if this one dies meanwhile.
         """
         gone, silent = self._missing()
         gone = [each for each in gone if not (each.is_here and each.pid in spare)]
@@ -146,10 +150,10 @@ class Liveness(Proposals):
         now = clock.now()
         self.database.write(lambda tx: sessions.close(tx, session.id, now))
 
-    def _reap(self, session: Session, end: State, first: Callable[[Run], object]) -> list[Run]:
+    def _reap(self, session: Session, end: State, first: First) -> list[Run]:
         ended = []
         for run in self._left_of(session):
-            first(run)
+            first(run, _end_of(run, end))
             ended.append(self._end(run, end))
         inside = [each for run in ended if run.state.type is CRASHED for each in self._inside(run)]
         if not self._left_of(session):  # one that was moved while we looked is left for next time
@@ -171,13 +175,8 @@ class Liveness(Proposals):
         return [self._end(each, end) for each in left]
 
     def _end(self, run: Run, end: State) -> Run:
-        proposed = end
-        if run.state.type is CANCELLING:
-            proposed = Cancelled(end.message, by=end.by)
-        elif run.state.type is PENDING and run.deployment:
-            proposed = Scheduled(run.scheduled_time or 0, message=end.message, by=end.by)
         try:
-            after = self.judge(run.id, proposed, expected_seq=run.state.seq)[0]
+            after = self.judge(run.id, _end_of(run, end), expected_seq=run.state.seq)[0]
             if after.parent and after.state.type is SCHEDULED and not after.deployment:
                 # Its policy tries again after a crash, but what it is part of has crashed as well.
                 after = self.judge(run.id, end, expected_seq=after.state.seq)[0]
@@ -192,6 +191,15 @@ class Liveness(Proposals):
             told = f"too late: {report.proposed} was proposed, and refused: {report.reason}"
             notes.add(tx, run.id, told, clock.now())
         return super()._refuse(tx, run, report)
+
+
+def _end_of(run: Run, end: State) -> State:
+    """What is proposed for a run whose process has come to this end."""
+    if run.state.type is CANCELLING:
+        return Cancelled(end.message, by=end.by)
+    if run.state.type is PENDING and run.deployment:
+        return Scheduled(run.scheduled_time or 0, message=end.message, by=end.by)
+    return end
 
 
 def _ends_with_it(run: Run) -> bool:

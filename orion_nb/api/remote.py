@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from orion_nb.api import codec, lists
 from orion_nb.api.from_afar import FromAfar
+from orion_nb.api.liveness import First
 from orion_nb.api.orion import ROUTES
 from orion_nb.api.routes import Route
 from orion_nb.errors import DeploymentUnreadable, InvalidInput, ServerUnreachable
@@ -220,7 +221,7 @@ class RemoteOrion(FromAfar):
         *,
         runners: bool = True,
         spare: Collection[int] = (),
-        first: Callable[[Run], object] = lambda run: None,
+        first: First = lambda run, end: None,
     ) -> list[Run]:
         """Nothing: the server looks after runs whose process is gone."""
         return []

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 from collections.abc import Collection
 from contextlib import suppress
 
-from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.endings import fate
-from orion_nb.deployments.files import LOG, notebook_of
-from orion_nb.deployments.marks import finish_lost
+from orion_nb.deployments.files import LOG
+from orion_nb.deployments.lost import mark_lost
 from orion_nb.deployments.sockets import remove_abandoned
 from orion_nb.deployments.sweeping import sweep
 from orion_nb.errors import Conflict
 from orion_nb.schemas.runs import Run
-from orion_nb.schemas.states import CANCELLING, PENDING, SCHEDULED, Cancelled, Crashed, Scheduled
+from orion_nb.schemas.states import (
+    CANCELLING,
+    PENDING,
+    SCHEDULED,
+    Cancelled,
+    Crashed,
+    Scheduled,
+    State,
+)
 from orion_nb.store import sessions
-
-log = logging.getLogger(__name__)
 
 
 def settle_exit(
@@ -43,10 +47,9 @@ def settle_exit(
     is_given_back = again and run.state.type is PENDING and (process.poll() or 0) < 0
     if is_given_back:
         proposed = Scheduled(run.scheduled_time or 0, message=f"{how} began", by="worker")
-    sweep_after(run)
+    clear_up(orion, run, proposed)
     with suppress(Conflict):
-        after, _ = orion.judge(run_id, proposed, expected_seq=run.state.seq)
-        clear_up(orion, after)
+        orion.judge(run_id, proposed, expected_seq=run.state.seq)
     reap(orion, spare)
     return is_given_back
 
@@ -56,32 +59,18 @@ def reap(orion: Orion, spare: Collection[int] = ()) -> list[Run]:
 
     Not those of the processes in `spare`: who started them is about to do so, and knows why.
     """
-    reaped = orion.reap(spare=spare, first=sweep_after)
-    for run in reaped:
-        clear_up(orion, run)
-    return reaped
+    return orion.reap(spare=spare, first=lambda run, end: clear_up(orion, run, end))
 
 
-def sweep_after(run: Run) -> None:
-    """No process of the attempt is left whose runner is gone, and no socket.
+def clear_up(orion: Orion, run: Run, end: State) -> None:
+    """No process is left of the attempt whose runner is gone, nor a socket; its notebook says how.
 
-    This comes before the run is given its end: who dies in between leaves both to the next.
+    This comes before the run is given its end: who dies in between leaves all of it to the next.
     """
     if run.kind == "flow" and run.attempt:
         sweep(f"{run.id}.{run.attempt}.")
         remove_abandoned()
-
-
-def clear_up(orion: Orion, run: Run) -> None:
-    """The notebook of a run that was ended for its runner says how."""
-    if run.kind != "flow" or not run.state.is_terminal or not run.attempt:
-        return
-    kept = notebook_of(orion.settings, run.id)
-    if kept is not None:
-        try:
-            finish_lost(kept, run, clock.now())
-        except (OSError, ValueError, KeyError, TypeError):
-            log.warning("%s can't be marked", kept, exc_info=True)
+        mark_lost(orion, run, end)
 
 
 def _has_another_owner(orion: Orion, run: Run) -> bool:

@@ -24,6 +24,7 @@ from orion_nb.deployments.files import (
     PARAMETERS,
     Spec,
     run_folder,
+    set_aside,
     time_ns_of_files,
     write_whole,
 )
@@ -86,7 +87,7 @@ class Attempt:
 
         Afterwards `ours` is false if somebody else took the run over: nothing is to be proposed.
         """
-        self._set_aside()
+        set_aside(self.folder, self.run.attempt)
         source = None
         try:
             source = read_source(self.spec)
@@ -103,6 +104,7 @@ class Attempt:
         try:
             kept = self._kept(source)  # the kernel starts up while its imports are done
             self._note_environment(kernel, kept, self._cwd(source))
+            kept.begin()
             try:
                 ending = await self._execute(kernel, kept)
             except Exception as error:
@@ -260,9 +262,3 @@ class Attempt:
                 with suppress(OrionError):
                     self.orion.judge(child.id, proposed, expected_seq=child.state.seq)
         reap(self.orion)
-
-    def _set_aside(self) -> None:
-        """The notebook of an earlier attempt keeps its place beside the one of this."""
-        path = self.folder / NOTEBOOK
-        if path.exists():
-            path.replace(path.with_name(f"notebook.attempt-{self.run.attempt - 1}.ipynb"))

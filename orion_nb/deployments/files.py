@@ -69,6 +69,13 @@ def notebook_of(settings: Settings, run_id: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def set_aside(folder: Path, attempt: int) -> None:
+    """The notebook of an earlier attempt keeps its place beside the one of this."""
+    path = folder / NOTEBOOK
+    if path.exists():
+        path.replace(path.with_name(f"notebook.attempt-{attempt - 1}.ipynb"))
+
+
 def time_ns_of_files(folder: Path) -> int:
     """Now, by the clock that stamps the files in this folder (nanoseconds)."""
     path = folder / ".now"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from orion_nb.deployments.journal import JOURNAL, SAVED, Journal
 from orion_nb.deployments.progress import Progress
 from orion_nb.schemas.runs import Run
 from orion_nb.secrets import redacted_json
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two savings while a cell runs; and between the ends of two cells.
 WITHIN_CELL = 2.0
@@ -52,6 +55,13 @@ class KeptNotebook:
         """Something changed, which is saved in a while; the begin or end of a cell soon."""
         self._changed = True
         self._between_cells |= between_cells
+
+    def begin(self) -> None:
+        """The file is there before the first cell: who is killed now leaves one to read."""
+        try:
+            self.save(durable=False)
+        except OSError:  # it may be possible at the end
+            log.warning("%s can't be saved", self.path, exc_info=True)
 
     def save_if_due(self) -> None:
         """What changed is saved, unless it was saved a moment ago.

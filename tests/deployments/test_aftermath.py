@@ -10,16 +10,19 @@ import sys
 import pytest
 
 from orion_nb.deployments.aftermath import reap, settle_exit
+from orion_nb.deployments.files import NOTEBOOK, Spec, notebook_of, run_folder, set_aside
+from orion_nb.deployments.kept import KeptNotebook
 from orion_nb.deployments.kernel import GuardedKernelManager
+from orion_nb.deployments.source import read_source
 from orion_nb.deployments.standby import StandbyKernel
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE
 from orion_nb.schemas.states import Running
 
 
-@pytest.fixture
-def handed(orion, write_notebook):
-    """A run that was handed to a runner by this process."""
-    orion.create_deployment("once", str(write_notebook("1")))
+@pytest.fixture(params=[0])
+def handed(orion, write_notebook, request):
+    """A run handed to a runner by this process; it is tried again after so many crashes."""
+    orion.create_deployment("once", str(write_notebook("1")), retry_crashes=request.param)
     orion.run_deployment("once")
     (run,) = orion.claim(1)
     return run
@@ -89,3 +92,73 @@ def test_a_reaper_that_is_killed_leaves_the_strays_to_the_next(orion, other, han
 
     monkeypatch.setattr(type(orion), "judge", judge)
     assert [str(run.state) for run in reap(orion)] == ["Crashed: its process is gone"]
+
+
+@pytest.fixture
+def executing(orion, other, handed, write_notebook):
+    """That run with its first cell at work, as its runner told the file and the journal of it."""
+    spec = Spec(str(write_notebook("print('so far')", "1")))
+    spec.write(run_folder(orion.settings, handed.id))
+    run, _ = other.judge(handed.id, Running(), claims=0, session=other.session)
+    return run
+
+
+def begun(orion, run):
+    """The notebook as its runner has saved it before the first cell, and a journal of one line."""
+    source = read_source(Spec.read(run_folder(orion.settings, run.id)))
+    path = orion.settings.notebooks / run.id / NOTEBOOK
+    kept = KeptNotebook.of(source.notebook, path, run, source.version)
+    kept.begin()
+    kept.journal.write("begin", 0, at=1)
+    kept.journal.write("text", 0, name="stdout", text="so far\n")
+
+
+def test_a_reaper_that_is_killed_has_marked_the_notebook_before(
+    orion, other, executing, monkeypatch, kept
+):
+    begun(orion, executing)
+    other.close()
+    with monkeypatch.context() as dying:
+        dying.setattr(type(orion), "judge", lambda *_, **__: 1 / 0)  # here it dies
+        with pytest.raises(ZeroDivisionError):
+            reap(orion)
+
+    path = notebook_of(orion.settings, executing.id)
+    once = path.read_bytes()
+    banner, _, cell, _ = kept(path)
+    assert "Crashed" in banner["source"]
+    assert cell["outputs"][0]["text"] == "so far\n"
+    assert len(reap(orion)) == 1
+    assert path.read_bytes() == once
+
+
+@pytest.mark.parametrize("handed", [1], indirect=True)
+def test_a_crash_that_is_tried_again_leaves_its_notebook_with_what_was_shown(
+    orion, other, executing, kept
+):
+    begun(orion, executing)
+    other.close()
+
+    (again,) = reap(orion)
+
+    assert again.state.name == "AwaitingRetry"
+    set_aside(orion.settings.notebooks / again.id, 2)
+    banner, _, cell, _ = kept(orion.settings.notebooks / again.id / "notebook.attempt-1.ipynb")
+    assert "Crashed" in banner["source"]
+    assert cell["outputs"][0]["text"] == "so far\n"
+
+
+def test_a_runner_that_is_killed_before_it_wrote_a_notebook_has_one(orion, other, executing, kept):
+    other.close()
+    reap(orion)
+    banner, *cells = kept(notebook_of(orion.settings, executing.id))
+    assert "Crashed" in banner["source"]
+    assert [cell["source"] for cell in cells] == ["print('so far')", "1"]
+    assert {cell["state"] for cell in orion.read_cells(executing.id)["cells"]} == {"Skipped"}
+
+
+def test_nothing_is_written_where_a_flow_of_a_process_was_lost(orion, other):
+    other.begin(other.new_run("flow", "work"), Running())
+    other.close()
+    assert len(reap(orion)) == 1
+    assert not orion.settings.notebooks.exists()
