@@ -51,6 +51,7 @@ class Scheduling(DeploymentRoutes):
     def schedule_due(self) -> list[Run]:
         """A run is created for each deployment that is due; of missed instants, as `catch_up` says.
 
+        One more, that is Skipped, tells of those that are not made up for; it is not answered.
         Any number of schedulers may do this at once: one run per deployment and instant is made.
         """
         now = clock.now()
@@ -98,12 +99,14 @@ class Scheduling(DeploymentRoutes):
     def _due(self, due: Sequence[Due], now: int) -> Callable[[Connection], list[Run]]:
         """What is to be written for deployments that are due: runs, and when each is next."""
         settled = [(known, *known.timing.settle(now)) for known in due]
-        rows = slots.Rows([(known.run(at, now), at) for known, times, _ in settled for at in times])
+        passed = [each for known, times, _ in settled for each in known.skipped(times, now)]
+        made = [(known.run(at, now), at) for known, times, _ in settled for at in times]
+        rows = slots.Rows([*passed, *made])
 
         def work(tx: Connection) -> list[Run]:
             # Others were changed since, or another scheduler was faster.
             moved = slots.move(tx, [(known, following) for known, _, following in settled])
-            return rows.insert(tx, moved)
+            return [run for run in rows.insert(tx, moved) if not run.state.is_terminal]
 
         return work
 

@@ -8,6 +8,7 @@ schedule and each policy that there is.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,9 +18,9 @@ from orion_nb.schemas.deployments import Deployment, DeploymentSpec, source_key
 from orion_nb.schemas.policies import DEFAULT_POLICY, CatchUp, RunPolicy
 from orion_nb.schemas.runs import Run, new_id
 from orion_nb.schemas.schedules import Schedule
-from orion_nb.schemas.states import Scheduled
+from orion_nb.schemas.states import Scheduled, Skipped
 from orion_nb.schemas.timing import Timing
-from orion_nb.schemas.values import frozen
+from orion_nb.schemas.values import evolve, frozen
 
 #: The fields of a spec that the timing and the policy of its runs are made of.
 GRANTED = tuple(
@@ -65,6 +66,17 @@ class Due:
             tags=self.tags,
             parameters=self.parameters,
         )
+
+    def skipped(self, made: Sequence[int], now: int) -> list[tuple[Run, int]]:
+        """One run that stands for the missed instants that get none, and its instant."""
+        passed = self.timing.passed_over(made)
+        if passed is None:
+            return []
+        told = passed.told(self.timing.catch_up)
+        state = Skipped(message=told, timestamp=now, seq=1, by="scheduler")
+        run = self.run(passed.last, now)
+        run = evolve(run, state=state, scheduled_time=passed.last, end_time=now)
+        return [(run, passed.last)]
 
 
 def read_due(key: str, name: str, spec: str, revision: int, next_due: int) -> Due:

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from orion_nb.clock import SECOND, micros, utc
+from orion_nb.clock import SECOND, iso, micros, utc
 from orion_nb.schemas.policies import CatchUp
 from orion_nb.schemas.schedules import Schedule
 from orion_nb.schemas.values import frozen
+
+#: So many instants that were missed are counted.
+MOST_COUNTED = 1000
+
+
+@frozen
+class PassedOver:
+    """Instants that were missed and get no run: how many, the first and the last of them.
+
+    `count` is `MOST_COUNTED` + 1 if there are more than are counted.
+    """
+
+    count: int
+    first: int
+    last: int
+
+    def told(self, catch_up: CatchUp) -> str:
+        """Why they get no run, in words."""
+        many = f"more than {MOST_COUNTED}" if self.count > MOST_COUNTED else str(self.count)
+        times = "time" if self.count == 1 else "times"
+        span = iso(self.first) if self.count == 1 else f"{iso(self.first)} to {iso(self.last)}"
+        kept = {
+            "latest": "only the latest is made up for",
+            "all": "only the last ones are made up for (catch_up_max)",
+            "none": "missed instants are not made up for",
+        }
+        return f"missed {many} {times}, {span}: {kept[catch_up]}"
 
 
 @frozen
@@ -49,6 +77,22 @@ class Timing:
         most = self.catch_up_max if self.catch_up == "all" else 1
         return slots[-most:], next((at for at in found if at > until), None)
 
+    def passed_over(self, made: Sequence[int]) -> PassedOver | None:
+        """What is due before the first of the instants that get a run, and gets none.
+
+        Args:
+            made: what `settle` answered first.
+        """
+        if self.next_due is None or not made or made[0] <= self.next_due:
+            return None
+        since, until = self.next_due, made[0] - 1
+        counted = [_count(each, since, until) for each in self.schedules]
+        last = max(
+            [since, *(at for each in self.schedules for at in _lasts(each, since, until, 1))]
+        )
+        # Of several schedules that name the same instant one counts: nobody counts to that end.
+        return PassedOver(max(1, *counted), since, last)
+
     def _missed(self, since: int, until: int) -> list[int]:
         """The instants of a span that get a run, oldest first; `since` is one."""
         found = {since}
@@ -62,6 +106,12 @@ class Timing:
 def _first_two(schedule: Schedule, after: int) -> tuple[int, ...]:
     """Its first two instants at or after this one; many deployments have the same schedule."""
     return tuple(micros(at) for at in schedule.upcoming(utc(after), n=2))
+
+
+@lru_cache(maxsize=4096)
+def _count(schedule: Schedule, since: int, until: int) -> int:
+    """How many instants a schedule has in a span; at most one more than are counted."""
+    return len(schedule.upcoming(utc(since), n=MOST_COUNTED + 1, until=utc(until)))
 
 
 def _lasts(schedule: Schedule, after: int, until: int, n: int) -> list[int]:

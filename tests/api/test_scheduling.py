@@ -14,6 +14,7 @@ from orion_nb.clock import SECOND, iso
 from orion_nb.errors import Conflict
 from orion_nb.schemas.states import SCHEDULED
 from orion_nb.store import deployments
+from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -139,6 +140,13 @@ def test_of_missed_instants_only_the_latest_is_made_up_for(
     assert orion.next_due() == run.scheduled_time  # the run is yet to be started
     assert orion.read_deployment("hourly")["next_due"] == run.scheduled_time + 3600 * SECOND
     assert orion.schedule_due() == []
+    skipped, _ = sorted(orion.list_runs(RunFilter(kind="flow"), 10), key=lambda each: each.created)
+    assert (skipped.state.name, skipped.end_time) == ("Skipped", clock.at)
+    assert skipped.scheduled_time == run.scheduled_time - 3600 * SECOND
+    first, last = iso(hourly["next_due"]), iso(skipped.scheduled_time)
+    says = f"missed 60 times, {first} to {last}: only the latest is made up for"
+    assert skipped.state.message == says
+    assert orion.claim(10) == [orion.find(run.id)]
 
 
 def test_schedules_that_name_the_same_instant_make_one_run(
