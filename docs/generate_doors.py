@@ -53,7 +53,7 @@ SAID = {"path": "`TARGET` or `--path`", "name": "`NAME` or `--name`"}
 #: What can be done: the route's method, the command, the word of the magic, and on the page a call.
 VERBS = (
     ("deploy", "create_deployment", "deploy", "deploy", "deploy"),
-    ("try out what deploying would do", "check_deployment", "deploy --dry-run", "deploy", None),
+    ("try out what deploying would do", "check_deployment", "deploy --dry-run", "deploy", "check"),
     ("change", "update_deployment", "deploy --update", "deploy", "change"),
     ("list", "list_deployments", "deployments ls", "deployments", "deployments"),
     ("look at one", "read_deployment", "deployments show", None, "deployment"),
@@ -70,8 +70,8 @@ VERBS = (
     ("read logs", "filter_logs", "runs logs", "logs", "logs"),
     ("cancel a run", "cancel", "runs cancel", "cancel", "cancel"),
     ("run once more", "rerun", "runs rerun", None, "rerun"),
-    ("set limits", "set_limit", "limits set", None, None),
-    ("be notified", "add_notification", "notifications add", None, None),
+    ("set limits", "set_limit", "limits set", None, "setLimit"),
+    ("be notified", "add_notification", "notifications add", None, "notify"),
 )  # fmt: skip
 
 

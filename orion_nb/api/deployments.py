@@ -13,7 +13,7 @@ from orion_nb.api import kernels, seen, specs
 from orion_nb.api.checks import end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
-from orion_nb.api.sources import inspect, read_text, target_of
+from orion_nb.api.sources import inspect, read_text
 from orion_nb.api.unreadable import SHOWN_RUNS, Unreadables
 from orion_nb.errors import (
     DeploymentNotFound,
@@ -166,10 +166,18 @@ class DeploymentRoutes(Unreadables):
 
         A field that is null has its default again. Without `path` the path is not touched.
         """
-        said: dict[str, Any] = {**fields}
-        if path is not None:
-            said["path"], said["flow"] = target_of(path)
+        said = specs.changes(path, fields)
         return self._show(self._change(deployment, lambda known: self._revised(known, said)))
+
+    @route("POST", "/deployments/{deployment}/check", action="execute")
+    @taking(DeploymentFields, unless_given=...)
+    def check_update(
+        self, deployment: str, *, path: str | None = None, **fields: Unpack[DeploymentFields]
+    ) -> dict[str, Any]:
+        """What `PATCH` of the same would make of it: all is checked, nothing is written."""
+        known = self.find_deployment(deployment)
+        made = self._revised(known, specs.changes(path, fields), dry=True)
+        return self._show(specs.scheduled(made, clock.now(), known))
 
     @route("DELETE", "/deployments/{deployment}", action="execute")
     def delete_deployment(self, deployment: str) -> dict[str, Any]:

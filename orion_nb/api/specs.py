@@ -23,6 +23,14 @@ def said(path: str, paused: bool | None, fields: Mapping[str, Any], now: int) ->
     return told
 
 
+def changes(path: str | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be changed of a deployment; what is None has its default again."""
+    told = dict(fields)
+    if path is not None:
+        told["path"], told["flow"] = target_of(path)
+    return told
+
+
 def exists_already(name: str) -> DeploymentExists:
     return DeploymentExists(f"{name!r} exists; choose another name, or update it")
 

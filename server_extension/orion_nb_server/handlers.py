@@ -46,7 +46,8 @@ def guarded(action: Action, method: Callable[..., Awaitable[None]]) -> Any:
     Jupyter's decorator keeps what it was asked about first: it must be given both, and never be
     inherited, so each method of each handler is decorated by itself.
     """
-    checked: Callable[..., Awaitable[None]] = authorized(action, resource=RESOURCE)(method)
+    says = f"the server's authorizer does not let this user {action!r} ({RESOURCE})"
+    checked: Callable[..., Awaitable[None]] = authorized(action, RESOURCE, says)(method)
     answering = web.authenticated(checked)
     setattr(answering, DECLARED, action)
     return answering

@@ -142,6 +142,16 @@ def test_a_file_that_is_no_notebook_is_refused(orion, tmp_path, text):
         orion.create_deployment("odd", str(path))
 
 
+def test_a_change_is_tried_out_and_nothing_is_written(orion, deploy):
+    made = deploy(retries=2, timeout="1h", schedules=["1h"])
+    would = orion.check_update("report", retries=None, cell_timeout="5m", schedules=["1d"])
+    assert (would["retries"], would["timeout"], would["cell_timeout"]) == (0, 3600.0, 300.0)
+    assert would["words"] == ["every day at 00:00 UTC"]
+    assert orion.read_deployment("report") == made
+    with pytest.raises(ParameterError):
+        orion.check_update("report", parameters={"x": "many"})
+
+
 def test_a_name_is_taken_once_unless_it_is_to_be_updated(orion, deploy, clock):
     first = deploy(parameters={"x": 1}, tags=["a"])
     with pytest.raises(DeploymentExists, match="'report' exists"):

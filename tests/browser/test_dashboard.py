@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import Completed, Failed, Running
+from orion_nb.secrets import find
 from tests.server.conftest import TOKEN, Server, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -230,6 +231,7 @@ def test_a_notebook_is_deployed_changed_and_removed_on_the_page(
     dashboard: Page, orion: Orion, server: Server
 ) -> None:
     _notebook(server.root / "mine.ipynb", "1")
+    before = orion.all_deployments()["deployments"]
     dashboard.goto(f"{server.url}/orion/#/deployments")
     main = dashboard.get_by_role("main")
     main.get_by_role("button", name="Deploy…").click()
@@ -239,23 +241,95 @@ def test_a_notebook_is_deployed_changed_and_removed_on_the_page(
     main.get_by_role("button", name="Deploy", exact=True).click()
     expect(main.get_by_role("alert")).to_contain_text("hour '25'")
     main.get_by_label("Schedules", exact=True).fill("0 7 * * 1-5\nFREQ=WEEKLY;BYDAY=SU")
-    main.get_by_label("Timeout").fill("1x")
+    main.get_by_label("Timeout", exact=True).fill("1x")
     main.get_by_role("button", name="Deploy", exact=True).click()
     expect(main.get_by_role("alert")).to_contain_text("timeout: '1x' is not a duration")
-    main.get_by_label("Timeout").fill("90s")
+    main.get_by_label("Timeout", exact=True).fill("90s")
+    main.get_by_text("More options").click()
+    main.get_by_label("Overlap", exact=True).select_option("skip")
+    main.get_by_label("Environment", exact=True).fill("MODE=full\nX=a=b")
+    main.get_by_label("Cell timeout", exact=True).fill("1x")
+    main.get_by_role("button", name="What would this do?").click()
+    expect(main.get_by_role("alert")).to_contain_text("cell_timeout: '1x' is not a duration")
+    main.get_by_label("Cell timeout", exact=True).fill("5m")
+    main.get_by_role("button", name="What would this do?").click()
+    expect(main.get_by_label("What this would do")).to_contain_text("mine would run")
+    assert orion.all_deployments()["deployments"] == before
     main.get_by_role("button", name="Deploy", exact=True).click()
     expect(main.get_by_role("button", name="Change…")).to_be_visible()
     expect(main).to_contain_text("every week on Sunday")
     made = orion.find_deployment("mine")
     assert (len(made.schedules), made.timeout) == (2, 90.0)
+    assert (made.overlap, made.env, made.cell_timeout) == (
+        "skip",
+        {"MODE": "full", "X": "a=b"},
+        300,
+    )
     main.get_by_role("button", name="Change…").click()
-    main.get_by_label("Retries").fill("3")
+    main.get_by_label("Retries", exact=True).fill("3")
+    main.get_by_text("More options").click()
+    main.get_by_label("Overlap", exact=True).select_option("allow")
+    main.get_by_role("button", name="What would this do?").click()
+    would = main.get_by_label("What this would do")
+    expect(would).to_contain_text("0 → 3")
+    expect(would).to_contain_text("skip → allow")
+    assert orion.find_deployment("mine") == made
     main.get_by_role("button", name="Change", exact=True).click()
     expect(dashboard.get_by_text("mine is changed.")).to_be_visible()
     after = orion.find_deployment("mine")
     assert (after.retries, after.schedules, after.timeout) == (3, made.schedules, 90.0)
+    assert (after.overlap, after.env, after.cell_timeout) == ("allow", made.env, 300)
     main.get_by_role("button", name="Remove…").click()
     expect(main.get_by_role("button", name="Remove it")).to_be_focused()
     dashboard.keyboard.press("Enter")
     expect(main.get_by_role("heading", name="Deployments")).to_be_visible()
     expect(main.get_by_role("link", name="mine", exact=True)).to_have_count(0)
+
+
+def test_limits_notifications_and_secrets_are_looked_after_on_the_page(
+    dashboard: Page, orion: Orion, console_errors: list[str]
+) -> None:
+    main = dashboard.get_by_role("main")
+    dashboard.get_by_role("link", name="Limits").click()
+    main.get_by_role("button", name="Set a limit…").click()
+    main.get_by_label("Name").fill("tag:gpu")
+    main.get_by_label("Slots").fill("2")
+    dashboard.keyboard.press("Enter")
+    main.get_by_role("button", name="Change tag:gpu").click()
+    expect(main.get_by_label("Slots")).to_be_focused()
+    main.get_by_label("Slots").fill("5")
+    main.get_by_role("button", name="Set", exact=True).click()
+    expect(dashboard.get_by_text("tag:gpu: 5 at once")).to_be_visible()
+    assert orion.read_limit("tag:gpu")["slots"] == 5
+    main.get_by_role("button", name="Remove tag:gpu").click()
+    main.get_by_role("button", name="Remove it").click()
+    expect(main.get_by_role("button", name="Remove tag:gpu")).to_have_count(0)
+
+    dashboard.get_by_role("link", name="Notifications").click()
+    main.get_by_role("button", name="Tell somebody…").click()
+    main.get_by_label("Name").fill("nobody home")
+    main.get_by_label("late").check()
+    main.get_by_label("Through").select_option("command")
+    main.get_by_label("Command").fill("false 'two words'")
+    main.get_by_role("button", name="Add", exact=True).click()
+    expect(main).to_contain_text("Told when runs fail, crash or are late.")
+    assert orion.find_notification("nobody home").command == ("false", "two words")
+    orion.update_notification("nobody home", retries=0)
+    main.get_by_role("button", name="Try nobody home").click()
+    expect(dashboard.get_by_text("nobody home: exit code 1")).to_be_visible()
+    main.get_by_role("button", name="Try the delivery to nobody home again").first.click()
+    expect(dashboard.get_by_text("It is tried again.")).to_be_visible()
+
+    dashboard.get_by_role("link", name="Secrets").click()
+    main.get_by_role("button", name="Keep a secret…").click()
+    main.get_by_label("Name").fill("DB_PASSWORD")
+    main.get_by_label("Value").fill("hunter2 it is")
+    main.get_by_role("button", name="Keep", exact=True).click()
+    expect(main.get_by_text("DB_PASSWORD", exact=True)).to_be_visible()
+    assert find("DB_PASSWORD", orion.settings.home) == "hunter2 it is"
+    assert "hunter2" not in dashboard.content()
+    main.get_by_role("button", name="Remove DB_PASSWORD").click()
+    main.get_by_role("button", name="Remove it").click()
+    expect(main.get_by_text("No secrets yet")).to_be_visible()
+    assert find("DB_PASSWORD", orion.settings.home) is None
+    assert console_errors == []

@@ -8,6 +8,8 @@ const { tree } = await load("dashboard/tasks.tsx");
 const { ApiError, xsrf } = await load("dashboard/api.ts");
 const { kindOf, plain, problem, valueOf } = await load("dashboard/form.tsx");
 const { bytes } = await load("dashboard/cells.tsx");
+const { called, differences, fieldsOf, read, written } = await load("dashboard/values.ts");
+const { wordsOf } = await load("dashboard/notifications.tsx");
 const { Refresher } = await load("dashboard/query.ts");
 
 const run = (id, more = {}) => ({
@@ -56,7 +58,7 @@ test("every page has an address, and every address a page", () => {
   assert.equal(parsePlace("#/deployments").page, "deployments");
   const one = parsePlace(hrefs.deployment("a b/ü"));
   assert.deepEqual([one.page, one.id], ["deployment", "a b/ü"]);
-  for (const page of ["logs", "artifacts", "limits"]) assert.equal(parsePlace(`#/${page}`).page, page);
+  for (const page of ["logs", "artifacts", "limits", "notifications", "secrets"]) assert.equal(parsePlace(`#/${page}`).page, page);
   assert.equal(parsePlace("#/nowhere/at/all").page, "lost");
   assert.equal(parsePlace("#/runs/%E0%A4%A").id, "%E0%A4%A");
 });
@@ -128,3 +130,62 @@ function deferred() {
   const promise = new Promise((done) => (resolve = done));
   return { promise, resolve };
 }
+
+const option = (takes, more = {}) => ({ name: "x", field: "x", group: "execution", takes, default: "", words: [], ...more });
+
+test("what is said of a deployment is written as text, and read back as the same", () => {
+  const cases = [
+    ["duration", 5400, "90m", "90m"],
+    ["duration", 90, "90s", "90s"],
+    ["pairs", { MODE: "full", X: "a=b" }, "MODE=full\nX=a=b"],
+    ["limits", { db: null, api: 3 }, "db, api=3"],
+    ["list", ["bi", "nightly"], "bi, nightly"],
+    ["whole", 3, "3"],
+    ["flag", true, "true"],
+    ["text", "python3", "python3"],
+  ];
+  for (const [takes, value, text, back = value] of cases) {
+    assert.equal(written(option(takes), value), text);
+    assert.deepEqual(read(option(takes), text), back);
+  }
+});
+
+test("what holds anyway is an empty field, and an empty field is what holds anyway", () => {
+  for (const value of [null, undefined, false]) assert.equal(written(option("text"), value), "");
+  assert.equal(written(option("duration", { default: "60s" }), 60), "");
+  assert.equal(written(option("whole", { default: "0" }), 0), "");
+  assert.equal(read(option("whole"), " "), null);
+});
+
+test("what can't be read names its field", () => {
+  const fields = (takes, text) => {
+    try {
+      return read(option(takes, { field: "env" }), text);
+    } catch (error) {
+      return error.field;
+    }
+  };
+  assert.equal(fields("pairs", "MODE"), "env");
+  assert.equal(fields("limits", "db=many"), "env");
+  assert.equal(fields("whole", "many"), "many"); // the server says what is wrong with it
+});
+
+test("each field of a deployment has one place in the form", () => {
+  const options = [
+    option("word", { name: "track", field: "track" }),
+    option("flag", { name: "pin", field: "track" }),
+    option("text", { name: "cron", field: "schedules" }),
+  ];
+  assert.deepEqual(fieldsOf(options).map(({ name }) => name), ["track"]);
+  assert.deepEqual([called("cell_timeout"), called("sla_start"), called("env")], ["Cell timeout", "SLA start", "Environment"]);
+});
+
+test("what a change would do is told field by field", () => {
+  const before = { retries: 0, words: ["every hour"], next_times: [1], updated: 1, tags: [] };
+  const after = { retries: 3, words: ["every day"], next_times: [2], updated: 2, tags: [] };
+  assert.deepEqual(differences(before, after), [["retries", 0, 3], ["words", ["every hour"], ["every day"]]]);
+});
+
+test("the words of a command are kept together by quotes", () => {
+  assert.deepEqual(wordsOf(`notify-send "A run" 'has failed' now`), ["notify-send", "A run", "has failed", "now"]);
+});

@@ -1,7 +1,7 @@
 // Asks the server: every call is same-origin JSON, and what changes something carries the XSRF token.
 import type {
-  ArtifactPage, Cells, Deployment, DeploymentWithSource, Diff, Entry, FullArtifact, Inspected, Limit, LogPage, LogQuery,
-  Page, Preview, Report, Run, RunQuery, Why,
+  ArtifactPage, Cells, Delivery, Deployment, DeploymentWithSource, DeployOptions, Diff, Entry, FullArtifact, Inspected,
+  Limit, LogPage, LogQuery, Notification, Page, Preview, Report, Run, RunQuery, SecretName, Why,
 } from "./types";
 
 const mount = typeof document === "undefined" ? null : document.getElementById("orion");
@@ -18,11 +18,17 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** The authorizer of the server said no: it is not for this user. */
+  get isForbidden(): boolean {
+    return this.status === 403 && this.message.includes("authorizer");
+  }
+
   /** What a person can do about it. */
   get remedy(): string {
     if (this.status === 0) return "Is the Jupyter server still running? This page tries again by itself.";
     if (this.status === 401) return "Open the dashboard with the address that holds the token, or sign in to Jupyter.";
-    if (this.status === 403) return "Reload the page. If it stays, your Jupyter user may not do this.";
+    if (this.isForbidden) return "You may go on with what you may do; whoever runs this Jupyter server can allow more.";
+    if (this.status === 403) return "Reload the page.";
     if (this.status === 404) return "It may have been deleted, or the link is cut off.";
     return "Try again; the server's log says more.";
   }
@@ -58,9 +64,16 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
 const id = encodeURIComponent;
 const PAGE = 50;
 
-interface Listed {
-  deployments: Deployment[];
-  cursor: string | null;
+/** All that a list has, page by page. */
+async function pages<T>(path: string, name: string): Promise<T[]> {
+  const found: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Record<string, unknown> = await call("GET", path + (cursor ? `?cursor=${id(cursor)}` : ""));
+    found.push(...(page[name] as T[]));
+    cursor = page.cursor as string | null;
+  } while (cursor);
+  return found;
 }
 
 export const api = {
@@ -81,16 +94,7 @@ export const api = {
   why: (run: string) => call<Why>("GET", `/runs/${id(run)}/why`),
   states: (run: string) => call<{ states: Entry[] }>("GET", `/runs/${id(run)}/states`),
   cancel: (run: string) => call<Report>("POST", `/runs/${id(run)}/cancel`, { by: "dashboard" }),
-  deployments: async () => {
-    const deployments: Deployment[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: Listed = await call("GET", `/deployments${cursor ? `?cursor=${id(cursor)}` : ""}`);
-      deployments.push(...page.deployments);
-      cursor = page.cursor;
-    } while (cursor);
-    return { deployments };
-  },
+  deployments: async () => ({ deployments: await pages<Deployment>("/deployments", "deployments") }),
   deployment: (name: string) => call<DeploymentWithSource>("GET", `/deployments/${id(name)}`),
   diff: (name: string) => call<Diff>("GET", `/deployments/${id(name)}/diff`),
   pause: (name: string, until?: string | number, why?: string) =>
@@ -131,6 +135,25 @@ export const api = {
   artifacts: (query: { run?: string; key?: string; limit?: number; cursor?: string }) =>
     call<ArtifactPage>("POST", "/artifacts/filter", query),
   artifact: (artifact: string) => call<FullArtifact>("GET", `/artifacts/${id(artifact)}`),
-  limits: () => call<{ limits: Limit[] }>("GET", "/limits"),
+  deploymentOptions: () => call<DeployOptions>("GET", "/deployment-options"),
+  check: (told: Record<string, unknown>) => call<Deployment>("POST", "/deployments/check", told),
+  checkChange: (name: string, told: Record<string, unknown>) =>
+    call<Deployment>("POST", `/deployments/${id(name)}/check`, told),
+  limits: async () => ({ limits: await pages<Limit>("/limits", "limits") }),
+  setLimit: (name: string, slots: number) => call<Limit>("PUT", `/limits/${id(name)}`, { slots }),
+  removeLimit: (name: string) => call<unknown>("DELETE", `/limits/${id(name)}`),
+  notifications: () => call<{ notifications: Notification[] }>("GET", "/notifications"),
+  notify: (told: Record<string, unknown>) => call<Notification>("POST", "/notifications", told),
+  changeNotification: (name: string, told: Record<string, unknown>) =>
+    call<Notification>("PATCH", `/notifications/${id(name)}`, told),
+  removeNotification: (name: string) => call<unknown>("DELETE", `/notifications/${id(name)}`),
+  testNotification: (name: string) => call<Delivery>("POST", `/notifications/${id(name)}/test`, {}),
+  deliveries: (status: string, limit: number) =>
+    call<{ deliveries: Delivery[]; cursor: string | null }>("GET", `/deliveries?limit=${limit}${status && `&status=${status}`}`),
+  delivery: (delivery: string) => call<Delivery>("GET", `/deliveries/${id(delivery)}`),
+  retryDelivery: (delivery: string) => call<Delivery>("POST", `/deliveries/${id(delivery)}/retry`, {}),
+  secrets: () => call<{ secrets: SecretName[] }>("GET", "/secrets"),
+  setSecret: (name: string, value: string) => call<SecretName>("PUT", `/secrets/${id(name)}`, { value }),
+  removeSecret: (name: string) => call<unknown>("DELETE", `/secrets/${id(name)}`),
   notebook: (run: string, ext: "html" | "ipynb") => `${API}/runs/${id(run)}/notebook.${ext}`,
 };

@@ -38,19 +38,19 @@ export function Cells({ run, told }: { run: Run; told: Told }) {
         {told.peak_memory !== null && <> · {bytes(told.peak_memory)} of memory at most</>}
       </p>
       <div class="sheet">
-        <table class="cell-table">
-          <thead>
-            <tr>
-              <th scope="col" class="c-number">
+        <table class="cell-table stacks" role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th scope="col" role="columnheader" class="c-number">
                 In
               </th>
-              <th scope="col">Cell</th>
-              <th scope="col" class="c-state">State</th>
-              <th scope="col" class="c-took">Took</th>
-              <th scope="col" class="c-size">Output</th>
+              <th scope="col" role="columnheader">Cell</th>
+              <th scope="col" role="columnheader" class="c-state">State</th>
+              <th scope="col" role="columnheader" class="c-took">Took</th>
+              <th scope="col" role="columnheader" class="c-size">Output</th>
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {shown.map((cell) => (
               <CellRow key={cell.index} cell={cell} run={run} told={told} longest={longest} />
             ))}
@@ -77,28 +77,28 @@ function CellRow({ cell, run, told, longest }: RowProps) {
   const state = cell.state === "Running" && isTerminal(run.state.type) ? run.state.name : cell.state;
   return (
     <>
-      <tr>
-        <td class="c-number">{cell.number ?? ""}</td>
-        <th scope="row">
+      <tr role="row">
+        <td role="cell" class="c-number">{cell.number ?? ""}</td>
+        <th role="rowheader" scope="row">
           <code>{cell.source || "(empty)"}</code>
           {cell.attempts > 1 && <span class="tag">{cell.attempts} attempts</span>}
         </th>
-        <td class="c-state">
+        <td role="cell" class="c-state">
           {cell.start || state === "Pending" ? (
             <StateWord type={typeOf(state)} name={state} size={14} />
           ) : (
             <span class="quiet">Not executed</span>
           )}
         </td>
-        <td class="c-took">
+        <td role="cell" class="c-took" data-none={took === null ? "" : undefined}>
           {took === null ? <span class="quiet">–</span> : duration(Math.max(0, took) * 1000, cell.state === "Running")}
           {took !== null && <span class="took-bar" style={`width:${Math.min(100, (100 * took) / longest)}%`} aria-hidden="true" />}
         </td>
-        <td class="c-size">{cell.output_bytes ? bytes(cell.output_bytes) : <span class="quiet">–</span>}</td>
+        <td role="cell" class="c-size" data-none={cell.output_bytes ? undefined : ""}>{cell.output_bytes ? bytes(cell.output_bytes) : <span class="quiet">–</span>}</td>
       </tr>
       {failure && (
-        <tr class="failing">
-          <td colSpan={5}>
+        <tr role="row" class="failing">
+          <td role="cell" colSpan={5}>
             <pre tabIndex={0} aria-label="Source of the cell that failed">
               <code>{failure.source}</code>
             </pre>

@@ -1,47 +1,52 @@
-// A deployment is made or changed: what it runs, when, with which parameters; and removed.
+// A deployment is made or changed: what it runs, when, and all that can be said of it; and removed.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type ApiError } from "./api";
-import { tell } from "./parts";
-import { NextTimes } from "./deployment";
-import type { Deployment, Preview } from "./types";
+import { Effect, NextTimes } from "./effect";
+import { OptionField, TextField } from "./fields";
+import { Failure, Loading, tell } from "./parts";
+import { useQuery } from "./query";
+import type { Deployment, DeployOption, DeployOptions, Preview } from "./types";
+import { fieldsOf, read, type Texts, Unreadable, written } from "./values";
 
 interface FormProps {
   /** what is changed; without it one is made */
-  deployment?: Deployment;
+  deployment?: Deployment | undefined;
   onDone(name: string): void;
   onLeave(): void;
 }
 
-type Texts = Record<"name" | "path" | "schedules" | "parameters" | "retries" | "timeout" | "tags", string>;
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+/** The options that most people want; the others wait below them. */
+const FIRST = ["retries", "timeout", "tags"];
+const GROUPS = { execution: "How it is run", rules: "When runs meet, wait or are late", itself: "To begin with" };
 
-function textsOf(of: Deployment | undefined): Texts {
+function textsOf(of: Deployment | undefined, options: DeployOption[]): Texts {
+  const zones = new Set((of?.schedules ?? []).map(({ timezone }) => timezone).filter(Boolean));
+  const zone = zones.size === 1 ? String([...zones][0]) : ZONE;
   return {
     name: of?.name ?? "",
     path: of ? (of.flow ? `${of.path}:${of.flow}` : of.path) : "",
-    schedules: (of?.schedules ?? []).map(lineOf).join("\n"),
+    zone,
+    schedules: (of?.schedules ?? []).map((each) => lineOf(each, zone)).join("\n"),
     parameters: of && Object.keys(of.parameters).length ? JSON.stringify(of.parameters) : "",
-    retries: of ? String(of.retries) : "",
-    timeout: typeof of?.timeout === "number" ? `${of.timeout}s` : "",
-    tags: (of?.tags ?? []).join(", "),
+    ...Object.fromEntries(options.map((option) => [option.field, of ? written(option, of[option.field]) : ""])),
   };
 }
 
 /** A schedule as a line: the text that says it all, or else JSON. */
-function lineOf(schedule: Record<string, unknown>): string {
+function lineOf(schedule: Record<string, unknown>, zone: string): string {
   const { kind, cron, every, timezone, day_or: dayOr, dst, anchor, starts, ends } = schedule;
   if (starts || ends) return JSON.stringify(schedule);
-  if (kind === "cron" && timezone === ZONE && dayOr === true && dst === "once") return String(cron);
-  if (kind === "interval" && !anchor && timezone === ZONE) return String(every);
+  if (kind === "cron" && timezone === zone && dayOr === true && dst === "once") return String(cron);
+  if (kind === "interval" && !anchor && timezone === zone) return String(every);
   return JSON.stringify(schedule);
 }
 
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-
-/** The lines as the API takes them; texts are read in the zone of whoever types them. */
-async function schedulesOf(text: string): Promise<Preview> {
+/** The lines as the API takes them; texts are read in the zone that is typed beside them. */
+async function schedulesOf(text: string, zone: string): Promise<Preview> {
   const lines = text.split("\n").filter((line) => line.trim());
-  if (!lines.length) return { schedules: [], next_times: [], timezone: ZONE, local_times: [] };
-  return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), ZONE);
+  if (!lines.length) return { schedules: [], next_times: [], timezone: zone, local_times: [] };
+  return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), zone.trim());
 }
 
 function parametersOf(text: string): Record<string, unknown> {
@@ -50,144 +55,197 @@ function parametersOf(text: string): Record<string, unknown> {
   return told as Record<string, unknown>;
 }
 
-export function DeployForm({ deployment, onDone, onLeave }: FormProps) {
-  const [texts, setTexts] = useState(() => textsOf(deployment));
-  const [wrong, setWrong] = useState<{ field: string | null; says: string } | null>(null);
-  const [found, setFound] = useState<Preview | null>(null);
-  const [busy, setBusy] = useState(false);
-  const form = useRef<HTMLElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>("input, textarea")?.focus(), []);
-  const set = (field: keyof Texts, text: string) => setTexts((before) => ({ ...before, [field]: text }));
-  const fail = (field: string, says: string) => {
-    setWrong({ field, says });
-    setBusy(false);
-  };
-  const preview = async () => {
-    setFound(null);
-    if (!texts.schedules.trim()) return;
+/** What is sent: all that is said, or of one that is there what was changed. */
+async function toldOf(texts: Texts, before: Texts | undefined, options: DeployOption[]): Promise<Record<string, unknown>> {
+  const told: Record<string, unknown> = {};
+  const isNew = (field: string) => texts[field] !== (before ? before[field] : "");
+  if (isNew("schedules") || (before && isNew("zone"))) {
+    const { schedules } = await schedulesOf(texts.schedules!, texts.zone!);
+    told.schedules = schedules.map(({ words: _, ...schedule }) => schedule);
+  }
+  if (isNew("path")) told.path = texts.path!.trim();
+  if (isNew("parameters")) {
     try {
-      setFound(await schedulesOf(texts.schedules));
-      setWrong(null);
-    } catch (error) {
-      setWrong({ field: "schedules", says: saysOf(error) });
-    }
-  };
-  const send = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    setWrong(null);
-    let told: Record<string, unknown>;
-    try {
-      const { schedules } = await schedulesOf(texts.schedules);
-      told = { schedules: schedules.map(({ words: _, ...schedule }) => schedule) };
-    } catch (error) {
-      return fail("schedules", saysOf(error));
-    }
-    try {
-      told.parameters = parametersOf(texts.parameters);
+      told.parameters = parametersOf(texts.parameters!);
     } catch {
-      return fail("parameters", 'A JSON object, please: {"limit": 5}');
+      throw new Unreadable("parameters", 'A JSON object, please: {"limit": 5}');
     }
-    const tags = texts.tags.split(",").map((tag) => tag.trim()).filter(Boolean);
-    Object.assign(told, { tags, retries: Number(texts.retries || 0), timeout: texts.timeout.trim() || null });
-    try {
-      const made = deployment
-        ? await api.change(deployment.id, told)
-        : await api.deploy({ name: texts.name, path: texts.path, ...told });
-      tell({ text: deployment ? `${made.name} is changed.` : `${made.name} is deployed.` });
-      onDone(made.name);
-    } catch (error) {
-      const { field, message } = error as ApiError;
-      const about = field && Object.keys(texts).find((each) => field === each || field.startsWith(`${each}.`));
-      fail(about || "", message);
-    }
-  };
-  const props = (field: keyof Texts) => ({
-    id: `deploy-${field}`,
-    value: texts[field],
-    spellcheck: false,
-    autocomplete: "off",
-    "aria-describedby": `deploy-about-${field}`,
-    "aria-invalid": wrong?.field === field ? true : undefined,
-    onInput: (event: { currentTarget: { value: string } }) => set(field, event.currentTarget.value),
-  });
-  const about = (field: keyof Texts, says: string) => (
-    <p id={`deploy-about-${field}`} class={wrong?.field === field ? "wrong" : "quiet"} role={wrong?.field === field ? "alert" : undefined}>
-      {wrong?.field === field ? wrong.says : says}
-    </p>
-  );
+  }
+  for (const option of options.filter(({ field }) => isNew(field))) told[option.field] = read(option, texts[option.field]!);
+  return told;
+}
+
+export function DeployForm(props: FormProps) {
+  const { data, error, reload } = useQuery("deployment options", api.deploymentOptions, () => false);
+  const { deployment } = props;
   return (
-    <section class="doing" ref={form} aria-label={deployment ? `Change ${deployment.name}` : "Deploy"}>
+    <section class="doing" aria-label={deployment ? `Change ${deployment.name}` : "Deploy"}>
       <h2>{deployment ? "Change" : "Deploy"}</h2>
-      <form class="form" onSubmit={(event) => void send(event)} onKeyDown={(event) => event.key === "Escape" && onLeave()}>
-        {!deployment && (
-          <>
-            <div class="field">
-              <label for="deploy-name">Name</label>
-              <input type="text" required {...props("name")} />
-              {about("name", "Letters, digits, spaces, dots, dashes and underscores.")}
-            </div>
-            <div class="field">
-              <label for="deploy-path">Notebook or flow</label>
-              <input type="text" required placeholder="reports/daily.ipynb" {...props("path")} />
-              {about("path", "A path on the server: notebook.ipynb, or file.py:flow.")}
-            </div>
-          </>
-        )}
-        <div class="field">
-          <label for="deploy-schedules">Schedules</label>
-          <textarea rows={3} placeholder={"0 9 * * 1-5\n15m"} {...props("schedules")} onBlur={() => void preview()} />
-          {about("schedules", `One a line: cron, an interval, an RFC 5545 rule, a date and time, or JSON; read in ${ZONE}.`)}
-          {found && (
-            <>
-              <p>{found.schedules.map(({ words }) => words).join("; ")}</p>
-              <NextTimes of={found} />
-            </>
-          )}
-        </div>
-        <div class="field">
-          <label for="deploy-parameters">Parameters</label>
-          <input type="text" placeholder='{"limit": 5}' {...props("parameters")} />
-          {about("parameters", "JSON; what is not given is as the notebook says.")}
-        </div>
-        <div class="field">
-          <label for="deploy-retries">Retries</label>
-          <input type="number" min={0} max={100} placeholder="0" {...props("retries")} />
-          {about("retries", "How often a failed run is tried again.")}
-        </div>
-        <div class="field">
-          <label for="deploy-timeout">Timeout</label>
-          <input type="text" placeholder="1h" {...props("timeout")} />
-          {about("timeout", "The longest an attempt may take: 90s, 10m, 1h30m. Empty: as long as it likes.")}
-        </div>
-        <div class="field">
-          <label for="deploy-tags">Tags</label>
-          <input type="text" placeholder="bi, nightly" {...props("tags")} />
-          {about("tags", "By commas.")}
-        </div>
-        {wrong && !wrong.field && (
-          <p class="wrong" role="alert">
-            {wrong.says}
-          </p>
-        )}
-        <p class="quiet">
-          All else is said by <code>orion-nb deploy</code>, <code>%orion deploy</code>, Python or REST; it is kept as it is.
-        </p>
-        <div class="actions">
-          <button type="submit" class="primary" disabled={busy}>
-            {deployment ? "Change" : "Deploy"}
-          </button>
-          <button type="button" onClick={onLeave}>
-            Cancel
-          </button>
-        </div>
-      </form>
+      {error && <Failure error={error} again={reload} />}
+      {!data && !error && <Loading rows={5} />}
+      {data && <Form {...props} described={data} />}
     </section>
   );
 }
 
-function saysOf(error: unknown): string {
-  return error instanceof SyntaxError ? `No JSON: ${error.message}` : (error as ApiError).message;
+function Form({ deployment, onDone, onLeave, described }: FormProps & { described: DeployOptions }) {
+  const options = fieldsOf(described.options).filter(({ field }) => !(deployment && field === "paused"));
+  const [before] = useState(() => textsOf(deployment, options));
+  const [texts, setTexts] = useState(before);
+  const [wrong, setWrong] = useState<{ field: string; says: string } | null>(null);
+  const [found, setFound] = useState<Preview | null>(null);
+  const [would, setWould] = useState<Deployment | null>(null);
+  const [busy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector<HTMLElement>("input, textarea")?.focus(), []);
+  const set = (field: string, text: string) => {
+    setTexts((now) => ({ ...now, [field]: text }));
+    setWould(null);
+  };
+  const fail = (error: unknown) => {
+    const { message, field } = error as ApiError;
+    const about = Object.keys(texts).find((each) => field === each || field?.startsWith(`${each}.`));
+    const of = error instanceof SyntaxError ? "schedules" : field === "timezone" ? "zone" : (about ?? "");
+    setWrong({ field: of, says: error instanceof SyntaxError ? `No JSON: ${message}` : message });
+  };
+  const preview = async () => {
+    setFound(null);
+    if (!texts.schedules!.trim()) return;
+    try {
+      setFound(await schedulesOf(texts.schedules!, texts.zone!));
+      setWrong(null);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const attempt = async (work: (told: Record<string, unknown>) => Promise<void>) => {
+    setBusy(true);
+    setWrong(null);
+    setWould(null);
+    try {
+      await work(await toldOf(texts, deployment && before, options));
+    } catch (error) {
+      fail(error);
+    }
+    setBusy(false);
+  };
+  const named = (told: Record<string, unknown>) => ({ name: texts.name, ...told });
+  const send = () =>
+    attempt(async (told) => {
+      const made = deployment ? await api.change(deployment.id, told) : await api.deploy(named(told));
+      tell({ text: deployment ? `${made.name} is changed.` : `${made.name} is deployed.` });
+      onDone(made.name);
+    });
+  const check = () =>
+    attempt(async (told) =>
+      setWould(deployment ? await api.checkChange(deployment.id, told) : await api.check(named(told))),
+    );
+  const field = (name: string) => ({
+    id: `deploy-${name}`,
+    text: texts[name] ?? "",
+    wrong: wrong?.field === name ? wrong.says : undefined,
+    onText: (text: string) => set(name, text),
+  });
+  const fieldOf = (option: DeployOption) => (
+    <OptionField key={option.field} option={option} {...field(option.field)} names={described.names[option.names]} />
+  );
+  const first = options.filter(({ field: name }) => FIRST.includes(name));
+  const rest = options.filter(({ field: name }) => !FIRST.includes(name));
+  const isSame = JSON.stringify(before) === JSON.stringify(texts);
+  return (
+    <form
+      class="form wide"
+      ref={form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send();
+      }}
+      onKeyDown={(event) => event.key === "Escape" && isSame && onLeave()}
+    >
+      <div class="form">
+        {!deployment && <TextField {...field("name")} label="Name" required about="Letters, digits, spaces, dots, dashes and underscores." />}
+        <TextField
+          {...field("path")}
+          label="Notebook or flow"
+          required
+          hint="reports/daily.ipynb"
+          about="A path on the server: notebook.ipynb, or file.py:flow."
+        />
+        <TextField
+          {...field("schedules")}
+          label="Schedules"
+          lines={3}
+          hint={"0 9 * * 1-5\n15m"}
+          onLeft={() => void preview()}
+          about="One a line: cron, an interval, an RFC 5545 rule, a date and time, or JSON. None: it runs when you say so."
+        />
+        <TextField
+          {...field("zone")}
+          label="Time zone"
+          list={described.names.zones}
+          onLeft={() => void preview()}
+          about="What the times of its schedules are read in."
+        />
+        {found && (
+          <div role="status">
+            <p>{found.schedules.map(({ words }) => words).join("; ")}</p>
+            <NextTimes of={found} />
+          </div>
+        )}
+        <TextField {...field("parameters")} label="Parameters" hint='{"limit": 5}' about="JSON; what is not given is as the notebook says." />
+        {first.map(fieldOf)}
+      </div>
+      <More options={rest} texts={texts} wrong={wrong?.field} fieldOf={fieldOf} />
+      {wrong && !wrong.field && (
+        <p class="wrong" role="alert">
+          {wrong.says}
+        </p>
+      )}
+      {would && <Effect before={deployment} after={would} />}
+      <div class="actions">
+        <button type="submit" class="primary" disabled={busy}>
+          {deployment ? "Change" : "Deploy"}
+        </button>
+        <button type="button" disabled={busy} onClick={() => form.current?.reportValidity() && void check()}>
+          What would this do?
+        </button>
+        <button type="button" onClick={onLeave}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface MoreProps {
+  options: DeployOption[];
+  texts: Texts;
+  wrong: string | undefined;
+  fieldOf(option: DeployOption): preact.ComponentChildren;
+}
+
+/** All else that can be said, out of the way until it is wanted, or wrong. */
+function More({ options, texts, wrong, fieldOf }: MoreProps) {
+  const more = useRef<HTMLDetailsElement>(null);
+  const isWrong = options.some(({ field }) => field === wrong);
+  useEffect(() => {
+    if (isWrong && more.current) more.current.open = true;
+  }, [isWrong]);
+  const said = options.filter(({ field }) => texts[field]).length;
+  const groups = [...new Set(options.map(({ group }) => group))];
+  return (
+    <details class="more-options" ref={more}>
+      <summary>
+        More options{said > 0 && <span class="quiet"> · {said} set</span>}
+      </summary>
+      {groups.map((group) => (
+        <fieldset key={group}>
+          <legend>{GROUPS[group as "rules"] ?? "What it takes"}</legend>
+          <div class="fields">{options.filter((option) => option.group === group).map(fieldOf)}</div>
+        </fieldset>
+      ))}
+    </details>
+  );
 }
 
 /** Asked once more: it can't be undone. */

@@ -1,16 +1,15 @@
 // One deployment: when it runs next, what is said of it, its runs; run now, pause, try a schedule.
-import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { api, ApiError } from "./api";
 import { DeployForm, RemoveForm } from "./deploying";
-import { textOf } from "./form";
+import { NextTimes, shown } from "./effect";
 import { act, Ago, Empty, Failure, Loading, tell } from "./parts";
 import { PauseForm, RunNowForm } from "./doing";
 import { useQuery } from "./query";
 import { hrefs } from "./router";
 import { RunTable } from "./runs";
 import type { Deployment, DeploymentWithSource, Diff, Preview } from "./types";
-import { absolute, duration, withZone } from "../shared/times";
+import { absolute } from "../shared/times";
 
 export function DeploymentPage({ name }: { name: string }) {
   const { data, error, reload } = useQuery(name, () => api.deployment(name), (event) => event.kind === "flow");
@@ -172,20 +171,6 @@ function Times({ deployment }: { deployment: Deployment }) {
   );
 }
 
-/** On the clock of whoever looks; pointed at, on that of the schedules and in UTC. */
-export function NextTimes({ of }: { of: Pick<Deployment, "next_times" | "local_times" | "timezone"> }) {
-  return (
-    <ol class="times" aria-label="Next times">
-      {of.next_times.map((at, place) => (
-        <li key={at}>
-          <span title={`${of.local_times[place]} ${of.timezone}, ${new Date(at / 1000).toISOString()}`}>{withZone(at / 1000)}</span>
-          <Ago at={at} />
-        </li>
-      ))}
-    </ol>
-  );
-}
-
 function Source({ deployment }: { deployment: DeploymentWithSource }) {
   const { track, pinned, on_disk: disk, drift } = deployment.source;
   const [diff, setDiff] = useState<Diff | null>(null);
@@ -241,8 +226,6 @@ const ELSEWHERE = new Set([
   "id", "name", "path", "flow", "paused", "pause", "problem", "words", "next_times", "local_times", "timezone", "last_runs", "source", "schedules",
   "next_due", "revision", "track", "pinned",
 ]);
-const SECONDS = new Set(["timeout", "cell_timeout", "start_timeout", "grace", "retry_delay", "retry_delay_max", "sla", "sla_start", "jitter"]);
-const MOMENTS = new Set(["created", "updated"]);
 /** what says something only together with another field */
 const BESIDE: Record<string, (of: Deployment) => boolean> = {
   catch_up_max: (of) => of.catch_up === "all",
@@ -274,15 +257,6 @@ function Said({ deployment }: { deployment: Deployment }) {
 function isSaid(value: unknown): boolean {
   if (value === null || value === false || value === "" || value === 0) return false;
   return typeof value !== "object" || Object.keys(value as object).length > 0;
-}
-
-function shown(name: string, value: unknown): ComponentChildren {
-  if (MOMENTS.has(name)) return <Ago at={value as number} />;
-  if (SECONDS.has(name)) return duration((value as number) * 1000);
-  if (Array.isArray(value)) return value.map(textOf).join(", ");
-  if (typeof value !== "object" || value === null) return textOf(value);
-  const entries = Object.entries(value);
-  return entries.map(([key, each]) => (each === null ? key : `${key} = ${textOf(each)}`)).join(", ");
 }
 
 /** When a schedule would run, as it is typed. */

@@ -8,10 +8,12 @@ import { keepDeployments } from "./known";
 import { LimitsPage } from "./limits";
 import { follow, link, startClock, way } from "./live";
 import { LogsPage } from "./logs";
+import { NotificationsPage } from "./notifications";
 import { Notes, Stars } from "./parts";
 import { focusHeading, type Place, place, startRouter } from "./router";
 import { Lost, RunPage } from "./run";
 import { RunsPage } from "./runs";
+import { SecretsPage } from "./secrets";
 
 const TITLES: Record<Place["page"], string> = {
   runs: "Runs",
@@ -21,6 +23,8 @@ const TITLES: Record<Place["page"], string> = {
   logs: "Logs",
   artifacts: "Artifacts",
   limits: "Limits",
+  notifications: "Notifications",
+  secrets: "Secrets",
   lost: "Not found",
 };
 /** The pages that the head leads to, and the pages below them. */
@@ -30,6 +34,8 @@ const NAV: [Place["page"], string, Place["page"][]][] = [
   ["logs", "#/logs", []],
   ["artifacts", "#/artifacts", []],
   ["limits", "#/limits", []],
+  ["notifications", "#/notifications", []],
+  ["secrets", "#/secrets", []],
 ];
 
 function App() {
@@ -68,6 +74,8 @@ function App() {
         {page === "logs" && <LogsPage />}
         {page === "artifacts" && <ArtifactsPage />}
         {page === "limits" && <LimitsPage />}
+        {page === "notifications" && <NotificationsPage />}
+        {page === "secrets" && <SecretsPage />}
         {page === "lost" && <Lost />}
       </main>
       <Notes />

@@ -164,13 +164,19 @@ export function tell(told: Note): void {
   noteTimer = window.setTimeout(() => (note.value = null), told.bad ? 12_000 : 6000);
 }
 
+/** A message as a sentence: it begins with a capital and ends with a stop. */
+export function sentence(message: string): string {
+  const told = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?…]$/.test(told) ? told : `${told}.`;
+}
+
 /** Does something on the server and tells how it went. */
 export async function act(doing: () => Promise<Note>): Promise<void> {
   try {
     tell(await doing());
   } catch (error) {
     const { message, remedy = "" } = error as ApiError;
-    tell({ text: `${message} ${remedy}`, bad: true });
+    tell({ text: `${sentence(message)} ${remedy}`, bad: true });
   }
 }
 

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 
 export interface Place {
-  page: "runs" | "run" | "deployments" | "deployment" | "logs" | "artifacts" | "limits" | "lost";
+  page: "runs" | "run" | "deployments" | "deployment" | "logs" | "artifacts" | "limits" | "notifications" | "secrets" | "lost";
   id: string;
   query: URLSearchParams;
 }
@@ -14,7 +14,7 @@ export function parsePlace(hash: string): Place {
   if (parts.length === 0 || (parts[0] === "runs" && parts.length === 1)) return { page: "runs", id: "", query };
   if (parts[0] === "runs" && parts.length === 2) return { page: "run", id: parts[1]!, query };
   if (parts[0] === "deployments" && parts.length === 2) return { page: "deployment", id: parts[1]!, query };
-  const lists = ["deployments", "logs", "artifacts", "limits"] as const;
+  const lists = ["deployments", "logs", "artifacts", "limits", "notifications", "secrets"] as const;
   const list = parts.length === 1 && lists.find((each) => each === parts[0]);
   if (list) return { page: list, id: "", query };
   return { page: "lost", id: "", query };

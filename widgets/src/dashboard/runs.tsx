@@ -193,18 +193,18 @@ export function RunTable({ runs, of }: { runs: Run[]; of?: string }) {
   const counted = runs.some((run) => run.tasks);
   return (
     <div class="sheet">
-      <table class="runs">
-        <thead>
-          <tr>
-            <th scope="col" class="c-state">State</th>
-            <th scope="col">Run</th>
-            {!of && <th scope="col" class="c-deployment">Deployment</th>}
-            {counted && <th scope="col" class="c-tasks">Tasks</th>}
-            <th scope="col" class="c-when">Started</th>
-            <th scope="col" class="c-took">Took</th>
+      <table class="runs stacks" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
+            <th role="columnheader" scope="col" class="c-state">State</th>
+            <th role="columnheader" scope="col">Run</th>
+            {!of && <th role="columnheader" scope="col" class="c-deployment">Deployment</th>}
+            {counted && <th role="columnheader" scope="col" class="c-tasks">Tasks</th>}
+            <th role="columnheader" scope="col" class="c-when">Started</th>
+            <th role="columnheader" scope="col" class="c-took">Took</th>
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {runs.map((run) => (
             <RunRow key={run.id} run={run} counted={counted} named={!of} />
           ))}
@@ -217,11 +217,11 @@ export function RunTable({ runs, of }: { runs: Run[]; of?: string }) {
 function RunRow({ run, counted, named }: { run: Run; counted: boolean; named: boolean }) {
   const message = firstLine(run.state.message ?? run.state.reason);
   return (
-    <tr>
-      <td class="c-state">
+    <tr role="row">
+      <td role="cell" class="c-state">
         <RunState run={run} />
       </td>
-      <th scope="row">
+      <th role="rowheader" scope="row">
         <a class="row-link" href={hrefs.run(run.id)}>
           {run.run_name ?? run.name}
         </a>
@@ -231,12 +231,12 @@ function RunRow({ run, counted, named }: { run: Run; counted: boolean; named: bo
           {message && <span title={run.state.message ?? undefined}>{message}</span>}
         </span>
       </th>
-      {named && <td class="c-deployment">{deploymentName(run.deployment) || <span class="quiet">–</span>}</td>}
-      {counted && <td class="c-tasks">{progress(run.tasks)}</td>}
-      <td class="c-when">
+      {named && <td role="cell" class="c-deployment">{deploymentName(run.deployment) || <span class="quiet">–</span>}</td>}
+      {counted && <td role="cell" class="c-tasks">{progress(run.tasks)}</td>}
+      <td role="cell" class="c-when">
         <Started run={run} />
       </td>
-      <td class="c-took">
+      <td role="cell" class="c-took">
         <Took run={run} />
       </td>
     </tr>

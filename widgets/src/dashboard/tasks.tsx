@@ -58,18 +58,18 @@ export function TaskTable({ top, branches, chosen }: { top: Run; branches: Branc
     <>
       {many && <TaskGrid branches={branches} top={top} />}
       <div class="sheet">
-        <table class="tasks">
-          <thead>
-            <tr>
-              <th scope="col">Task</th>
-              <th scope="col" class="c-state">State</th>
-              <th scope="col" class="c-when">
+        <table class="tasks stacks" role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th role="columnheader" scope="col">Task</th>
+              <th role="columnheader" scope="col" class="c-state">State</th>
+              <th role="columnheader" scope="col" class="c-when">
                 When <span class="quiet">0 – {duration((until - from) / 1000)}</span>
               </th>
-              <th scope="col" class="c-took">Took</th>
+              <th role="columnheader" scope="col" class="c-took">Took</th>
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {rows.map(({ run, depth }) => (
               <TaskRow key={run.id} run={run} depth={depth} top={top} from={from} until={until} chosen={run.id === chosen} />
             ))}
@@ -100,8 +100,8 @@ interface RowProps extends Branch {
 function TaskRow({ run, depth, top, from, until, chosen }: RowProps) {
   const message = firstLine(run.state.message ?? run.blocked?.reason ?? null);
   return (
-    <tr aria-selected={chosen}>
-      <th scope="row" style={`--depth:${depth}`}>
+    <tr role="row" aria-selected={chosen}>
+      <th role="rowheader" scope="row" style={`--depth:${depth}`}>
         <a class="row-link" href={hrefs.run(top.id, run.id)} aria-current={chosen ? "true" : undefined}>
           {run.run_name ?? run.name}
         </a>
@@ -112,14 +112,14 @@ function TaskRow({ run, depth, top, from, until, chosen }: RowProps) {
           </span>
         )}
       </th>
-      <td class="c-state">
+      <td role="cell" class="c-state">
         <RunState run={run} size={15} />
         {run.run_count > 1 && <span class="under">{run.run_count} attempts</span>}
       </td>
-      <td class="c-when">
+      <td role="cell" class="c-when">
         <Span run={run} from={from} until={until} />
       </td>
-      <td class="c-took">
+      <td role="cell" class="c-took">
         <Took run={run} />
       </td>
     </tr>

@@ -114,6 +114,58 @@ export interface Preview {
   timezone: string;
 }
 
+/** One thing that can be said of a deployment, as the command line has it. */
+export interface DeployOption {
+  name: string;
+  field: string;
+  group: string;
+  takes: string;
+  help: string;
+  metavar: string;
+  words: string[];
+  default: string;
+  /** what its values are the names of: kernels, zones, limits */
+  names: string;
+}
+
+export interface DeployOptions {
+  options: DeployOption[];
+  names: Record<string, string[]>;
+}
+
+export interface Notification {
+  id: string;
+  name: string;
+  deployment: string | null;
+  flow: string | null;
+  paused: boolean;
+  way: string;
+  on: string[];
+  webhook: string | null;
+  command: string[] | null;
+  call: string | null;
+  apprise: string[] | null;
+  /** told once, when it is made */
+  secret: string | null;
+}
+
+export interface Delivery {
+  id: string;
+  notification: string;
+  condition: string;
+  run: string | null;
+  status: "waiting" | "delivered" | "dead";
+  attempts: number;
+  due: number | null;
+  error: string | null;
+  created: number;
+}
+
+export interface SecretName {
+  name: string;
+  where: "file" | "environment";
+}
+
 /** A part of a JSON Schema, as far as a form knows it. */
 export interface Schema {
   type?: string;
