@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.waiting import until
@@ -17,9 +19,12 @@ TOKEN = "token-of-the-tests"
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port that nobody has; below those that a system gives to clients: none takes it later."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 class Serving:
@@ -73,7 +78,7 @@ class Serving:
     def answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(
                 "GET", "/orion/api/v1/health", headers={"Authorization": f"token {TOKEN}"}
@@ -95,6 +100,6 @@ class Serving:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(30)
+                self.process.wait(60)
             finally:
                 self.kill()

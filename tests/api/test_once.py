@@ -58,7 +58,7 @@ def test_a_process_that_dies_midway_leaves_nothing(orion, script):
         answer_once(connect(), "k", "POST /runs", "d", die)
         """
     )
-    assert process.wait(30) == -9
+    assert process.wait(60) == -9
     assert orion.filter_runs()["runs"] == []
     assert answer_once(orion, "k", "POST /runs", "d", create)[2] is False
 
@@ -99,7 +99,7 @@ def test_what_a_process_did_not_finish_is_done_again(orion, script):
         )
         """
     )
-    assert process.wait(30) == -9
+    assert process.wait(60) == -9
     assert answer_apart(orion, "k", "POST /database/prune", "d", create)[2] is False
     assert answer_apart(orion, "k", "POST /database/prune", "d", create)[2] is True
     assert len(orion.filter_runs()["runs"]) == 1

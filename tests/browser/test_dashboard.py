@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import Completed, Failed, Running
@@ -36,13 +37,19 @@ def orion(server: Server) -> Iterator[Orion]:
 
 @pytest.fixture
 def dashboard(server: Server, page: Page) -> Page:
+    return opened(server, page)
+
+
+def opened(server: Server, page: Page) -> Page:
     page.goto(f"{server.url}/orion/?token={TOKEN}")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     return page
 
 
-def test_an_empty_dashboard_says_what_to_do(dashboard: Page) -> None:
-    expect(dashboard.get_by_text("from orion_nb import flow")).to_be_visible()
+def test_an_empty_dashboard_says_what_to_do(tmp_path: Path, page: Page) -> None:
+    with running(tmp_path) as nobodys:
+        shown = opened(nobodys, page).get_by_text("from orion_nb import flow")
+        expect(shown).to_be_visible()
 
 
 def test_a_run_appears_and_moves_without_a_reload(dashboard: Page, orion: Orion) -> None:
@@ -61,8 +68,8 @@ def test_a_run_page_says_which_rule_retried_a_task(
     task, _ = orion.begin(made, Running())
     orion.advance(task, Failed("the line went dead"))
 
-    dashboard.get_by_role("link", name="weather").first.click()
-    dashboard.get_by_text("download").first.click()
+    dashboard.get_by_role("link", name="weather", exact=True).click()
+    dashboard.get_by_text("download", exact=True).first.click()
     story = dashboard.get_by_role("main")
     expect(story).to_contain_text("Awaiting retry")
     expect(story).to_contain_text("attempt 1 of 3 failed")
@@ -72,7 +79,7 @@ def test_a_run_page_says_which_rule_retried_a_task(
 
 def test_a_run_is_cancelled_from_its_page(dashboard: Page, orion: Orion) -> None:
     run = orion.create_run("flow", "waiting")
-    dashboard.get_by_role("link", name="waiting").first.click()
+    dashboard.get_by_role("link", name="waiting", exact=True).click()
     dashboard.get_by_role("button", name="Cancel run").click()
     expect(dashboard.get_by_role("main")).to_contain_text("Cancelled")
     assert orion.find(run.id).state.name == "Cancelled"
@@ -90,14 +97,16 @@ def test_a_notebook_is_scheduled_paused_and_run_now(
 ) -> None:
     source = Path(__file__).parents[2] / "orion_nb" / "cli" / "samples" / "weather.ipynb"
     (server.root / "weather.ipynb").write_bytes(source.read_bytes())
-    told = {"name": "weather-report", "path": "weather.ipynb", "schedules": ["0 9 * * 1-5"]}
+    hour = (clock.utc(clock.now()).hour + 12) % 24  # it is never due meanwhile
+    told = {"name": "weather-report", "path": "weather.ipynb", "schedules": [f"0 {hour} * * 1-5"]}
     assert server.call("POST", "/deployments", told).status == 201
 
     dashboard.get_by_role("link", name="Deployments").click()
     main = dashboard.get_by_role("main")
     expect(main).to_contain_text("weather-report")
-    expect(main).to_contain_text("weekday at 09:00")
-    main.get_by_role("switch").first.click()
+    expect(main).to_contain_text(f"weekday at {hour:02}:00")
+    switch = main.get_by_role("switch", name="weather-report")
+    switch.click()
     main.get_by_label("Until").fill("2040-01-31T09:00")
     main.get_by_label("Why").fill("the API is down")
     main.get_by_role("button", name="Pause", exact=True).click()
@@ -105,15 +114,17 @@ def test_a_notebook_is_scheduled_paused_and_run_now(
     expect(main).to_contain_text("the API is down")
     main.get_by_role("button", name="Run weather-report now").click()
     main.get_by_role("button", name="Run", exact=True).click()
-    expect(main.get_by_label("Last runs").get_by_role("link")).to_have_count(1)
+    named = main.get_by_role("link", name="weather-report", exact=True)
+    row = main.get_by_role("listitem").filter(has=named)
+    expect(row.get_by_label("Last runs").get_by_role("link")).to_have_count(1)
     runs = orion.filter_runs(deployment="weather-report")["runs"]
     pause = orion.find_deployment("weather-report").pause
     assert pause is not None
     assert (pause.by, pause.why) == ("dashboard", "the API is down")
     assert pause.until is not None
     assert len(runs) == 1
-    main.get_by_role("switch").first.click()
-    expect(main.get_by_role("switch").first).to_be_checked()
+    switch.click()
+    expect(switch).to_be_checked()
 
 
 def test_changes_are_asked_for_where_streams_are_held_back(
@@ -180,7 +191,7 @@ def test_a_deployment_that_cant_be_read_is_shown_beside_the_others(
 ) -> None:
     _notebook(server.root / "plain.ipynb", "1")
     for name in ("gone zone", "sound"):
-        told = {"name": name, "path": "plain.ipynb", "schedules": ["1h"]}
+        told = {"name": name, "path": "plain.ipynb", "schedules": ["0 0 29 2 *"]}
         assert server.call("POST", "/deployments", told).status == 201
     spec = "UPDATE deployments SET spec = replace(spec, 'UTC', 'Mars/Olympus') WHERE name = ?"
     orion.database.write(lambda tx: tx.execute(spec, ("gone zone",)))
@@ -218,7 +229,8 @@ def test_logs_artifacts_and_limits_have_pages(
     main.get_by_role("button", name="Show older lines").click()
     expect(main.get_by_text("line 0", exact=True)).to_have_count(1)
     dashboard.get_by_role("link", name="Artifacts").click()
-    expect(main.get_by_text("key-5", exact=True)).to_be_visible()
+    expect(main.get_by_text("key-54", exact=True)).to_be_visible()
+    expect(main.get_by_text("key-0", exact=True)).to_have_count(0)
     main.get_by_role("button", name="Show older artifacts").click()
     main.get_by_text("key-0", exact=True).click()
     expect(main.get_by_text("shown 0", exact=True)).to_be_visible()

@@ -20,11 +20,16 @@ from tests.waiting import until
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03_live_states.ipynb"
-# The words of the card, and the prompt of its cell: `[*]:` while the cell runs.
-WORDS = """() => {
-    const card = document.querySelector('.orion-card');
-    const prompt = card?.closest('.jp-Cell').querySelector('.jp-InputPrompt');
-    return card ? [card.innerText, prompt.innerText] : null;
+# The page itself notes what the card says while its cell runs, with `[*]:` for a prompt: whoever
+# asks from outside may come too late for a word that stood there for half a second.
+LISTEN = """() => {
+    const said = window.orionSaid = [];
+    new MutationObserver(() => {
+        const card = document.querySelector('.orion-card');
+        const prompt = card?.closest('.jp-Cell')?.querySelector('.jp-InputPrompt');
+        const words = prompt?.innerText.includes('[*]') ? card.innerText : '';
+        if (words && said.at(-1) !== words) said.push(words);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""
 RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
@@ -43,22 +48,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def opened(page: Page, server: Server) -> Page:
     page.goto(f"{server.url}/lab/tree/{NOTEBOOK.name}?token={TOKEN}&reset")
-    expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-Notebook")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=120_000)
     return page
 
 
 def watched(page: Page) -> list[str]:
     """What the card said while its cell ran, each time it said something new."""
-    said: list[str] = []
-
-    def look() -> bool:
-        words, prompt = page.evaluate(WORDS) or ("", "")
-        if words and "[*]" in prompt and said[-1:] != [words]:
-            said.append(words)
-        return bool(page.get_by_text("flow shipment").count())
-
-    until(look, "the notebook to run", 90)
+    page.evaluate(LISTEN)
+    page.evaluate(RUN_ALL)
+    expect(page.get_by_text("flow shipment").first).to_be_attached(timeout=150_000)
+    said: list[str] = page.evaluate("() => window.orionSaid")
     return said
 
 
@@ -71,7 +71,6 @@ def test_states_move_while_the_cell_runs_and_the_saved_file_stays_readable(
     lab: Server, page: Page, tmp_path: Path, console_errors: list[str]
 ) -> None:
     opened(page, lab)
-    page.evaluate(RUN_ALL)
     said = watched(page)
 
     done = [int(found[1]) for words in said if (found := re.search(r"(\d+)/\d+ done", words))]
@@ -91,7 +90,7 @@ def test_states_move_while_the_cell_runs_and_the_saved_file_stays_readable(
     assert "application/vnd.jupyter.widget-view+json" not in kinds
 
     page.reload()
-    expect(table).to_contain_text("pack", timeout=60_000)
+    expect(table).to_contain_text("pack", timeout=120_000)
     assert page.get_by_text("Error displaying widget").count() == 0
     assert [line for line in console_errors if "orion" in line.lower()] == []
 
@@ -111,7 +110,7 @@ def export(server: Server, folder: Path) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

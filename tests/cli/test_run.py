@@ -215,7 +215,7 @@ def test_a_deployment_is_run_by_a_worker_and_waited_for(start, orion_nb, noteboo
     assert here.find(done.json["run_id"]).parameters == {"limit": 2}
     assert "limit = 2" in out.read_text(encoding="utf-8")
     worker.send_signal(signal.SIGINT)
-    told, err = worker.communicate(timeout=30)
+    told, err = worker.communicate(timeout=60)
     assert worker.returncode == 0, err
     assert json.loads(told)["left"] == []
 
@@ -227,7 +227,7 @@ def test_a_run_that_nobody_takes_says_so_and_ctrl_c_leaves_it(start, call, noteb
     assert any("orion-nb worker" in line for line in lines)
     process.send_signal(signal.SIGINT)
     assert any("orion-nb runs cancel" in line for line in lines)
-    assert process.wait(30) == 130
+    assert process.wait(60) == 130
     assert here.filter_runs(kind="flow")["runs"][0]["state"]["name"] == "Scheduled"
 
 

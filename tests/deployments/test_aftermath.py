@@ -87,7 +87,7 @@ def test_a_reaper_that_is_killed_leaves_the_strays_to_the_next(orion, other, han
     monkeypatch.setattr(type(orion), "judge", lambda *_, **__: 1 / 0)  # here it dies
     with pytest.raises(ZeroDivisionError):
         reap(orion)
-    assert stray.wait(10) == -signal.SIGKILL
+    assert stray.wait(60) == -signal.SIGKILL
     assert str(orion.find(handed.id).state) == "Running"
 
     monkeypatch.setattr(type(orion), "judge", judge)

@@ -76,7 +76,7 @@ def test_what_is_done_to_a_deployment_while_its_run_is_due_or_at_work(
     names = ("deleted", "paused", "updated", "early")
     paths = {name: write_notebook(waits.format(name), name=name) for name in names}
     for name, path in paths.items():
-        orion.create_deployment(name, str(path), schedules=["1h"])
+        orion.create_deployment(name, str(path), schedules=["0 0 29 2 *"])
     early = orion.run_deployment("early")
     orion.delete_deployment("early")
     working(concurrency=4)

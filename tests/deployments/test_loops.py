@@ -24,7 +24,7 @@ def started():
 
     yield start
     for loop in made:
-        assert loop.stop(5)
+        assert loop.stop(60)
 
 
 def test_a_step_is_done_again_after_the_pause_it_names(started, eventually):
@@ -37,7 +37,7 @@ def test_a_step_is_done_again_after_the_pause_it_names(started, eventually):
     loop = started(step)
     eventually(lambda: len(done) > 3)
     assert loop.health().status == "ok"
-    assert loop.stop(5)
+    assert loop.stop(60)
     assert loop.health().status == "stopped"
 
 

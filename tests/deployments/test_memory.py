@@ -35,13 +35,14 @@ def grouped(tmp_path):
 
 def test_the_smallest_limit_of_the_groups_above_holds(grouped):
     group = grouped(
-        "0::/user.slice/lab.service",
+        "0::/user.slice/lab.service/run",
         cgroup_dot_controllers="cpu memory",
         **{
             "user.slice__memory_dot_max": "1000000",
             "user.slice__lab.service__memory_dot_max": "max",
+            "user.slice__lab.service__run__memory_dot_max": "2000000",
         },
-        **{"user.slice__lab.service__memory_dot_events": "low 0\noom 4\noom_kill 3"},
+        **{"user.slice__lab.service__run__memory_dot_events": "low 0\noom 4\noom_kill 3"},
     )
     assert (group.version, group.limit, group.kills()) == (2, 1_000_000, 3)
 

@@ -53,7 +53,7 @@ def test_cancelling_interrupts_and_leaves_no_process(orion, started, processes, 
 
     orion.cancel(run.id, why="enough")
 
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert processes() == {}
     assert str(orion.find(run.id).state) == "Cancelled: enough"
     banner, first, _, busy = kept(notebook_of(orion.settings, run.id))
@@ -79,7 +79,7 @@ def test_a_killed_runner_takes_its_kernel_along_and_the_run_is_reaped(
 
     process.kill()
     process.wait()
-    eventually(lambda: not any("ipykernel" in each for each in processes().values()), patience=5)
+    eventually(lambda: not any("ipykernel" in each for each in processes().values()), patience=20)
     reaped = reap(orion)
 
     assert [(each.id, each.state.type) for each in reaped] == [(run.id, "CRASHED")]
@@ -111,7 +111,7 @@ def test_a_run_that_somebody_ends_by_force_is_given_up(orion, started, processes
 
     orion.force(run.id, Failed("wrong data"), by="test", why="seen by eye")
 
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert processes() == {}
     assert str(orion.find(run.id).state) == "Failed: wrong data"
 
@@ -121,7 +121,7 @@ def test_a_runner_that_is_told_to_end_ends_its_run_as_crashed(orion, started, pr
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert processes() == {}
     assert "SIGTERM" in str(orion.find(run.id).state)
     assert orion.find(run.id).state.type == "CRASHED"
@@ -132,11 +132,11 @@ def test_a_second_runner_leaves_the_run_to_the_first(orion, started, capfd):
 
     second = launch(orion, run.id, Spec("nowhere.ipynb"))
 
-    assert second.wait(30) == 0
+    assert second.wait(60) == 0
     assert orion.find(run.id).attempt == 1
     assert orion.find(run.id).state.type == "RUNNING"
     orion.cancel(run.id)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert str(orion.find(run.id).state) == "Cancelled: cancelled on request"
 
 
@@ -185,7 +185,7 @@ def test_ctrl_c_cancels_the_run_and_leaves_no_process(
 
     caller.send_signal(signal.SIGINT)
 
-    assert caller.communicate(timeout=30)[0] == "Cancelled: cancelled by Ctrl-C\n"
+    assert caller.communicate(timeout=60)[0] == "Cancelled: cancelled by Ctrl-C\n"
     assert processes() == {}
 
 

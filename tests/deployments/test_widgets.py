@@ -43,7 +43,7 @@ def model(**state: object) -> dict[str, object]:
 def test_widgets_are_kept_with_what_they_capture_though_the_run_fails(orion, write_notebook, kept):
     path = write_notebook(LIVE, CAPTURES, "print(len(out.outputs), out.outputs[0]['text'])", "1/0")
 
-    outcome = run_notebook(path, orion=orion, timeout=40)
+    outcome = run_notebook(path, orion=orion, timeout=200)
 
     assert str(outcome.state) == "Failed: cell 4: ZeroDivisionError: division by zero"
     _, live, captures, asks, *_ = kept(outcome.notebook)

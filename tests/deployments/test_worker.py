@@ -204,7 +204,7 @@ def test_a_scheduled_run_is_running_soon_after_its_time(
 
     waits = sorted((run.start_time - run.scheduled_time) / SECOND for run in runs)
 
-    assert waits[0] < 5.0, waits  # about 0.15 s when nothing else runs
+    assert waits[0] < 10.0, waits  # about 0.15 s when nothing else runs
     eventually(lambda: all(run.state.type in TERMINAL for run in runs_of("often")))
 
 
@@ -214,14 +214,16 @@ def test_a_run_is_executed_by_the_runner_that_waited(
     note = "import os\nfrom pathlib import Path\nPath('parent').write_text(str(os.getppid()))"
     worker = working(warm=1)
     orion.create_deployment("soon", str(write_notebook(note)))
-    (waits,) = eventually(lambda: [pid for pid, each in processes().items() if "standby_r" in each])
+    # One that it has just forked has its command line for a moment.
+    standing = lambda: [pid for pid, each in processes().items() if "standby_r" in each]  # noqa: E731
+    (waits,) = eventually(lambda: len(found := standing()) == 1 and found)
 
     orion.run_deployment("soon")
     (run,) = eventually(lambda: ended(runs_of("soon")))
 
     assert str(run.state) == "Completed"
     assert (tmp_path / "parent").read_text() == str(waits)
-    eventually(lambda: len([1 for each in processes().values() if "standby_r" in each]) == 1)
+    eventually(lambda: len(standing()) == 1)
     orion.pause_deployment("soon")  # nothing is to come: none is kept ready
     eventually(lambda: processes() == {})
     eventually(lambda: worker.active == [])
@@ -241,7 +243,7 @@ def test_a_worker_that_is_told_to_end_leaves_its_runs_at_work_and_nothing_else(
     eventually((tmp_path / "started").exists)
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
 
     orion.run_deployment("long")  # nobody takes it
     eventually(lambda: len(processes()) == 2, "one runner and its kernel")

@@ -13,7 +13,7 @@ from orion_nb.api.orion import Orion
 from orion_nb.clock import SECOND
 from orion_nb.errors import TaskTimeout
 
-LATE = 0.3  # seconds; the machine may be busy. It takes a few milliseconds
+LATE = 20.0  # seconds; the machine may be busy. It takes a few milliseconds
 
 
 def watched(other: Orion, name: str, state: str, until: Any) -> tuple[float, dict[str, Any]]:
@@ -36,11 +36,12 @@ def test_the_state_does_not_wait_for_code_that_sleeps_on_a_thread(
 ) -> None:
     began: list[float] = []
     ended: list[BaseException] = []
+    may_end = threading.Event()
 
     @kind(name="stuck", timeout=0.2)
     def stuck() -> str:
         began.append(time.monotonic())
-        time.sleep(1.0)  # an exception on this thread comes after it
+        may_end.wait(60)  # an exception on this thread comes after it
         return "late"
 
     def call() -> None:
@@ -56,6 +57,7 @@ def test_the_state_does_not_wait_for_code_that_sleeps_on_a_thread(
     assert at - began[0] < 0.2 + LATE
     took = run["end_time"] - run["start_time"]
     assert 0.2 * SECOND <= took < (0.2 + LATE) * SECOND
+    may_end.set()
     thread.join()
     assert [type(error) for error in ended] == [TaskTimeout]
     assert str(ended[0]) == "'stuck' exceeded 0.2 s"
@@ -65,27 +67,29 @@ def test_the_state_does_not_wait_for_code_that_sleeps_on_a_thread(
 def test_the_next_attempt_waits_for_the_thread_and_the_state_does_not(
     told: Any, outside: Orion, until: Any
 ) -> None:
-    @task(timeout=0.2, retries=1)
+    may_end = threading.Event()
+
+    @task(timeout=1.0, retries=1)
     def stuck() -> int:
         attempt = get_run_context().run.attempt
         if attempt == 1:
-            time.sleep(1.0)
+            may_end.wait(60)
         return attempt
 
     @flow
     def etl() -> int:
         future = stuck.submit()
-        found = outside.filter_runs(name="stuck", states=["AwaitingRetry"])
         until(lambda: outside.filter_runs(name="stuck", states=["AwaitingRetry"])["runs"])
+        time.sleep(0.2)  # it is due at once, and would begin
         assert not future.done()
-        assert found is not None
+        assert told.names("stuck") == ["Pending", "Running", "AwaitingRetry"]
+        may_end.set()
         return future.result()
 
     assert etl() == 2
     assert told.names("stuck") == ["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"]
     states = told.states("stuck")
-    assert states[2].timestamp - states[1].timestamp < (0.2 + LATE) * SECOND
-    assert states[3].timestamp - states[1].timestamp >= 0.9 * SECOND
+    assert states[2].timestamp - states[1].timestamp < (1.0 + LATE) * SECOND
 
 
 def test_that_code_went_on_after_its_deadline_is_noted(told: Any) -> None:

@@ -85,7 +85,7 @@ def test_a_pause_answers_what_whoever_resumes_it_gives(
     assert told.run("asks").attempt == 1
 
 
-def test_async_code_pauses_and_its_loop_goes_on(told: Any, person: Person) -> None:
+def test_async_code_pauses_and_its_loop_goes_on(told: Any, person: Person, until: Any) -> None:
     ticks = []
 
     @flow
@@ -99,7 +99,7 @@ def test_async_code_pauses_and_its_loop_goes_on(told: Any, person: Person) -> No
             ticks.append(1)
         return await running
 
-    person.when("asks", lambda run: (time.sleep(0.2), answers(value=5)(run)))
+    person.when("asks", lambda run: (until(lambda: len(ticks) > 5), answers(value=5)(run)))
     assert asyncio.run(main()) == 5
     assert len(ticks) > 5
     assert told.names("asks") == PAUSED
@@ -163,7 +163,9 @@ def test_a_paused_run_is_cancelled(told: Any, person: Person) -> None:
     assert told.names("asks") == ["Pending", "Running", "Paused", "Cancelled"]
 
 
-def test_paused_from_outside_a_flow_starts_no_further_task(told: Any, person: Person) -> None:
+def test_paused_from_outside_a_flow_starts_no_further_task(
+    told: Any, person: Person, until: Any
+) -> None:
     began = []
 
     @task
@@ -178,9 +180,9 @@ def test_paused_from_outside_a_flow_starts_no_further_task(told: Any, person: Pe
         return [step(n) for n in range(4)]
 
     def resume(run: str) -> None:
-        time.sleep(0.3)
+        blocked = until(lambda: told.runs("step")[-1].blocked, "the next step waits")
         assert began == [0, 1]
-        assert connect().find(told.runs("step")[-1].id).blocked.reason == "its parent is paused"
+        assert blocked.reason == "its parent is paused"
         connect().resume(run)
 
     person.when("etl", resume)

@@ -82,7 +82,7 @@ def test_a_timeout_of_the_users_own_is_a_plain_failure(told: Any) -> None:
 def test_each_attempt_has_the_whole_time(told: Any) -> None:
     tries = []
 
-    @task(timeout=0.3, retries=1)
+    @task(timeout=1.0, retries=1)
     def slow_once() -> str:
         tries.append(1)
         if len(tries) == 1:
@@ -107,7 +107,7 @@ def test_a_flow_is_stopped_in_the_midst_of_a_task_that_has_more_time(
     def patient() -> None:
         spin()
 
-    @flow(timeout=0.2)
+    @flow(timeout=1.0)
     def hasty() -> None:
         patient()
 
@@ -125,7 +125,7 @@ def test_a_flow_is_stopped_in_the_midst_of_a_task_that_has_more_time(
         thread = threading.Thread(target=call)
         thread.start()
         thread.join()
-    assert [str(error) for error in raised] == ["'hasty' exceeded 0.2 s"]
+    assert [str(error) for error in raised] == ["'hasty' exceeded 1 s"]
     assert told.names("hasty")[-1] == "TimedOut"
     last = told.states("patient")[-1]
     assert last.name == "Cancelled"
@@ -133,14 +133,14 @@ def test_a_flow_is_stopped_in_the_midst_of_a_task_that_has_more_time(
 
 
 def test_a_task_with_less_time_leaves_the_flow_its_own(told: Any) -> None:
-    @flow(timeout=0.6)
+    @flow(timeout=2.0)
     def tries_hard() -> None:
         state = sleeper.run()
         assert state.name == "TimedOut"
         time.sleep(LONG)
 
     began = time.monotonic()
-    with pytest.raises(TaskTimeout, match=r"'tries_hard' exceeded 0\.6 s"):
+    with pytest.raises(TaskTimeout, match="'tries_hard' exceeded 2 s"):
         tries_hard()
     assert time.monotonic() - began < LONG / 2
     assert told.names("tries_hard")[-1] == "TimedOut"
@@ -169,7 +169,7 @@ def test_run_does_not_swallow_the_cancellation_of_an_asyncio_task(told: Any) -> 
     async def quiet() -> None:
         await asyncio.sleep(LONG)
 
-    @flow(timeout=0.2)
+    @flow(timeout=1.0)
     async def hasty() -> None:
         await quiet.run()
         went_on.append("after the deadline")
@@ -208,7 +208,7 @@ def alarm() -> Iterator[list[str]]:
 
 
 def test_somebody_elses_alarm_still_rings(told: Any, alarm: list[str], until: Any) -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
     with pytest.raises(TaskTimeout):
         sleeper()
     assert alarm == []

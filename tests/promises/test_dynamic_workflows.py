@@ -277,7 +277,7 @@ def test_have_multiple_executors_or_runtime_environments_collaborate_to_fulfill_
             """,
             _current_run(),
         )
-        assert helper.wait(30) == 0
+        assert helper.wait(60) == 0
         return mine
 
     assert together() == "this process"

@@ -18,7 +18,7 @@ import pytest
 
 from orion_nb.api.orion import Orion
 from orion_nb.settings import Settings
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 TOKEN = "token-of-the-tests"
 HERE = Path(__file__).parent
@@ -74,7 +74,7 @@ class Server:
         return Orion(Settings.load(environ={}, home=str(self.home)))
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def send(
         self,
@@ -161,7 +161,7 @@ def port_of(process: subprocess.Popen[bytes], folder: Path) -> int:
         assert process.poll() is None, (folder / "server.log").read_text()
         try:
             port = int(json.loads(info.read_text())["port"])
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
             connection.request("GET", "/")
             connection.getresponse().read()
         except (OSError, ValueError, http.client.HTTPException):

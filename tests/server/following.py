@@ -9,6 +9,8 @@ from typing import Any
 
 import websocket
 
+from tests.waiting import PATIENCE
+
 API = "/orion/api/v1"
 
 
@@ -42,7 +44,7 @@ class Stream:
 class Live:
     """A client of the WebSocket."""
 
-    def __init__(self, server, token, timeout=20, raw=None, **asked):
+    def __init__(self, server, token, timeout=PATIENCE, raw=None, **asked):
         shown = [f"Authorization: token {token}"]
         url = f"ws://127.0.0.1:{server.port}{API}/live"
         # Its check of UTF-8, in Python, takes a second for half a megabyte.

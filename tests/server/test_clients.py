@@ -20,7 +20,7 @@ WALK = ROOT / "docs/clients/curl.md"
 def test_a_run_is_driven_from_node(server, token):
     done = subprocess.run(
         [str(NODE), str(ROOT / "tests/js/client.mjs"), server.url, token],
-        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=150, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
@@ -48,7 +48,7 @@ def test_the_walk_with_curl_ends_where_it_says(server, token):
     environ = {"PATH": f"{Path(str(BASH)).parent}:/usr/bin:/bin", "HOME": str(server.folder),
                "ORION": f"{server.url}/orion/api/v1", "TOKEN": token}  # fmt: skip
     done = subprocess.run(
-        [str(BASH), "-c", script], env=environ, capture_output=True, text=True, timeout=60,
+        [str(BASH), "-c", script], env=environ, capture_output=True, text=True, timeout=150,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

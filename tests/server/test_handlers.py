@@ -104,7 +104,7 @@ def test_a_body_in_chunks_is_limited_too(server):
 
 
 def test_a_huge_body_is_not_read(server, token):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(
             b"POST /orion/api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             b"Authorization: token " + token.encode() + b"\r\n"

@@ -124,9 +124,9 @@ def test_a_message_that_is_too_long_ends_the_connection(live):
 
 def handshake(server, **how):
     """The client leaves the socket of a handshake that is refused open: it is ours."""
-    with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), 60) as raw:
         url = f"ws://127.0.0.1:{server.port}{API}/live"
-        websocket.create_connection(url, timeout=10, socket=raw, **how)
+        websocket.create_connection(url, timeout=60, socket=raw, **how)
 
 
 def test_nobody_follows_without_credentials(server, token):
@@ -214,8 +214,10 @@ def test_all_ways_tell_the_same_whatever_is_cut_off(server, token, orion, seed):
     writing = threading.Thread(target=write)
     writing.start()
     try:
-        for _ in range(25):
+        rounds = 0
+        while rounds < 25 or len(following.events) < 110:  # whoever writes may be slow
             following.some()
+            rounds += 1
     finally:
         stop.set()
         writing.join()
@@ -261,7 +263,7 @@ def memory(pid):
         return next(int(line.split()[1]) for line in told if line.startswith("VmRSS")) / 1024
 
 
-def test_who_does_not_read_is_let_go_and_can_resume(tmp_path, start_server, token):
+def test_who_does_not_read_is_let_go_and_can_resume(tmp_path, start_server, token, until):
     with start_server(tmp_path, "--OrionApp.slow_reader=3") as server:
         orion = server.orion()
         n = flood(server, orion, 8_000)
@@ -276,10 +278,7 @@ def test_who_does_not_read_is_let_go_and_can_resume(tmp_path, start_server, toke
         following = Live(server, token, raw=small)
         before = memory(server.process.pid)
         following.say("subscribe", after=n - 1)
-        deadline = time.monotonic() + 30
-        while server.log.count("is let go") < 2:
-            assert time.monotonic() < deadline, server.log[-2000:]
-            time.sleep(0.05)
+        until(lambda: server.log.count("is let go") == 2, "both to be let go")
         assert memory(server.process.pid) - before < 60
         got = until_closed(following, 1013)
         again = Live(server, token, after=got[-1] if got else n - 1)
@@ -300,7 +299,7 @@ def test_a_server_that_stops_says_so(tmp_path, start_server, token):
         following.next("subscribed")
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 30  # it waits for nobody
+        assert time.monotonic() - began < 60  # it waits for nobody
         assert following.next("bye")["last"] == 0
         assert until_closed(following, 1001) == []
         following.close()

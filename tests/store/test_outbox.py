@@ -111,7 +111,7 @@ def test_what_was_put_is_there_after_a_kill(tmp_path, script):
         """,
         tmp_path / "outbox",
     )
-    assert process.wait(30) == -9
+    assert process.wait(60) == -9
     (path,) = outboxes(tmp_path / "outbox")
     box = Box.adopt(path)
     assert box is not None

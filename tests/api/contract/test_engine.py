@@ -139,7 +139,7 @@ def test_what_a_dead_process_leaves_is_crashed(api, name, script, finish):
         name,
     )
     run_id = process.stdout.readline().strip()
-    process.wait(30)
+    process.wait(60)
     until(lambda: (api.reap(), api.find(run_id).state.type is CRASHED)[1], "it stays open")
 
 
@@ -156,7 +156,7 @@ def test_what_a_process_ends_without_a_word_is_crashed(api, name, script):
         name,
     )
     run_id = process.stdout.readline().strip()
-    assert process.wait(30) == 0, process.stderr.read()
+    assert process.wait(60) == 0, process.stderr.read()
     until(lambda: (api.reap(), api.find(run_id).state.type is CRASHED)[1], "it stays open")
 
 

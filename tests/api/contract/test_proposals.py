@@ -6,7 +6,7 @@ import pytest
 
 from orion_nb import clock
 from orion_nb.api.answers import Proposal
-from orion_nb.errors import Fenced, RunNotFound
+from orion_nb.errors import Conflict, Fenced, RunNotFound
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.reports import Status
 from orion_nb.schemas.runs import new_id
@@ -142,6 +142,19 @@ def test_a_refused_proposal_keeps_none_beside_it_from_being_judged(api, name):
     assert isinstance(late, Fenced)
     assert (began.state.type, report.status) == (RUNNING, Status.ACCEPT)
     assert api.find(following.id).state.type is RUNNING
+
+
+def test_what_cannot_even_be_judged_takes_none_beside_it_along(api, name):
+    known = begun(api, name, "task")
+    first, last = api.new_run("task", "first"), api.new_run("task", "last")
+    twice = evolve(api.new_run("task", "twice"), id=known.id)  # it was written already
+    answers = api.put_all([Proposal(each, Running()) for each in (first, twice, last)])
+    assert [type(each) for each in answers] == [tuple, Conflict, tuple]
+    for run in (first, last):
+        assert [state["name"] for state in api.read_states(run.id)["states"]] == [
+            "Pending", "Running",
+        ]  # fmt: skip
+    assert api.find(known.id).name == name
 
 
 def test_a_run_can_be_reopened(api, name):

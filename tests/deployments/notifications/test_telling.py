@@ -12,6 +12,7 @@ import threading
 import pytest
 import standardwebhooks
 
+from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.duties import Duties
 from orion_nb.errors import Conflict
@@ -62,20 +63,22 @@ def test_a_forged_body_is_not_verified(orion, receiver, tell):
         standardwebhooks.Webhook(made["secret"]).verify(body.replace(b"daily", b"dally"), headers)
 
 
-def test_a_delivery_is_tried_again_with_the_same_content(orion, receiver, tell, eventually):
-    made = orion.add_notification("one", webhook=receiver.url, retry_delay=0.05)
+def test_a_delivery_is_tried_again_with_the_same_content(orion, receiver, tell):
+    made = orion.add_notification("one", webhook=receiver.url, retry_delay=10)
     receiver.answers = [500, 302, 404]
-    end(orion, "daily", Failed("once"))
-    tell()
-    (first,) = deliveries(orion)
-    assert first["status"] == "waiting"
-    assert "127.0.0.1 answered 500" in first["error"]
-
-    def done():
+    with clock.frozen(clock.now()) as time:  # whoever verifies one looks at the time as well
+        end(orion, "daily", Failed("once"))
+        for status, wait in ((500, 10), (302, 20), (404, 40)):
+            tell()
+            (known,) = deliveries(orion)
+            assert known["status"] == "waiting"
+            assert f"127.0.0.1 answered {status}" in known["error"]
+            time.advance(wait / 2)
+            tell()
+            assert len(receiver.got) == known["attempts"]  # not yet
+            time.advance(wait)
         tell()
-        return deliveries(orion)[0]["status"] == "delivered"
-
-    eventually(done)
+    assert [each["status"] for each in deliveries(orion)] == ["delivered"]
     assert len({body for _, body in receiver.got}) == 1
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
     assert len(receiver.got) == 4
