@@ -229,11 +229,12 @@ async def is_taken(written: Awaitable[Any], patience: float) -> bool:
         StreamClosedError, WebSocketClosedError: the client has gone.
     """
     writing = asyncio.ensure_future(written)
+    # Who waits here may be cancelled, or go on: asyncio would tell of an error that nobody saw.
+    writing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     done, _ = await asyncio.wait({writing}, timeout=patience)
     if done:
         await writing
         return True
-    writing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     return False
 
 

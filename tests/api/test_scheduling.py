@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orion_nb.clock import SECOND, iso
+from orion_nb.clock import SECOND, iso, utc
 from orion_nb.errors import Conflict
 from orion_nb.schemas.states import SCHEDULED
 from orion_nb.store import deployments
@@ -251,6 +251,20 @@ def test_one_that_cant_be_written_spoils_no_other(
         orion.schedule_due()
     assert [run["name"] for run in orion.filter_runs()["runs"]] == ["sound"]
     assert orion.read_deployment("refused")["next_due"] == clock.at
+
+
+@pytest.mark.parametrize(("catch_up", "made"), [("latest", ["10:30"]), ("all", ["10:00", "10:30"])])
+def test_missed_instants_of_several_schedules_are_those_of_one_deployment(
+    orion: Orion,
+    deploy: Callable[..., dict[str, Any]],
+    clock: Frozen,
+    catch_up: str,
+    made: list[str],
+) -> None:
+    deploy(schedules=["0 10 * * *", "30 10 * * *"], catch_up=catch_up)
+    clock.advance(2 * 3600)
+    due = [utc(run.scheduled_time or 0) for run in orion.schedule_due()]
+    assert [f"{at:%H:%M}" for at in due] == made
 
 
 def test_two_workers_never_get_the_same_run(

@@ -114,7 +114,7 @@ def test_a_notebook_is_scheduled_paused_and_run_now(
     expect(main).to_contain_text("the API is down")
     main.get_by_role("button", name="Run weather-report now").click()
     main.get_by_role("button", name="Run", exact=True).click()
-    named = main.get_by_role("link", name="weather-report", exact=True)
+    named = dashboard.get_by_role("link", name="weather-report", exact=True)
     row = main.get_by_role("listitem").filter(has=named)
     expect(row.get_by_label("Last runs").get_by_role("link")).to_have_count(1)
     runs = orion.filter_runs(deployment="weather-report")["runs"]

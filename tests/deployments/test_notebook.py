@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.runner import run_notebook
 from orion_nb.errors import NotebookNotFound, ParameterError
 from tests.deployments.reading import errors, texts
@@ -161,6 +162,27 @@ def test_of_a_flood_of_output_head_and_tail_are_kept(orion, write_notebook, kept
     assert " characters are not kept " in said
     assert len(said) < 1024 * 1024
     assert len(cell["outputs"]) == 1
+
+
+def test_of_a_cell_so_much_is_kept_as_its_deployment_says(
+    orion, write_notebook, kept, ended, worker
+):
+    prints = "for n in range(2_000):\n    print('line', n)"
+    path = write_notebook(prints, "display({'text/html': 'h' * 9_000}, raw=True)")
+    orion.create_deployment("x", str(path), output_limit=5000)
+
+    run = orion.run_deployment("x")
+
+    assert str(ended(run).state) == "Completed"
+    lines, page = kept(notebook_of(orion.settings, run.id))
+    said = texts(lines)
+    assert said.startswith("line 0\nline 1\n")
+    assert said.endswith("line 1998\nline 1999\n")
+    assert " characters are not kept " in said
+    assert 4000 < len(said) < 5200
+    assert page["outputs"][0]["data"] == {
+        "text/plain": ["text/html: 9,000 characters are not kept"]
+    }
 
 
 def test_parameters_are_checked_before_and_injected(orion, write_notebook, code, kept):

@@ -26,6 +26,8 @@ from pathlib import Path
 sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
 subprocess.Popen(sleeper)
 subprocess.Popen(sleeper, start_new_session=True)
+bare = subprocess.Popen(sleeper, env={})  # it carries no mark, and is in the kernel's group
+Path("bare").write_text(str(bare.pid))
 print("busy", flush=True)
 Path("started").touch()
 time.sleep(600)
@@ -47,14 +49,26 @@ def started(orion, write_notebook, tmp_path, eventually):
     return start
 
 
-def test_cancelling_interrupts_and_leaves_no_process(orion, started, processes, kept):
+def is_at_work(pid):
+    """It lives; one that is dead stays in the list until its new parent has asked for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_cancelling_interrupts_and_leaves_no_process(orion, started, processes, kept, tmp_path):
     run, process = started("print('first')", BUSY)
     assert len(processes()) >= 4  # runner, kernel, two children
+
+    bare = int((tmp_path / "bare").read_text())
+    assert is_at_work(bare)
 
     orion.cancel(run.id, why="enough")
 
     assert process.wait(60) == 0
     assert processes() == {}
+    assert not is_at_work(bare)
     assert str(orion.find(run.id).state) == "Cancelled: enough"
     banner, first, _, busy = kept(notebook_of(orion.settings, run.id))
     assert "Cancelled" in banner["source"]

@@ -108,8 +108,23 @@ def test_a_poll_is_answered_as_soon_as_there_is_news(server, orion):
 
 def test_a_poll_without_news_ends_when_its_time_is_over(server):
     last = newest(server)
+    began = time.monotonic()
     assert server.call("GET", "/events?wait=0.2").json == {"events": [], "last": last}
+    assert time.monotonic() - began >= 0.2
     assert server.call("GET", f"/events?wait=0&after={last}").json["events"] == []
+
+
+def test_a_poll_goes_on_while_there_is_only_other_news(server, orion):
+    answers = []
+    ask = f"/events?wait=60&after={newest(server)}&name=awaited"
+    waiting = threading.Thread(target=lambda: answers.append(server.call("GET", ask)))
+    waiting.start()
+    for _ in range(20):
+        orion.create_run("task", "something else")
+        waiting.join(0.05)
+    run = orion.create_run("task", "awaited")
+    waiting.join(120)
+    assert [event["run"] for event in answers[0].json["events"]] == [run.id]
 
 
 def test_a_poll_for_what_is_rare_says_how_far_it_has_looked(server, orion):

@@ -1,0 +1,48 @@
+"""`runs rerun --from-failed`: refused, with a list, where what a task made was not kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from orion_nb.api.orion import Orion
+from orion_nb.deployments.files import Spec, run_folder
+from orion_nb.errors import Conflict
+from orion_nb.schemas.runs import Run
+from orion_nb.schemas.states import Completed, Failed, Running
+
+SAYS = "what these tasks made was not kept: load (it has no result)"
+
+
+def failed(here: Orion, run: Run) -> Run:
+    """The run has failed, after a task of it that completed and whose result was not kept."""
+    task, _ = here.begin(here.new_run("task", "load", parent=run.id), Running())
+    here.advance(task, Completed())
+    return here.advance(run, Failed("no disk"), retriable=False)[0]
+
+
+@pytest.fixture
+def deployed(here: Orion, notebook) -> Run:
+    here.create_deployment("daily", str(notebook("1")))
+    here.run_deployment("daily")
+    (taken,) = here.claim(1)
+    return failed(here, here.judge(taken.id, Running(), session=here.session)[0])
+
+
+def test_a_run_of_a_deployment_is_not_rerun_then(call, here, deployed):
+    with pytest.raises(Conflict, match=r"not kept: load \(it has no result\)"):
+        here.rerun(deployed.id, from_failed=True)
+    done = call("runs", "rerun", deployed.id, "--from-failed")
+    assert (done.code, here.find(deployed.id).state.name) == (2, "Failed")
+    assert SAYS in done.err
+    assert call("runs", "rerun", deployed.id).code == 0
+    assert here.find(deployed.id).state.name == "Scheduled"
+
+
+def test_nor_is_one_of_a_notebook(call, here, notebook):
+    path = notebook("1")
+    run, _ = here.begin(here.new_run("flow", path.stem, key=f"notebook:{path}"), Running())
+    Spec(str(path)).write(run_folder(here.settings, run.id))
+    failed(here, run)
+    done = call("runs", "rerun", run.id, "--from-failed")
+    assert (done.code, here.find(run.id).state.name) == (2, "Failed")
+    assert SAYS in done.err
