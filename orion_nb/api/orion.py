@@ -11,13 +11,13 @@ from orion_nb import clock
 from orion_nb.api.artifacts import ArtifactRoutes
 from orion_nb.api.batches import BatchRoutes
 from orion_nb.api.caching import CacheRoutes
-from orion_nb.api.cells import CellRoutes
 from orion_nb.api.describing import DescribingRoutes
 from orion_nb.api.keeping import SecretRoutes
 from orion_nb.api.limits import LimitRoutes
 from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
 from orion_nb.api.logs import LogRoutes
+from orion_nb.api.outputs import OutputRoutes
 from orion_nb.api.pauses import PauseRoutes
 from orion_nb.api.replays import ReplayRoutes
 from orion_nb.api.results import ResultRoutes
@@ -46,7 +46,7 @@ class Orion(
     DescribingRoutes,
     LogRoutes,
     ArtifactRoutes,
-    CellRoutes,
+    OutputRoutes,
     ReplayRoutes,
     Telling,
     Services,

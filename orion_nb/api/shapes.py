@@ -180,6 +180,11 @@ SHAPES: dict[str, Schema] = {
         run=TEXT, attempt=COUNT, done=COUNT, total=COUNT, current=or_null(COUNT),
         left=or_null(SECONDS), cells=listed(OBJECT), failure=or_null(OBJECT),
     ),
+    "read_outputs": fields(
+        "What the cells of a notebook have shown.",
+        run=TEXT, outputs=listed(fields(cell=or_null(COUNT), index=COUNT, place=COUNT,
+                                        types=listed(TEXT), size=COUNT)),
+    ),
     "list_notifications": fields(notifications=listed(ref("Notification"))),
     "add_notification": ref("Notification"),
     "read_notification": ref("Notification"),

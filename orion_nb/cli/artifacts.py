@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +18,6 @@ ArtifactRef = Annotated[
         metavar="KEY|ID", help="A key, for its newest version, or an artifact's id or last digits."
     ),
 ]
-#: What is saved when nothing says which format: the first of these there is.
-FIRST = (
-    "image/png image/jpeg image/svg+xml application/pdf application/octet-stream text/html "
-    "text/markdown application/json text/plain"
-).split()
 READABLE = ("text/markdown", "text/plain", "application/json")
 
 
@@ -36,6 +28,8 @@ def register(app: typer.Typer) -> None:
     command(made, "ls", examples=listing)(ls)
     one = ("orion-nb artifacts show sales-by-shop", "orion-nb artifacts show plot --out plot.png")
     command(made, "show", examples=one)(show)
+    whole = ("orion-nb artifacts save daily", "orion-nb artifacts save 4f2a9c01 --out daily.zip")
+    command(made, "save", examples=whole)(save)
 
 
 def ls(
@@ -78,6 +72,7 @@ def show(
 
     As JSON: the artifact with its contents by MIME type, those in "binary" in base64.
     """
+    from orion_nb.api.archives import content, format_for
     from orion_nb.api.connect import connect
 
     told = connect().read_artifact(artifact)
@@ -92,35 +87,35 @@ def show(
     return _show(told)
 
 
-def format_for(told: dict[str, Any], path: Path) -> str:
-    """The format that a file of this name is to have: its own, or the richest there is.
+def save(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, its last digits, or a name.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The zip to write. [default: NAME-ID.zip]"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Save all that a run has shown as a zip: its artifacts, and its cells' images and HTML.
 
-    Raises:
-        InvalidInput: the artifact has no such format.
+    As JSON: {"run": ..., "file": ..., "size": ..., "files": ...}.
     """
-    data, suffix = told["data"], path.suffix.lower()
-    original = told["metadata"].get("file", {})
-    if original.get("type") in data and Path(original["name"]).suffix.lower() == suffix:
-        return str(original["type"])
-    wanted = {".md": "text/markdown", ".txt": "text/plain"}.get(suffix)
-    wanted = wanted or mimetypes.guess_type(path.name)[0]
-    if wanted in data:
-        return str(wanted)
-    if suffix and wanted and original.get("type") not in data:
-        says = f"--out: it has no {wanted}; there are {', '.join(data)}"
-        raise InvalidInput(says, field="out")
-    if original.get("type") in data:
-        return str(original["type"])
-    return next((kind for kind in FIRST if kind in data), next(iter(data)))
+    import zipfile
+    from io import BytesIO
 
+    from orion_nb.api.archives import archive, archive_name
+    from orion_nb.api.connect import connect
 
-def content(told: dict[str, Any], kind: str) -> bytes:
-    """One format of an artifact, as the bytes it had."""
-    value = told["data"][kind]
-    if kind in told["binary"]:
-        return base64.b64decode(value)
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return text.encode()
+    found, packed = archive(connect(), run)
+    path = out or Path(archive_name(found))
+    _save(path, packed)
+    with zipfile.ZipFile(BytesIO(packed)) as made:
+        names = made.namelist()
+    if as_json:
+        told = {"run": found.id, "file": str(path), "size": len(packed), "files": names}
+        return output.print_json(told)
+    return output.say(f"{path}: {len(names)} files, {len(packed)} bytes")
 
 
 def _save(path: Path, data: bytes) -> None:
@@ -133,6 +128,7 @@ def _save(path: Path, data: bytes) -> None:
 def _show(told: dict[str, Any]) -> None:
     from rich.text import Text
 
+    from orion_nb.api.archives import content
     from orion_nb.cli.looks import local
     from orion_nb.schemas.runs import short
 

@@ -6,7 +6,8 @@ import logging
 from typing import TypeVar
 
 from orion_nb.api.checks import check_text
-from orion_nb.engine.context import current
+from orion_nb.engine.context import run_at_hand
+from orion_nb.engine.telling import shell
 from orion_nb.errors import OrionError
 from orion_nb.secrets import redacted, redacted_json
 
@@ -22,13 +23,16 @@ def artifact(obj: T, key: str | None = None, description: str | None = None) -> 
     the formats it has for notebooks. What is too large, 4 MiB in all, or can't be shown is left
     out, and the artifact says so: showing something never fails a run.
 
+    In a cell of a notebook that is executed as a run it is kept with that run. In a kernel that
+    people work in, outside of flows and tasks, nothing is kept, and nothing is wrong.
+
     Args:
         obj: what is shown.
         key: a name under which later runs keep newer versions of the same thing.
         description: what it is, in a sentence.
 
     Raises:
-        RuntimeError: no flow or task is being executed here.
+        RuntimeError: no flow, task or notebook is being executed here.
         InvalidInput: the key is no text of 1 to 255 characters.
 
     Example:
@@ -36,22 +40,25 @@ def artifact(obj: T, key: str | None = None, description: str | None = None) -> 
         ... def report(sales):
         ...     artifact(sales.groupby("shop").sum(), key="sales-by-shop")
     """
-    context = current()
-    if context is None:
+    belongs = run_at_hand()
+    if belongs is None and shell() is None:
         says = "artifact: no flow or task is being executed here; call it inside of one"
         raise RuntimeError(says)
     if key is not None:
         check_text("key", key)
+    if belongs is None:
+        return obj
+    orion, run_id = belongs
     from orion_nb.engine.bundles import bundle_of
 
-    made = bundle_of(obj, context.orion.artifact_room)
+    made = bundle_of(obj, orion.artifact_room)
     data = {
         kind: value if kind in made.binary else redacted_json(value, keys=True)
         for kind, value in made.data.items()
     }
     try:
-        context.orion.add_artifact(
-            context.run.id, data, key=key, binary=made.binary,
+        orion.add_artifact(
+            run_id, data, key=key, binary=made.binary,
             description=redacted(description or "")[:10_000] or None,
             metadata=redacted_json(made.metadata, keys=True), notes=redacted_json(made.notes),
         )  # fmt: skip

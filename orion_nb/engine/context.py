@@ -83,6 +83,15 @@ def get_run_context() -> RunContext:
     return found
 
 
+def run_at_hand() -> tuple[Orion, str] | None:
+    """The API, and the id of the run whose code this is: a flow, a task, or a notebook's cell."""
+    context = _current.get()
+    if context is not None:
+        return context.orion, context.run.id
+    run_id = os.environ.get(RUN_ID_VARIABLE)
+    return (connect(), run_id) if run_id else None
+
+
 class entered:  # noqa: N801 - reads as a word after `with`
     """Within the block, `context` is the current one."""
 

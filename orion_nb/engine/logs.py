@@ -19,7 +19,7 @@ from typing import Any
 from orion_nb.api.logs import level_of
 from orion_nb.api.orion import Orion
 from orion_nb.engine import lines, printing
-from orion_nb.engine.context import RunContext, current
+from orion_nb.engine.context import current, run_at_hand
 from orion_nb.errors import InvalidInput
 from orion_nb.secrets import redacted
 from orion_nb.settings import variables
@@ -50,7 +50,8 @@ def get_logger() -> RunLogger:
 
     It is the logger "orion_nb.run" of Python's `logging`, so its lines also go wherever those of
     other loggers go. A line belongs to the run whose code writes it; on a thread that belongs to
-    none, to the run in which the logger was asked for. Outside of runs it is a logger like others.
+    none, to the run in which the logger was asked for. In a cell of a notebook that is executed as
+    a run that is the notebook's. Outside of runs it is a logger like others.
 
     Example:
         >>> @task
@@ -60,8 +61,11 @@ def get_logger() -> RunLogger:
     logger = logging.getLogger(NAME)
     if logger.level == logging.NOTSET:
         logger.setLevel(min(_level, logging.INFO))
-    context = current()
-    return RunLogger(logger, None if context is None else _RunId.of(context))
+    belongs = run_at_hand()
+    if belongs is None:
+        return RunLogger(logger, None)
+    collect()
+    return RunLogger(logger, _RunId.of(*belongs))
 
 
 class _RunId(str):
@@ -70,9 +74,9 @@ class _RunId(str):
     orion: Orion
 
     @classmethod
-    def of(cls, context: RunContext) -> _RunId:
-        made = cls(context.run.id)
-        made.orion = context.orion
+    def of(cls, orion: Orion, run_id: str) -> _RunId:
+        made = cls(run_id)
+        made.orion = orion
         return made
 
 
@@ -87,7 +91,7 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
         self, msg: Any, kwargs: MutableMapping[str, Any]
     ) -> tuple[Any, MutableMapping[str, Any]]:
         context = current()
-        run = self._run if context is None else _RunId.of(context)
+        run = self._run if context is None else _RunId.of(context.orion, context.run.id)
         if run is not None:
             kwargs["extra"] = {**(kwargs.get("extra") or {}), ATTRIBUTE: run}
         return msg, kwargs

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Annotated, Any
 
+from orion_nb.api import archives
 from orion_nb.api.routes import route
 from orion_nb.api.sources import SOURCE_LIMIT
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.widgets import still
-from orion_nb.errors import InvalidNotebook, NotebookNotFound
+from orion_nb.errors import InvalidNotebook, NotebookNotFound, NotFound
 from orion_nb.schemas.runs import Run, short
 from orion_nb_server.handlers import OrionHandler
 from orion_nb_server.services import Services
@@ -34,7 +35,7 @@ async def read_notebook(handler: OrionHandler, run_id: str) -> None:
 async def download_notebook(handler: OrionHandler, run_id: str) -> Annotated[None, IPYNB]:
     """The executed notebook of a run, as far as it came, as a file."""
     run, text = await handler.services.read(_executed, handler.services, run_id)
-    handler.set_attachment_header(f"{_slug(run.name)}-{short(run.id)}.ipynb")
+    handler.set_attachment_header(f"{archives.slug(run.name)}-{short(run.id)}.ipynb")
     handler.finish(text, set_content_type=IPYNB)
 
 
@@ -56,14 +57,46 @@ async def download_script(handler: OrionHandler, run_id: str) -> Annotated[None,
     """The code of a run's executed notebook as a script, with the parameters it was run with."""
     run, script = await handler.services.read(_exported, handler.services, run_id, _script, False)
     handler.set_header("Content-Security-Policy", NOTEBOOK_POLICY)
-    handler.set_attachment_header(f"{_slug(run.name)}-{short(run.id)}.py")
+    handler.set_attachment_header(f"{archives.slug(run.name)}-{short(run.id)}.py")
     handler.finish(script, set_content_type="text/x-python; charset=utf-8")
+
+
+@route("GET", "/runs/{run_id}/artifacts.zip", action="read")
+async def download_artifacts(
+    handler: OrionHandler, run_id: str
+) -> Annotated[None, "application/zip"]:
+    """All that a run has shown: its artifacts, its cells' images and HTML, and an index of them."""
+    run, packed = await handler.services.read(archives.archive, handler.services.orion, run_id)
+    handler.set_header("Content-Security-Policy", NOTEBOOK_POLICY)
+    handler.set_attachment_header(archives.archive_name(run))
+    handler.finish(packed, set_content_type="application/zip")
+
+
+@route("GET", "/artifacts/{artifact_id}/content", action="read")
+async def download_artifact(
+    handler: OrionHandler, artifact_id: str, type: str | None = None
+) -> Annotated[None, "application/octet-stream"]:
+    """One artifact as a file: in the format of this MIME `type`, or in the richest that it has.
+
+    It is sent to be saved, as bytes without a type of its own: no browser shows it as a page.
+    """
+    told = await handler.services.read(handler.services.orion.read_artifact, artifact_id)
+    kind = archives.richest(told) if type is None else type
+    if kind not in told["data"]:
+        have = ", ".join(told["data"])
+        raise NotFound(f"type: this artifact has no {kind!r:.100}; there are {have}")
+    handler.set_header("Content-Security-Policy", NOTEBOOK_POLICY)
+    handler.set_attachment_header(archives.file_name(told, kind))
+    handler.finish(archives.content(told, kind), set_content_type="application/octet-stream")
 
 
 EXPORTS = [
     vars(function)["__orion_route__"]
-    for function in (read_notebook, download_notebook, show_notebook, download_script)
-]
+    for function in (
+        read_notebook, download_notebook, show_notebook, download_script,
+        download_artifacts, download_artifact,
+    )
+]  # fmt: skip
 
 
 def _executed(services: Services, ref: str) -> tuple[Run, bytes]:
@@ -109,8 +142,3 @@ def _script(told: dict[str, Any], run: Run, no_input: bool) -> str:
         raise InvalidNotebook(f"it is written in {language}, not in Python")
     script, _ = PythonExporter().from_file(StringIO(json.dumps(told)))  # type: ignore[no-untyped-call]
     return str(script)
-
-
-def _slug(name: str) -> str:
-    plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    return plain.strip("-")[:80] or "notebook"

@@ -43,8 +43,8 @@ SHORT = frozenset({"beat", "create_run", "propose"})
 LONG = frozenset({"flush_results", "prune", "test_notification"})
 #: Routes that read the files of deployments before they write, and after it to show them.
 READING = frozenset(
-    """check_deployment create_deployment update_deployment pause_deployment resume_deployment
-    run_deployment replay_run""".split()
+    """check_deployment check_update create_deployment update_deployment
+    pause_deployment resume_deployment run_deployment replay_run""".split()
 )
 #: A worker that is asked to stop has this long (seconds); its runners are detached and go on.
 PATIENCE = 10.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,6 +235,14 @@ def test_logs_artifacts_and_limits_have_pages(
     main.get_by_role("button", name="Show older artifacts").click()
     main.get_by_text("key-0", exact=True).click()
     expect(main.get_by_text("shown 0", exact=True)).to_be_visible()
+    with dashboard.expect_download() as saved:
+        main.locator("details[open]").get_by_role("link", name="Download", exact=True).click()
+    assert saved.value.path().read_text("utf-8") == "shown 0"
+    assert saved.value.suggested_filename == "key-0.txt"
+    dashboard.goto(f"{server.url}/orion/#/runs/{run.id}")
+    with dashboard.expect_download() as saved:
+        main.get_by_role("link", name="Download all").click()
+    assert zipfile.is_zipfile(saved.value.path())
     dashboard.get_by_role("link", name="Limits").click()
     expect(main.get_by_role("row").filter(has_text="db")).to_contain_text("3")
     assert console_errors == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import pytest
 
@@ -88,3 +89,16 @@ def test_what_cant_be_done_is_said(call, shown, tmp_path):
     assert "can't be written" in call("artifacts", "show", "plot", "--out", tmp_path).err
     done = call("artifacts", "show", "nothing")
     assert (done.code, "no artifact 'nothing'" in done.err) == (2, True)
+
+
+def test_all_that_a_run_has_shown_is_saved_as_a_zip(call, shown, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = call("artifacts", "save", "report", "--json").json
+    with zipfile.ZipFile(told["file"]) as made:
+        names = made.namelist()
+    assert names == told["files"]
+    assert {"artifacts/plot.png", "artifacts/table.csv", "artifacts/total.json"} < set(names)
+    assert call("artifacts", "save", "report", "--out", "all.zip").code == 0
+    assert (tmp_path / "all.zip").stat().st_size == told["size"]
+    refused = call("artifacts", "save", "report", "--out", str(tmp_path / "no" / "all.zip"))
+    assert refused.code == 2

@@ -86,3 +86,9 @@ whole()
     png = base64.b64decode(image["data"]["image/png"])
     assert (png, image["binary"]) == (b"\x89PNG\r\n\x1a\n" + bytes(64), ["image/png"])
     assert read("html")["data"]["text/html"] == "<b>x</b>"
+
+
+def test_an_artifact_outside_of_runs_does_no_harm_where_people_work(kernel):
+    kernel.do("from orion_nb import artifact\nshown = artifact({'rows': 3}, key='of nobody')")
+    assert kernel.value("shown") == "{'rows': 3}"
+    assert kernel.orion.filter_artifacts(key="of nobody")["artifacts"] == []

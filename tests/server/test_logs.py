@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import zipfile
+from io import BytesIO
 
 import pytest
 
@@ -77,3 +79,31 @@ def test_an_artifact_that_cant_be_accepted_is_refused(server, run):
     assert server.call("POST", path, {"data": {"text": "x"}}).status == 422
     assert server.call("POST", path, {"data": {"a/b": "x" * 2**21}}).status == 413
     assert server.call("GET", "/artifacts/nothing").status == 404
+
+
+def test_artifacts_are_downloaded_one_by_one_and_as_a_zip(server, run):
+    png = b"\x89PNG\r\n\x1a\n" + bytes(64)
+    told = {
+        "key": "a plot",
+        "data": {"image/png": base64.b64encode(png).decode(), "text/html": "<script>1</script>"},
+        "binary": ["image/png"],
+    }
+    made = server.call("POST", f"/runs/{run['id']}/artifacts", told).json["id"]
+    best = server.call("GET", f"/artifacts/{made}/content")
+    page = server.call("GET", f"/artifacts/{made}/content?type=text/html")
+    packed = server.call("GET", f"/runs/{run['id']}/artifacts.zip")
+    assert (best.body, page.body) == (png, b"<script>1</script>")
+    with zipfile.ZipFile(BytesIO(packed.body)) as files:
+        assert sorted(files.namelist()) == ["artifacts/a-plot.png", "index.json"]
+        assert files.read("artifacts/a-plot.png") == png
+    for answer, name in ((best, "a-plot.png"), (page, "a-plot.html"), (packed, ".zip")):
+        assert answer.status == 200
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert name in answer.headers["Content-Disposition"]
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "html" not in answer.headers["Content-Type"]
+    refused = server.call("GET", f"/artifacts/{made}/content?type=image/gif")
+    assert (refused.status, "image/png, text/html" in refused.json["message"]) == (404, True)
+    empty = server.call("POST", "/runs", {"kind": "flow", "name": "empty"}).json["id"]
+    assert server.call("GET", f"/runs/{empty}/artifacts.zip").status == 404

@@ -155,5 +155,8 @@ export const api = {
   secrets: () => call<{ secrets: SecretName[] }>("GET", "/secrets"),
   setSecret: (name: string, value: string) => call<SecretName>("PUT", `/secrets/${id(name)}`, { value }),
   removeSecret: (name: string) => call<unknown>("DELETE", `/secrets/${id(name)}`),
+  /** where an artifact, or all that a run has shown, is downloaded */
+  content: (artifact: string) => `${API}/artifacts/${id(artifact)}/content`,
+  shown: (run: string) => `${API}/runs/${id(run)}/artifacts.zip`,
   notebook: (run: string, ext: "html" | "ipynb") => `${API}/runs/${id(run)}/notebook.${ext}`,
 };

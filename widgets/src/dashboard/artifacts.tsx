@@ -44,6 +44,13 @@ function ArtifactList({ run, title, empty = null }: { run?: string; title?: bool
   return (
     <>
       {title && <h2>Artifacts</h2>}
+      {run && (
+        <p class="quiet">
+          <a href={api.shown(run)} download>
+            Download all, with the images of its cells
+          </a>
+        </p>
+      )}
       <ul class="artifacts">
         {all.map((artifact) => (
           <Shown key={artifact.id} artifact={artifact} named={!run} />
@@ -83,6 +90,11 @@ function Shown({ artifact, named }: { artifact: Artifact; named: boolean }) {
         </summary>
         {artifact.key && artifact.description && <p>{artifact.description}</p>}
         {full ? <Content artifact={full} /> : <Loading rows={2} />}
+        <p>
+          <a href={api.content(artifact.id)} download>
+            Download
+          </a>
+        </p>
         {named && (
           <p>
             <a href={hrefs.run(artifact.run)}>The run that has shown it</a>
@@ -108,9 +120,7 @@ function Content({ artifact }: { artifact: FullArtifact }) {
   const text = TEXTS.find((type) => data[type] !== undefined && !binary.includes(type));
   if (!text) {
     return (
-      <p class="quiet">
-        Save it with <code>orion-nb artifacts show {artifact.id.slice(-8)} --out FILE</code>.
-      </p>
+      <p class="quiet">There is nothing of it that could be shown here.</p>
     );
   }
   const told = data[text];
