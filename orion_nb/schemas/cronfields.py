@@ -49,7 +49,10 @@ class Named:
 
 @frozen
 class Fields:
-    """What each field names: numbers in order, or None where it is any. Sunday is 0."""
+    """What each field names: numbers in order, or None where it is any. Sunday is 0.
+
+    With `agree` a day must be named by both fields of days; else by one of them, if both are given.
+    """
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -58,6 +61,7 @@ class Fields:
     weekdays: Named | None
     seconds: tuple[int, ...]
     years: tuple[int, ...] | None
+    agree: bool = False
 
 
 @lru_cache(maxsize=16_384)
@@ -74,7 +78,8 @@ def read(expression: str) -> Fields | None:
         found.append(named)
     days, weekdays = found[DAY], found[WEEKDAY]
     told = [tuple(sorted(each.values)) for each in found]
-    # All days by another name than * stand beside the other field of days: either may hold.
+    # As crontab(5) has it, a field of days that begins with * restricts the other one. All days by
+    # another name than * stand beside the other field: either may hold.
     any_day = days.star or (len(days.values) == 31 and weekdays.star)
     any_weekday = weekdays.star or (len(weekdays.values) == 7 and days.star)
     return Fields(
@@ -85,6 +90,7 @@ def read(expression: str) -> Fields | None:
         weekdays=None if any_weekday else weekdays,
         seconds=told[5] if len(told) > 5 else (0,),
         years=told[YEAR] if len(told) > YEAR and not found[YEAR].star else None,
+        agree=texts[DAY].startswith("*") or texts[WEEKDAY].startswith("*"),
     )
 
 
@@ -124,6 +130,7 @@ def _values(place: int, item: str) -> frozenset[int] | None:
     else:
         first = _number(place, begin)
         last = high if step or to_last else first  # 5/15 is 5-59/15, 29-L is 29-31
+        last = 7 if step and place == WEEKDAY else last  # 1/2 is Monday to Sunday
         last = last if end is None else _number(place, end)
     if first < 0 or last < 0 or step in ("0", "00", "000", "0000"):
         return None

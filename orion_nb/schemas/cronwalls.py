@@ -48,7 +48,8 @@ def _of_month(fields: Fields, begins: int, length: int, *, day_or: bool) -> list
     if days is None or weekdays is None:
         told = days if weekdays is None else weekdays
         return list(every) if told is None else sorted(told)
-    return sorted(days | weekdays if day_or else days & weekdays)
+    either = day_or and not fields.agree
+    return sorted(days | weekdays if either else days & weekdays)
 
 
 def _by_number(named: Named, begins: int, length: int) -> set[int]:

@@ -63,7 +63,9 @@ class Cron(ScheduleKind):
         cron: five fields (minute hour day month weekday), six (… second) or seven (… second
             year), or an alias such as `@daily`.
         timezone: an IANA name.
-        day_or: day of month *or* day of week when both are given; False: both must agree.
+        day_or: day of month *or* day of week is enough when both are given, unless one of them
+            begins with `*`, as `*/2` does: then both must agree, as in crontab(5). False: both
+            must agree in any case.
         dst: what a fixed time does when clocks change. `once`: a time that the change leaves out
             runs at the first instant after it, a time that comes twice runs the first time.
             `skip`: a time left out is skipped. `both`: a time that comes twice runs twice. A rule

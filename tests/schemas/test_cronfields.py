@@ -21,8 +21,9 @@ def croniters(expression, start, day_or, n):
     """The first times that croniter tells at or after `start`."""
     before = (start + SECOND - timedelta(microseconds=1)).replace(microsecond=0) - SECOND
     steps = croniter(
-        expression, before, ret_type=datetime, day_or=day_or, max_years_between_matches=130
-    )
+        expression, before, ret_type=datetime, day_or=day_or, max_years_between_matches=130,
+        implement_cron_bug=True,  # what crontab(5) says of days that begin with *
+    )  # fmt: skip
     return [steps.get_next() for _ in range(n)]
 
 
@@ -101,6 +102,12 @@ def days(day, weekday, *, day_or=True, n=4):
         # Either of the days is enough, however they are told.
         ("1", "5L", ["Fri 30 Jan", "Sun 01 Feb", "Fri 27 Feb", "Sun 01 Mar"]),
         ("L", "1#1", ["Mon 05 Jan", "Sat 31 Jan", "Mon 02 Feb", "Sat 28 Feb"]),
+        ("1/10", "1", ["Mon 05 Jan", "Sun 11 Jan", "Mon 12 Jan", "Mon 19 Jan"]),
+        # One that begins with * restricts the other.
+        ("*/10", "1", ["Mon 11 May", "Mon 01 Jun", "Mon 31 Aug", "Mon 21 Sep"]),
+        ("*/100,1-7", "mon", ["Mon 05 Jan", "Mon 02 Feb", "Mon 02 Mar", "Mon 06 Apr"]),
+        ("1-7", "*/2", ["Sat 03 Jan", "Sun 04 Jan", "Tue 06 Jan", "Sun 01 Feb"]),
+        ("1-7,*/100", "mon", ["Fri 02 Jan", "Sat 03 Jan", "Sun 04 Jan", "Mon 05 Jan"]),
     ],
 )
 def test_days_are_told_by_their_place_in_the_month(day, weekday, expected):
@@ -125,10 +132,13 @@ def test_both_days_must_agree_if_so_asked():
         (4, "sun-sun", {0}),
         (4, "7-7", {0}),
         (4, "7-0", {0}),
+        (4, "1/2", {1, 3, 5, 0}),
+        (4, "mon/3,2/5", {1, 4, 0, 2}),
+        (4, "0/2", {0, 2, 4, 6}),
+        (4, "7/2", {0}),
         (4, "7-2", {0, 1, 2}),
         (4, "5-7", {5, 6, 0}),
         (4, "0-7", set(range(7))),
-        (4, "1/2", {1, 3, 5}),
         (4, "thu-tue/2", {4, 6, 1}),  # the steps go on over the end of the week
         (3, "apr-mar/2", {4, 6, 8, 10, 12, 2}),
         (1, "22-4/2", {22, 0, 2, 4}),
