@@ -20,7 +20,8 @@ from orion_nb.api.orion import ROUTES, Orion
 from orion_nb.cli.app import app
 from orion_nb.notebook.deploying import deploy_parser
 from orion_nb.notebook.magics import WORDS
-from orion_nb.schemas.deploy_options import OPTIONS, PARAMETERS, SCHEDULES
+from orion_nb.notebook.managing import WITHIN
+from orion_nb.schemas.deploy_options import OPTIONS, PARAMETERS, SCHEDULES, described
 from orion_nb.schemas.fields import DeploymentFields
 
 TARGET = Path(__file__).parent / "reference" / "doors.md"
@@ -56,12 +57,12 @@ VERBS = (
     ("try out what deploying would do", "check_deployment", "deploy --dry-run", "deploy", "check"),
     ("change", "update_deployment", "deploy --update", "deploy", "change"),
     ("list", "list_deployments", "deployments ls", "deployments", "deployments"),
-    ("look at one", "read_deployment", "deployments show", None, "deployment"),
-    ("see what changed since it was pinned", "diff_deployment", "deployments diff", None, "diff"),
+    ("look at one", "read_deployment", "deployments show", "show", "deployment"),
+    ("see what changed since it was pinned", "diff_deployment", "deployments diff", "diff", "diff"),
     ("pause, until when and why", "pause_deployment", "deployments pause", "pause", "pause"),
     ("resume", "resume_deployment", "deployments resume", "resume", "resume"),
     ("run now, with parameters", "run_deployment", "deployments run", "run", "runNow"),
-    ("remove", "delete_deployment", "deployments rm", None, "remove"),
+    ("remove", "delete_deployment", "deployments rm", "rm", "remove"),
     ("see the next times of a schedule", "preview_schedules", "schedule preview", "preview",
      "preview"),
     ("see what a notebook takes", "inspect_notebook", "params", "params", "inspect"),
@@ -69,9 +70,20 @@ VERBS = (
     ("ask why", "why", "runs why", "why", "why"),
     ("read logs", "filter_logs", "runs logs", "logs", "logs"),
     ("cancel a run", "cancel", "runs cancel", "cancel", "cancel"),
-    ("run once more", "rerun", "runs rerun", None, "rerun"),
-    ("set limits", "set_limit", "limits set", None, "setLimit"),
-    ("be notified", "add_notification", "notifications add", None, "notify"),
+    ("run once more", "rerun", "runs rerun", "rerun", "rerun"),
+    ("list limits", "list_limits", "limits ls", "limits", "limits"),
+    ("set limits", "set_limit", "limits set", "limits set", "setLimit"),
+    ("remove a limit", "delete_limit", "limits rm", "limits rm", "removeLimit"),
+    ("be notified", "add_notification", "notifications add", "notifications add", "notify"),
+    ("try a notification", "test_notification", "notifications test", "notifications test",
+     "testNotification"),
+    ("see what was told", "list_deliveries", "notifications deliveries",
+     "notifications deliveries", "deliveries"),
+    ("tell once more", "retry_delivery", "notifications retry", "notifications retry",
+     "retryDelivery"),
+    ("keep a secret", "set_secret", "secrets set", "secrets set", "setSecret"),
+    ("list secrets, by name", "list_secrets", "secrets ls", "secrets", "secrets"),
+    ("remove a secret", "delete_secret", "secrets rm", "secrets rm", "removeSecret"),
 )  # fmt: skip
 
 
@@ -88,6 +100,7 @@ def _fields() -> Iterator[str]:
     cli = {flag for each in get_command(app).commands["deploy"].params for flag in each.opts}  # type: ignore[attr-defined]
     magic = set(deploy_parser()._option_string_actions)
     known = {each.name: each for each in OPTIONS}
+    form = {"path", "name", *(each["field"] for each in described())}  # it is made of these
     for field in ("path", "name", *sorted(rest), "paused"):
         names = [known[name] for name in CALLED.get(field, [field]) if name in known]
         told = [flag for each in names for flag in each.flags if flag in cli and flag in magic]
@@ -95,7 +108,8 @@ def _fields() -> Iterator[str]:
         own = [each.name for each in names if each.name in python and each.name != field]
         call = ", ".join(f"`{name}`" for name in (field, *own) if name in rest | python)
         call = call or "`target`"
-        yield f"| {field} | {call} | {said} | `{field}` | shown |"
+        page = "in the form" if field in form else "shown"
+        yield f"| {field} | {call} | {said} | `{field}` | {page} |"
 
 
 def _verbs() -> Iterator[str]:
@@ -108,7 +122,7 @@ def _verbs() -> Iterator[str]:
         route = routes[method]
         assert callable(getattr(Orion, method)), method
         _check_command(command)
-        assert word is None or word in WORDS, word
+        _check_word(word)
         assert call is None or f"  {call}: " in calls, call
         spoken = f"`%orion {word}{command.removeprefix('deploy') if word == 'deploy' else ''}`"
         python = "`deploy()`" if method == "create_deployment" else f"`connect().{method}()`"
@@ -116,6 +130,13 @@ def _verbs() -> Iterator[str]:
             f"| {what} | {python} | {spoken if word else '-'} | `orion-nb {command}` "
             f"| `{route.method} {route.path}` | {'yes' if call else '-'} |"
         )
+
+
+def _check_word(words: str | None) -> None:
+    if words is not None:
+        word, *within = words.split()
+        assert word in WORDS, words
+        assert all(each in WITHIN[word] for each in within), words
 
 
 def _check_command(words: str) -> None:

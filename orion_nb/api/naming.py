@@ -10,7 +10,7 @@ from orion_nb.errors import OrionError
 
 
 def names(of: str) -> list[str]:
-    """The names of `kernels`, `zones`, `limits`, `deployments`; none if they can't be asked for."""
+    """The names there are of `kernels`, say; none if they can't be asked for."""
     try:
         return sorted(_KNOWN[of]())
     except (OrionError, OSError):
@@ -31,9 +31,19 @@ def _deployments() -> list[str]:
     return [each["name"] for each in connect().all_deployments()["deployments"]]
 
 
+def _secrets() -> list[str]:
+    return [each["name"] for each in connect().list_secrets()["secrets"]]
+
+
+def _notifications() -> list[str]:
+    return [each["name"] for each in connect().list_notifications()["notifications"]]
+
+
 _KNOWN: dict[str, Callable[[], list[str]]] = {
     "kernels": kernels.names,
     "zones": _zones,
     "limits": _limits,
     "deployments": _deployments,
+    "secrets": _secrets,
+    "notifications": _notifications,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orion_nb import clock
+from orion_nb.api.plainly import diff_lines, facts_of, pause_of
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, Watch, flag
@@ -93,14 +94,11 @@ def diff(deployment: DeploymentRef, as_json: Json = False) -> None:
         return output.print_json(told)
     if told["says"] is None:
         return output.say("The file on disk is what is pinned.")
-    for cell in told["cells"]:
-        number = f"cell {cell['now'] or cell['was']}"
-        _print_lines([f"@@ {cell['kind']} {number} {cell['change']}", *cell["diff"]])
-    _print_lines(told["lines"])
+    _print_lines(diff_lines(told))
     return output.say(told["says"])
 
 
-def _print_lines(lines: list[str]) -> None:
+def _print_lines(lines: Iterable[str]) -> None:
     from rich.text import Text
 
     styles = {"+": "green", "-": "red", "@": "dim"}
@@ -123,7 +121,7 @@ def pause(
     from orion_nb.api.connect import connect
 
     told = connect().pause_deployment(deployment, until=until, why=why, by="cli")
-    return output.print_json(told) if as_json else output.say(_pause_of(told))
+    return output.print_json(told) if as_json else output.say(pause_of(told))
 
 
 def resume(deployment: DeploymentRef, as_json: Json = False) -> None:
@@ -163,21 +161,9 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
 
     from orion_nb.cli.looks import times_table
 
-    facts = {
-        "notebook" if told["flow"] is None else "flow": joined(told["path"], told["flow"]),
-        "schedule": " · ".join(told["words"])
-        or ("?" if told["problem"] else "none; it runs when asked to"),
-        "parameters": ", ".join(f"{name}={value!r}" for name, value in told["parameters"].items()),
-        "source": _source(told["source"]),
-        "env": ", ".join(f"{name}={value}" for name, value in told["env"].items()),
-        "kernel": told["kernel"],
-        "tags": ", ".join(told["tags"]),
-        **_rest(told),
-    }
     table = Table.grid(padding=(0, 2))
-    for name, value in facts.items():
-        if value:
-            table.add_row(Text(name, style="dim"), Text(output.plain(value)))
+    for name, value in facts_of(told).items():
+        table.add_row(Text(name, style="dim"), Text(output.plain(value)))
     console = output.console()
     console.print(Text(output.plain(told["name"]), style="bold"))
     console.print(table)
@@ -186,49 +172,12 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         output.error(says, "Deploy it anew with --update, or remove it.")
         return
     if told["paused"]:
-        output.say(_pause_of(told))
+        output.say(pause_of(told))
         output.say(f"`orion-nb deployments resume {told['name']}` resumes it.")
     if told["next_times"]:
         console.print(times_table(told["next_times"], zone=zone or told["timezone"]))
     elif told["words"] and not told["paused"]:
         output.say("Its schedule names no time to come: it runs only when asked to.")
-
-
-def _rest(told: DeploymentJson) -> dict[str, str]:
-    """What else is said of it that is not as it would be anyway, by field."""
-    from orion_nb.schemas.deployments import DeploymentSpec
-
-    shown = {"path", "flow", "parameters", "schedules", "track", "pinned", "env", "kernel", "tags"}
-    usual = DeploymentSpec(path="").spec()
-    said: dict[str, str] = {}
-    for field, value in usual.items():
-        if field not in shown and told.get(field, value) != value:
-            said[field.replace("_", " ")] = _words_of(told[field])
-    return said
-
-
-def _words_of(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(name if of is None else f"{name}={of}" for name, of in value.items())
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _pause_of(told: DeploymentJson) -> str:
-    """In words: `daily is paused until 2030-01-31T09:00:00Z by cli: the API is down`."""
-    pause = told["pause"] or {}
-    text = f"{told['name']} is paused"
-    if pause.get("until") is not None:
-        text += f" until {clock.iso(pause['until'])}"
-    if pause.get("by"):
-        text += f" by {pause['by']}"
-    return f"{text}: {pause['why']}" if pause.get("why") else f"{text}."
-
-
-def _source(told: Mapping[str, Any]) -> str:
-    """What runs: the latest, or what is pinned, and how the file on disk differs from it."""
-    version = told["pinned"] or told["on_disk"]
-    drift = f"; {told['drift']}" if told["drift"] else ""
-    return f"{told['track']} {(version or '')[:12]}".strip() + drift
 
 
 def _last_runs(told: DeploymentJson) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orion_nb.api.plainly import limit_of
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import Json, Watch
@@ -72,7 +73,7 @@ def set_(
     told = connect().set_limit(name, slots)
     if as_json:
         return output.print_json(told)
-    return output.say(f"{name}: {slots} at once, {told['used']} in use, {told['waiting']} waiting.")
+    return output.say(limit_of(told))
 
 
 def rm(name: Name, as_json: Json = False) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orion_nb.api.plainly import dead_of, goal_of, headers_of, tells
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, RUN_FAILED, command, group
 from orion_nb.cli.options import Json, flag
@@ -54,7 +55,7 @@ def ls(as_json: Json = False) -> None:
     for each in told["notifications"]:
         about = each["flow"] or (_deployment(each["deployment"]) if each["deployment"] else "all")
         paused = "paused" if each["paused"] else ""
-        cells = (each["name"], ", ".join(each["on"]), about, _goal(each), paused)
+        cells = (each["name"], ", ".join(each["on"]), about, goal_of(each), paused)
         table.add_row(*map(output.plain, cells))
     return output.console().print(table)
 
@@ -128,7 +129,7 @@ def add(
         flow=flow,
         webhook=webhook,
         secret=secret,
-        headers=_headers(header),
+        headers=headers_of(header),
         command=shlex.split(run) if run else None,
         call=call,
         apprise=apprise,
@@ -138,7 +139,7 @@ def add(
     )
     if as_json:
         return output.print_json(told)
-    output.say(f"{told['name']}: on {', '.join(told['on'])}, to {_goal(told)}.")
+    output.say(tells(told))
     if told["secret"] and secret is None:
         output.say(f"It is signed with {told['secret']}, which is not shown again.")
     return None
@@ -231,35 +232,10 @@ def retry(
     if bool(delivery) == every:
         raise InvalidInput("DELIVERY: give ids, or --all", field="DELIVERY")
     api = _api()
-    retried = [api.retry_delivery(each)["id"] for each in delivery or _dead(api)]
+    retried = [api.retry_delivery(each)["id"] for each in delivery or dead_of(api)]
     if as_json:
         return output.print_json({"retried": retried})
     return output.say(f"To be tried again: {len(retried)}.")
-
-
-def _dead(api: Any) -> list[str]:
-    found: list[str] = []
-    cursor = None
-    while True:
-        page = api.list_deliveries(status="dead", cursor=cursor, limit=200)
-        found += [each["id"] for each in page["deliveries"]]
-        if (cursor := page["cursor"]) is None:
-            return found
-
-
-def _headers(pairs: list[str] | None) -> dict[str, str] | None:
-    if not pairs:
-        return None
-    for pair in pairs:
-        if "=" not in pair:
-            raise InvalidInput(f"--header: {pair!r} is not NAME=VALUE", field="--header")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
-def _goal(told: dict[str, Any]) -> str:
-    if told["command"]:
-        return shlex.join(told["command"])
-    return str(told["webhook"] or told["call"] or ", ".join(told["apprise"] or ()))
 
 
 def _deployment(key: str) -> str:

@@ -9,6 +9,7 @@ from orion_nb.api.naming import names
 from orion_nb.notebook import options
 from orion_nb.notebook.deploying import deploy_parser
 from orion_nb.notebook.magics import WORDS
+from orion_nb.notebook.managing import WITHIN, add_parser
 from orion_nb.schemas.deploy_options import OPTIONS, Option
 
 _OPTIONS = {flag: option for option in OPTIONS for flag in option.flags}
@@ -19,8 +20,20 @@ _OTHERS = {
     "run": ("-p",),
     "pause": ("--until", "--why"),
     "preview": ("--tz", "--starts", "--ends", "-n"),
+    "rerun": ("--why", "--from-failed"),
+    "notifications deliveries": ("--dead",),
+    "notifications retry": ("--all",),
 }
-_NAMED = ("run", "pause", "resume")
+#: What the name behind these words is one of.
+_NAMED = {
+    **dict.fromkeys(("run", "pause", "resume", "show", "diff", "rm"), "deployments"),
+    **dict.fromkeys(("limits set", "limits rm"), "limits"),
+    **dict.fromkeys(("secrets set", "secrets rm"), "secrets"),
+    **dict.fromkeys(
+        [f"notifications {word}" for word in ("rm", "pause", "resume", "test", "deliveries")],
+        "notifications",
+    ),
+}
 
 
 def register(shell: Any) -> None:
@@ -34,10 +47,15 @@ def orion(line: str) -> list[str]:
     before, word = _split(line)
     if not before:
         return _beginning(WORDS, word)
-    if before[0] in _NAMED and len(before) == 1 and not word.startswith("-"):
-        return _beginning(names("deployments"), word)
-    if before[0] != "deploy":
-        return _beginning(_OTHERS.get(before[0], ()), word)
+    if before[0] in WITHIN and len(before) == 1:
+        return _beginning(WITHIN[before[0]], word)
+    said = " ".join(before[: 2 if before[0] in WITHIN else 1])
+    if said in _NAMED and said == " ".join(before) and not word.startswith("-"):
+        return _beginning(names(_NAMED[said]), word)
+    if said == "notifications add":
+        return _beginning(add_parser()._option_string_actions, word)
+    if said != "deploy":
+        return _beginning(_OTHERS.get(said, ()), word)
     behind = _OPTIONS.get(before[-1])
     if behind is not None and behind.metavar:
         return _beginning(_values(behind), word)

@@ -64,7 +64,7 @@ def deploy(words: Sequence[str]) -> Told:
 
     told = vars(deploy_parser().parse_args(words))
     made = deploy_as_said(told["path"] or this_notebook(), told["name"], told)
-    said = [*made["words"], *(f"next: {at}" for at in _times(made))]
+    said = [*made["words"], *(f"next: {at}" for at in times_of(made))]
     if told["dry_run"]:
         said.append("nothing was written: this is what it would be")
     return said or ["it runs when asked to"], f"{made['name']} runs {made['path']}", made
@@ -100,7 +100,7 @@ def resume(words: Sequence[str]) -> Told:
     parser = Parser("%orion resume", "Let the schedules of a deployment create runs again.")
     parser.add_argument("name")
     made = connect().resume_deployment(parser.parse_args(words).name, by="notebook")
-    return [f"next: {at}" for at in _times(made)], f"{made['name']} goes on", made
+    return [f"next: {at}" for at in times_of(made)], f"{made['name']} goes on", made
 
 
 def deployments(words: Sequence[str]) -> Told:
@@ -123,11 +123,11 @@ def preview(words: Sequence[str]) -> Told:
 
     schedule = read_schedule(told.schedule, told.tz, told.starts, told.ends)
     found = connect().preview_schedules([schedule], told.n, told.tz)
-    said = _times(found) or ["it never runs again"]
+    said = times_of(found) or ["it never runs again"]
     return said, found["schedules"][0]["words"], found
 
 
-def _times(told: dict[str, Any]) -> list[str]:
+def times_of(told: dict[str, Any]) -> list[str]:
     """The next times on the clock that the schedules follow, with its offset from UTC."""
     zone = told["timezone"]
     shown = (at.replace("T", " ").replace("+00:00", "") for at in told["local_times"])
@@ -137,7 +137,7 @@ def _times(told: dict[str, Any]) -> list[str]:
 def _line(made: dict[str, Any]) -> str:
     if made["problem"]:
         return f"{made['name']}: can't be read: {made['problem']}"
-    at = next(iter(_times(made)), "never")
+    at = next(iter(times_of(made)), "never")
     when = "paused" if made["paused"] else f"next {at}" if made["words"] else "when asked to"
     return f"{made['name']}: {' · '.join(made['words']) or 'no schedule'}; {when}"
 

@@ -22,7 +22,7 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
-from orion_nb.notebook import deploying, reading, render
+from orion_nb.notebook import deploying, managing, reading, render
 from orion_nb.notebook.caching import CellTask
 from orion_nb.notebook.cells import Cell, awaits, cell_id, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
@@ -46,6 +46,13 @@ ORION_HELP = """\
 %orion run NAME [-p NAME=VALUE]   run a deployment now
 %orion pause NAME [--until TIME] [--why TEXT]   its schedules create no runs
 %orion resume NAME        its schedules create runs again
+%orion show NAME          what is said of a deployment, its next times and last runs
+%orion diff NAME          how its file differs from what is pinned
+%orion rm NAME            remove it; its runs stay
+%orion rerun RUN [--from-failed]   run a finished run of a deployment once more
+%orion limits [set NAME SLOTS | rm NAME]   how many runs execute at once
+%orion notifications [add NAME ... | test NAME | deliveries | retry --all | ...]   who is told
+%orion secrets [set NAME | rm NAME]   what there is, by name; a value is asked for, never shown
 RUN is an id, the end of one (4 digits or more), or a name."""
 
 
@@ -336,7 +343,8 @@ _DEPLOYING = {
     call.__name__: _said(call)
     for call in (
         deploying.params, deploying.deploy, deploying.run, deploying.pause, deploying.resume,
-        deploying.deployments, deploying.preview,
+        deploying.deployments, deploying.preview, managing.show, managing.diff, managing.rm,
+        managing.rerun, managing.limits, managing.notifications, managing.secrets,
     )
 }  # fmt: skip
 #: The words that may follow `%orion`.
