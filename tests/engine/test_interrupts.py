@@ -48,7 +48,7 @@ def interrupt_when(until: Any) -> Any:
     def start(is_true: Any) -> None:
         def watch() -> None:
             until(is_true)
-            time.sleep(0.05)  # just before the main thread begins to wait Python would miss it
+            time.sleep(0.3)  # just before the main thread begins to wait Python would miss it
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
         threads.append(threading.Thread(target=watch))

@@ -13,6 +13,24 @@ pytest.importorskip("orion_nb_widgets.run_card", reason="the front end is not bu
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+STEP = """\
+@task(retries=1, retry_delay=0.5)
+def step(n, tries=[]):
+    time.sleep(0.3 if n == 3 else 0.1)
+    if n == 3 and not tries:
+        tries.append(1)
+        raise ValueError("once")
+    print("step", n)
+"""
+
+
+@pytest.fixture
+def kernel(kernel: Any) -> Any:
+    """The shared one, with a task."""
+    kernel.do(STEP)
+    return kernel
+
+
 def comms(ran: Any, kind: str) -> list[dict[str, Any]]:
     return [each["content"] for each in ran.messages if each["msg_type"] == kind]
 
@@ -25,14 +43,6 @@ def deltas(ran: Any) -> list[dict[str, Any]]:
 
 def test_a_card_moves_while_the_flow_runs_and_settles_to_a_table(kernel: Any) -> None:
     ran = kernel.do("""\
-@task(retries=1, retry_delay=0.15)
-def step(n, tries=[]):
-    time.sleep(0.1)
-    if n == 3 and not tries:
-        tries.append(1)
-        raise ValueError("once")
-    print("step", n)
-
 @flow
 def stepping():
     for n in range(6): step(n)
