@@ -34,7 +34,7 @@ def deploy(orion: Orion, folder: Path, place: int, case: Case) -> str:
     folder = folder / f"{place}"
     folder.mkdir()
     name = f"n{place}"
-    at = clock.utc(clock.now() + 2 * clock.SECOND).isoformat()  # it is deployed by then
+    at = clock.utc(clock.now() + 5 * clock.SECOND).isoformat()  # it is deployed by then
     once = {"kind": "once", "at": at}
     path = case.write(folder, case.before)
     orion.create_deployment(name, str(path), schedules=[once], **case.deploy)
@@ -52,8 +52,8 @@ def all_ended(orion: Orion, names: list[str]) -> dict[str, Run]:
             assert time.monotonic() < deadline, set(names) - set(ended)
             time.sleep(0.2)
     finally:
-        assert worker.stop(timeout=30)
-        thread.join(30)
+        assert worker.stop(timeout=60)
+        thread.join(60)
     return ended
 
 
@@ -103,7 +103,7 @@ def test_each_scheduled_notebook_ends_as_it_should(orion: Orion, home: Path, tmp
 
     found = {name: complaints(orion, case, ended[name]) for name, case in cases.items()}
     assert {(name, cases[name].name): told for name, told in found.items() if told} == {}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while left_over(home) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left_over(home) == []

@@ -57,7 +57,7 @@ def test_a_limit_holds_across_processes_and_is_used_well(nursery, home, tmp_path
 @pytest.mark.slow
 def test_the_slots_of_processes_that_are_killed_are_free_again(nursery, home, tmp_path):
     """Two of four processes are killed while they hold slots; nobody looks after them."""
-    history, seconds, tasks = tmp_path / "history.jsonl", 0.1, 60
+    history, seconds, tasks = tmp_path / "history.jsonl", 0.25, 40
     status = nursery.run(
         "tests.chaos.holders:holders", home=home, history=history, processes=PROCESSES,
         tasks=tasks, seconds=seconds, kills=2,

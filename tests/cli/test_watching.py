@@ -30,7 +30,7 @@ class Screen(io.StringIO):
 
     def shows(self, text):
         with self.news:
-            return self.news.wait_for(lambda: text in self.getvalue(), 30)
+            return self.news.wait_for(lambda: text in self.getvalue(), 60)
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -48,7 +48,7 @@ def test_what_changes_is_shown_anew(orion, monkeypatch, terminal):
     assert screen.shows("nightly is Running")
     orion.advance(run, Completed())
     assert screen.shows("nightly is Completed")
-    looker.join(30)
+    looker.join(60)
     assert not looker.is_alive()
 
 
