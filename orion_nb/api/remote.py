@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import quote, urlencode
 
+from orion_nb import clock
 from orion_nb.api import codec, lists
 from orion_nb.api.from_afar import FromAfar
 from orion_nb.api.liveness import First
@@ -214,6 +215,12 @@ class RemoteOrion(FromAfar):
             return None
         listed = [Pause(**each) for each in self.read_pauses(run.id)["pauses"]]
         return next((each for each in reversed(listed) if each.resumed is None), None)
+
+    def attendants(self) -> list[dict[str, Any]]:
+        """The servers and workers that the server knows to be alive."""
+        names, now = ("process", "host", "pid"), clock.now()
+        found = {tuple(each[name] for name in names) for each in self.health()["services"]}
+        return [{**dict(zip(names, each, strict=True)), "heard": now} for each in sorted(found)]
 
     def reap(
         self,

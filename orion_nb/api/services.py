@@ -24,6 +24,15 @@ class Services(Core):
         with self.database.read() as connection:
             return services.living(connection)
 
+    def attendants(self) -> list[dict[str, Any]]:
+        """The servers and workers that start what is scheduled; each was `heard` of then (µs)."""
+        with self.database.read() as connection:
+            found = services.attending(connection)
+        return [
+            {"process": of.label, "host": of.host, "pid": of.pid, "heard": of.beat or of.started}
+            for of in found
+        ]
+
     def count_all_runs(self) -> dict[tuple[str, str], int]:
         """How many runs there are, by kind and type of state; it looks at every run."""
         with self.database.read() as connection:

@@ -176,8 +176,27 @@ def describe(told: DeploymentJson, *, zone: str | None = None) -> None:
         output.say(f"`orion-nb deployments resume {told['name']}` resumes it.")
     if told["next_times"]:
         console.print(times_table(told["next_times"], zone=zone or told["timezone"]))
+        if not told["paused"]:
+            output.say(_attendance())
     elif told["words"] and not told["paused"]:
         output.say("Its schedule names no time to come: it runs only when asked to.")
+
+
+def _attendance() -> str:
+    """Who will start what is scheduled, and when it was heard of; or that nobody is there."""
+    from orion_nb.api.connect import connect
+    from orion_nb.cli.looks import relative
+
+    found = connect().attendants()
+    if not found:
+        return "Nobody is there to run it: start `orion-nb server` or `orion-nb worker`."
+    now = clock.now()
+    names = [
+        f"{each['process']} (pid {each['pid']} on {each['host']}), "
+        f"heard of {relative(min(each['heard'], now), now)}"
+        for each in found
+    ]
+    return f"It is run while one of these is: {'; '.join(names)}."
 
 
 def _last_runs(told: DeploymentJson) -> Any:

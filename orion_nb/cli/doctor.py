@@ -22,6 +22,7 @@ from orion_nb.cli.command import OK, RUN_FAILED, command
 from orion_nb.cli.options import Json
 from orion_nb.errors import OrionError
 from orion_nb.schemas.durations import show
+from orion_nb.store.services import ATTENDANTS
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -34,7 +35,6 @@ SLOW = 0.05  # seconds to keep a page: each commit of a server takes as long
 AHEAD = 60.0  # seconds; less is a clock that is set by the network
 LISTEN = 0.1  # seconds
 #: Labels of sessions that start scheduled runs.
-STARTERS = ("server", "worker")
 GLYPHS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✖", "bold red")}
 
 
@@ -232,7 +232,7 @@ def _lost(found: Health) -> Check:
 
 
 def _starters(orion: Orion, found: Health) -> Check:
-    alive = [each for each in found.living if (each.label or "") in STARTERS]
+    alive = [each for each in found.living if (each.label or "") in ATTENDANTS]
     if alive:
         told = ", ".join(f"{each.label} (pid {each.pid} on {each.host})" for each in alive)
         return Check("schedules", "ok", f"started by {told}")

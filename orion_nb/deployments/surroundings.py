@@ -55,7 +55,7 @@ def record_files(orion: Orion, run_id: str, cwd: Path, since: int) -> None:
     data = {"application/json": {"folder": str(cwd), "files": found}, "text/markdown": table}
     notes = ["there are more: at most 200 are listed"] if more else []
     with suppress(OrionError):
-        told = f"{len(found)} files written in {cwd}"
+        told = f"{len(found)} file{'s' * (len(found) != 1)} written in {cwd}"
         orion.add_artifact(run_id, data, key=KEY, description=told, notes=notes)
 
 

@@ -66,7 +66,8 @@ def chip(name: str, state: State, run: Run | None, retries: int) -> tuple[str, s
     words = state_words(state.type, state.name)
     parts = []
     if run is not None and run.attempt and (retries or run.attempt > 1):
-        parts.append(f"attempt {run.attempt} of {retries + 1}")
+        most = f" of {retries + 1}" if run.attempt <= retries + 1 else ""  # a rerun is one more
+        parts.append(f"attempt {run.attempt}{most}")
     if state.is_terminal and run is not None and run.start_time is not None:
         parts.append(took(run.start_time, run.end_time, clock.now()))
     if said := first_line(state.message or state.reason):

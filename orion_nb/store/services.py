@@ -7,6 +7,9 @@ from typing import Any
 
 from orion_nb.store import sessions
 
+#: How the sessions of those are labelled who start what is scheduled.
+ATTENDANTS = ("server", "worker")
+
 
 def put(
     tx: sqlite3.Connection, session: str, name: str, status: str, error: str | None,
@@ -35,6 +38,12 @@ def living(connection: sqlite3.Connection) -> list[dict[str, Any]]:
                 }
             )  # fmt: skip
     return found
+
+
+def attending(connection: sqlite3.Connection) -> list[sessions.Session]:
+    """The servers and workers that live: those who start what is scheduled."""
+    known = sessions.unsettled(connection)
+    return [each for each in known if (each.label or "") in ATTENDANTS and each.is_alive]
 
 
 def runs_by_state(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+
+from orion_nb.api.orion import Orion
 
 CELL = "day: str = 'today'\nlimit: int = 10\nwho: list[str] = []"
 
@@ -24,6 +27,21 @@ def test_deploys_with_several_schedules_and_shows_the_next_five_times(call, dail
     )
     assert done.out.count("Z ") == 5
     assert all(word in done.out for word in ("local", "UTC", "in "))
+
+
+def test_it_is_said_whether_anybody_is_there_to_run_it(call, daily, orion):
+    done = call("deploy", daily, "--name", "daily", "--every", "1h")
+    assert "Nobody is there to run it: start `orion-nb server`" in done.err
+    there = Orion(orion.settings, label="worker")
+    try:
+        assert there.session
+        told = call("deployments", "show", "daily").err
+    finally:
+        there.close()
+    assert f"It is run while one of these is: worker (pid {os.getpid()} on " in told
+    assert "heard of " in told
+    call("deployments", "pause", "daily")
+    assert "Nobody is there" not in call("deployments", "show", "daily").err
 
 
 def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
