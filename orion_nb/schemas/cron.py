@@ -46,6 +46,9 @@ LAST_DAY = Named(from_end=frozenset({0}))
 # What separates fields; other blanks of Unicode do not.
 _APART = re.compile(r"[ \t\r\n\f\v]+")
 
+# As crontabs and Kubernetes write it.
+_TZ = re.compile(r"(CRON_)?TZ=", re.IGNORECASE)
+
 
 def check(text: object) -> str:
     """The expression with single spaces between its fields.
@@ -57,6 +60,10 @@ def check(text: object) -> str:
         raise _error(f"{str(text)[:40]!r} is not a cron expression (try '0 9 * * 1-5')")
     told = _APART.sub(" ", text).strip(" ")
     fields = expand(told).split(" ") if told else []
+    if told.lower().startswith("@every "):
+        raise _error(f"{told!r} is an interval: give {told[7:]!r} as that (every)")
+    if _TZ.match(told):
+        raise _error(f"{told!r}: the time zone is told apart from the expression (timezone)")
     if told.startswith("@") and told.lower() not in ALIASES:
         raise _error(f"{told!r} is not known (known are {', '.join(ALIASES)})")
     if not 5 <= len(fields) <= 7:

@@ -21,8 +21,9 @@ DAY = timedelta(days=1)
 #: Of the events to choose from, an error lists so many.
 LISTED = 10
 
-#: No rule counts backwards; some programs write COUNT=-1 for no end.
-_NO_COUNT = re.compile(r";?COUNT=-\d+", re.IGNORECASE)
+#: No rule counts backwards, some programs write COUNT=-1 for no end; they have parts of their own,
+#: and parts without a value.
+_NO_PART = re.compile(r"(?:^|;)\s*(?:COUNT=-\d+|X-[A-Z0-9-]+=[^;]*|[A-Z]+=)(?=;|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ class _Reader:
         if part.first("DTSTART") is None:
             raise wrong(f"the event {_summary([part])[:60]!r} has no DTSTART")
         properties = [
-            replace(told, value=_NO_COUNT.sub("", told.value)) if told.name == "RRULE" else told
+            replace(told, value=_NO_PART.sub("", told.value)) if told.name == "RRULE" else told
             for told in part.properties
         ]
         try:

@@ -113,7 +113,7 @@ def iana(name: str) -> ZoneInfo | None:
         if size > len(parts) or (size == 1 and len(parts) > 1 and tail not in _UTC_NAMES):
             continue
         try:
-            return zones.zone(tail)
+            return zones.zone(zones.spelt(tail))
         except ScheduleError:
             continue
     return None

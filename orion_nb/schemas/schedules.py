@@ -205,7 +205,7 @@ class Once(ScheduleKind):
 Schedule = Annotated[Cron | Interval | RRule | CalendarEvent | Once, Field(discriminator="kind")]
 
 _SCHEDULE: TypeAdapter[Cron | Interval | RRule | CalendarEvent | Once] = TypeAdapter(Schedule)
-_RRULE = re.compile(r"(DTSTART|RRULE|RDATE|EXDATE|EXRULE)[;:]|[A-Z]+\s*=", re.IGNORECASE)
+_RRULE = re.compile(r"(DTSTART|RRULE|RDATE|EXDATE|EXRULE)[;:]|(?!TZ=)[A-Z]+\s*=", re.IGNORECASE)
 _INSTANT = re.compile(r"\d{4}-", re.ASCII)
 _EXAMPLES = "try '0 9 * * 1-5', '15m' or '2030-01-31T09:00Z'"
 

@@ -31,6 +31,13 @@ def zone(name: object) -> ZoneInfo:
         raise ScheduleError(message, field="timezone") from None
 
 
+def spelt(name: str) -> str:
+    """The IANA name that this one differs from in capitals and blanks only, or the name itself."""
+    if name in _names().values():
+        return name
+    return _names().get(name.lower().replace(" ", "_"), name)
+
+
 def wall(instant: datetime, zone: ZoneInfo) -> datetime:
     """What a clock on the wall shows at this instant."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
@@ -80,9 +87,14 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
     return high
 
 
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    return {known.lower(): known for known in sorted(zoneinfo.available_timezones())}
+
+
 def _suggestion(name: str) -> str:
     """`; did you mean 'Europe/Prague'?`, or where to look when nothing is near."""
-    names = {known.lower(): known for known in sorted(zoneinfo.available_timezones())}
+    names = _names()
     wanted = name.lower().replace(" ", "_")
     near = [known for known in names if known.rpartition("/")[2] == wanted]
     near += difflib.get_close_matches(wanted, names, n=1)

@@ -174,6 +174,19 @@ def test_zones_by_all_the_names_that_programs_give_them(name):
     assert found(schedule) == found(from_ics(calendar(WEEKLY)))
 
 
+def test_a_zone_may_be_spelt_in_small_letters_or_with_blanks():
+    event = UTC_RULE.replace(":20260302T080000Z", ";TZID=america/new york:20260302T080000")
+    assert found(from_ics(calendar(event)))[0] == "03-02 13:00"
+
+
+def test_parts_of_a_rule_that_programs_add_are_passed_over():
+    own = ";X-EVOLUTION-ENDDATE=20260330T080000Z;BYDAY=;"
+    event = UTC_RULE.replace(";COUNT=5", f"{own}COUNT=5")
+    assert found(from_ics(calendar(event))) == found(from_ics(calendar(UTC_RULE)))
+    with pytest.raises(ScheduleError, match="there is no part COLOR"):
+        from_ics(calendar(f"{UTC_RULE};COLOR=RED"))
+
+
 def test_a_zone_that_nobody_knows_is_an_error():
     with pytest.raises(ScheduleError, match=r"^ics: the time zone 'Mars/Base' is no IANA and no"):
         from_ics(calendar(WEEKLY.replace("Europe/Berlin", "Mars/Base")))
