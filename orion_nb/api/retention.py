@@ -11,6 +11,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.checks import check_text
+from orion_nb.api.deployments import DeploymentRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.routes import route
 from orion_nb.clock import SECOND
@@ -18,6 +19,7 @@ from orion_nb.errors import InvalidInput, StoreUnavailable
 from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.runs import is_id
 from orion_nb.schemas.states import NAMES, TERMINAL
+from orion_nb.schemas.values import evolve
 from orion_nb.store import health, retention
 from orion_nb.store.database import Connection
 from orion_nb.store.previews import said
@@ -35,7 +37,7 @@ FRESH = 3600.0
 TRIES = 5
 
 
-class Retention(ResultRoutes):
+class Retention(ResultRoutes, DeploymentRoutes):
     """What is kept and what is not."""
 
     @route("POST", "/runs/{run_id}/pin", action="write")
@@ -75,15 +77,17 @@ class Retention(ResultRoutes):
         older_than: str | None = None,
         keep_last: int = 0,
         states: list[str] | None = None,
+        deployment: str | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any]:
         """Finished runs are forgotten, tree by tree, with all that belongs to them.
 
         A tree goes when its outermost run ended longer ago than `older_than` (`"90d"`; without
         `keep_last` this is the default, with it any age will do), in one of these `states` if some
-        are given, and is not among the newest `keep_last` of its flow. It stays if it is
-        unfinished, pinned, has a result that the cache gave out within that time, or has the
-        newest event. With `dry_run` nothing is deleted, and the numbers are what would go.
+        are given, of this `deployment` if one is, and is not among the newest `keep_last` of its
+        flow. It stays if it is unfinished, pinned, has a result that the cache gave out within that
+        time, or has the newest event. With `dry_run` nothing is deleted, and the numbers are what
+        would go.
 
         Stored results go when no run refers to them any more, on other storage too: what can't be
         removed there is told in `errors`, and left. So do pinned copies of files (`sources`) that
@@ -91,6 +95,36 @@ class Retention(ResultRoutes):
         given back to the disk bit by bit: `before` and `after` are its size in bytes.
         """
         choice = _choice(older_than, keep_last, states)
+        if deployment is not None:
+            choice = evolve(choice, deployment=self.find_deployment(deployment).id)
+        return self._pruned(choice, dry_run)
+
+    def forget_old(self, keep: str | None, *, only_kept: bool = False) -> int:
+        """Runs are forgotten as their deployments say, all others after `keep`; how many are.
+
+        With `only_kept`, or without `keep`, none but those of deployments that say so.
+        """
+        with self.database.read() as connection:
+            kept = retention.kept_by_deployments(connection)
+        now, forgotten = clock.now(), 0
+        for each in kept:
+            before = now - round((each.keep or 0) * SECOND)
+            choice = Choice(before, each.keep_last or 0, deployment=each.deployment)
+            with self.database.read() as connection:
+                some = bool(retention.old(connection, choice))
+            if some:
+                forgotten += self._pruned(choice)["runs"]
+        if keep is not None and not only_kept:
+            spared = frozenset(each.deployment for each in kept)
+            forgotten += self._pruned(evolve(_choice(keep, 0, None), spared=spared))["runs"]
+        return forgotten
+
+    def keeps_by_deployment(self) -> bool:
+        """Some deployment says how long its runs are kept."""
+        with self.database.read() as connection:
+            return bool(retention.kept_by_deployments(connection))
+
+    def _pruned(self, choice: Choice, dry_run: bool = False) -> dict[str, Any]:
         before = health.size(self.database.path)
         done = _Work(self, choice, dry_run=dry_run)
         done.trees()
@@ -173,9 +207,10 @@ class _Work:
             kept = retention.still_referred_to(connection, keys) if keys else set()
         if unused:
             core.database.write(lambda tx: retention.delete_reports(tx, unused, newest))
-        core.database.write(
-            lambda tx: retention.delete_remains(tx, self.choice.before, now - ANSWERS)
-        )
+        if self.choice.deployment is None:  # these belong to all of them
+            core.database.write(
+                lambda tx: retention.delete_remains(tx, self.choice.before, now - ANSWERS)
+            )
         self._drop_results({value for value in self._values if value[0] not in kept})
         self._drop_sources()
         self.folders += sum(self._drop_folder(run_id) for run_id in list(self._left_behind()))

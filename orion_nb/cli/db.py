@@ -70,6 +70,9 @@ def prune(
             metavar="STATE", help="Only runs that ended so: completed, failed ... Can be repeated."
         ),
     ] = None,
+    deployment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only runs of this deployment.")
+    ] = None,
     dry_run: Annotated[bool, flag("--dry-run", help="Only say what would go.")] = False,
     vacuum: Annotated[
         bool,
@@ -92,7 +95,11 @@ def prune(
     if vacuum and settings.api_url:
         raise InvalidInput("--vacuum: only where the database is, not over HTTP", field="vacuum")
     told = connect().prune(
-        older_than=older_than, keep_last=keep_last, states=states, dry_run=dry_run
+        older_than=older_than,
+        keep_last=keep_last,
+        states=states,
+        deployment=deployment,
+        dry_run=dry_run,
     )
     if vacuum and not dry_run:
         retention.tidy(settings.database_path, vacuum=True)

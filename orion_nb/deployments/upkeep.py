@@ -21,6 +21,8 @@ REST = 5.0
 PATIENCE = 5.0
 #: Seconds between two times that old runs are forgotten.
 DAY = 24 * 3600.0
+#: And between two times that those go of which their deployment says how long they are kept.
+HOUR = 3600.0
 
 
 class Upkeep:
@@ -39,7 +41,7 @@ class Upkeep:
         self.log = log or logging.getLogger(__name__)
         self._spare = spare
         self._deadlines = Deadlines(orion)
-        self._forget_at = 0.0
+        self._forget_at = self._forget_all_at = 0.0
         self._resumed = False
         self.loop = Loop("upkeep", self._step, self.log, first_rest=REST)
 
@@ -52,24 +54,28 @@ class Upkeep:
         self.loop.stop(PATIENCE)
 
     def look(self) -> None:
-        """Once: what is overdue, whose process is gone, and once a day what is too old."""
-        if self._keep and time.monotonic() >= self._forget_at:
-            self._forget_at = time.monotonic() + DAY
-            self._forget()
+        """Once: what is overdue, whose process is gone, and at times what is too old."""
+        if (now := time.monotonic()) >= self._forget_at:
+            self._forget_at = now + HOUR
+            every = now >= self._forget_all_at
+            self._forget_all_at = now + DAY if every else self._forget_all_at
+            if (every and self._keep) or self.orion.keeps_by_deployment():
+                self._forget(only_kept=not every)
         for run in reap(self.orion, self._spare()):
             self.log.warning("run %s (%s) was lost: %s", run.id, run.name, run.state)
         for run in self._deadlines.look():
             self.log.info("run %s (%s) is overdue: %s", run.id, run.name, run.state)
 
-    def _forget(self) -> None:
+    def _forget(self, *, only_kept: bool) -> None:
         """Old runs are forgotten, on a thread of its own: with many it takes minutes."""
 
         def work() -> None:
             try:
-                told = self.orion.prune(older_than=self._keep)
-                self.log.info("%d runs older than %s forgotten", told["runs"], self._keep)
+                count = self.orion.forget_old(self._keep, only_kept=only_kept)
+                if count:
+                    self.log.info("%d runs forgotten: they were old enough", count)
             except Exception:
-                self.log.exception("ORION_NB_KEEP=%s: old runs can't be forgotten", self._keep)
+                self.log.exception("old runs can't be forgotten (ORION_NB_KEEP=%s)", self._keep)
 
         threading.Thread(target=work, name="orion-retention", daemon=True).start()
 

@@ -194,6 +194,17 @@ RULES = (
         words=("mark", "cancel"),
         default="mark",
     ),
+    Option(
+        "keep",
+        "Its finished runs are forgotten after so long, whatever ORION_NB_KEEP says.",
+        "DURATION",
+    ),
+    Option(
+        "keep_last",
+        "Its newest N finished runs stay; without --keep all others are forgotten.",
+        "N",
+        kind=int,
+    ),
 )
 
 ITSELF = (
@@ -266,7 +277,7 @@ def _takes(option: Option) -> str:
 PLAIN = (
     "allow_untagged kernel allow_missing_kernel track timeout cell_timeout start_timeout grace "
     "output_limit retries retry_delay retry_crashes retry_backoff retry_delay_max retry_jitter "
-    "jitter overlap catch_up catch_up_max sla sla_start sla_action"
+    "jitter overlap catch_up catch_up_max sla sla_start sla_action keep keep_last"
 ).split()
 #: Options that are an argument of `deploy()` under their own names.
 OWN = "cron every rrule ics at tz starts ends update dry_run".split()

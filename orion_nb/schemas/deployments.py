@@ -74,7 +74,8 @@ class DeploymentSpec(BaseModel):
     runs are executed. `env` are more environment variables for its runs. `output_limit` are the
     characters that are kept of what a cell prints, and of what it shows; two thirds of them from
     its beginning. `jitter` is by how much the runs of its schedules may begin later than their
-    instants.
+    instants. Its finished runs are forgotten when they ended longer ago than `keep`, and are not
+    among the newest `keep_last`; without either as the server or worker is told to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,6 +113,8 @@ class DeploymentSpec(BaseModel):
     sla: Limit | None = None
     sla_start: Limit | None = None
     sla_action: SlaAction = "mark"
+    keep: Limit | None = None
+    keep_last: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
     @property
     def policy(self) -> RunPolicy:

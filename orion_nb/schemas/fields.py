@@ -41,3 +41,5 @@ class DeploymentFields(TypedDict, total=False):
     sla: Duration | None
     sla_start: Duration | None
     sla_action: str | None
+    keep: Duration | None
+    keep_last: int | None

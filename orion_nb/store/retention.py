@@ -46,12 +46,24 @@ class Choice:
     """Which trees go: those whose outermost run ended before `before` (microseconds, UTC).
 
     The newest `keep_last` of each flow stay. With `states` only those that ended in one of these
-    types or names go.
+    types or names go; with `deployment`, only runs of that; never those of a deployment in `spared`
+    (ids).
     """
 
     before: int
     keep_last: int = 0
     states: tuple[str, ...] = ()
+    deployment: str | None = None
+    spared: frozenset[str] = frozenset()
+
+
+@frozen
+class Kept:
+    """How long the finished runs of a deployment are kept (seconds), and how many in any case."""
+
+    deployment: str
+    keep: float | None
+    keep_last: int | None
 
 
 @frozen
@@ -69,15 +81,29 @@ def old(connection: sqlite3.Connection, choice: Choice) -> list[str]:
     """The outermost runs of the trees that may go, oldest first; not all of them will."""
     marks = ", ".join("?" * len(choice.states))
     states = f"AND (state_type IN ({marks}) OR state_name IN ({marks}))" if marks else ""
-    place = "row_number() OVER (PARTITION BY kind, name ORDER BY id DESC)"
+    of = "deployment" if choice.deployment else "kind, name"
+    place = f"row_number() OVER (PARTITION BY {of} ORDER BY id DESC)"
+    only = "AND deployment = ? " if choice.deployment else ""
     sql = (
-        f"SELECT id FROM (SELECT id, end_time, state_type, state_name, "
+        f"SELECT id, deployment FROM (SELECT id, deployment, end_time, state_type, state_name, "
         f"{place if choice.keep_last else 1} AS place "
-        "FROM runs WHERE parent IS NULL AND end_time IS NOT NULL) "
+        f"FROM runs WHERE parent IS NULL AND end_time IS NOT NULL {only}) "
         f"WHERE end_time < ? AND place > ? {states} ORDER BY id"
     )
-    values = (choice.before, choice.keep_last, *choice.states, *choice.states)
-    return [row[0].hex() for row in connection.execute(sql, values)]
+    values: list[Any] = [bytes.fromhex(choice.deployment)] if choice.deployment else []
+    values += [choice.before, choice.keep_last, *choice.states, *choice.states]
+    spared = {bytes.fromhex(each) for each in choice.spared}
+    return [row[0].hex() for row in connection.execute(sql, values) if row[1] not in spared]
+
+
+def kept_by_deployments(connection: sqlite3.Connection) -> list[Kept]:
+    """The deployments that say for how long, or how many of, their runs are kept."""
+    sql = (
+        "SELECT id, json_extract(spec, '$.keep') AS keep, "
+        "json_extract(spec, '$.keep_last') AS last FROM deployments "
+        "WHERE keep IS NOT NULL OR last IS NOT NULL"
+    )
+    return [Kept(row[0].hex(), row[1], row[2]) for row in connection.execute(sql)]
 
 
 def why_it_stays(connection: sqlite3.Connection, root: str, before: int) -> str | None:

@@ -6,7 +6,7 @@ import type { Deployment } from "./types";
 import { called, differences } from "./values";
 import { duration, withZone } from "../shared/times";
 
-const SECONDS = new Set(["timeout", "cell_timeout", "start_timeout", "grace", "retry_delay", "retry_delay_max", "sla", "sla_start", "jitter"]);
+const SECONDS = new Set(["timeout", "cell_timeout", "start_timeout", "grace", "retry_delay", "retry_delay_max", "sla", "sla_start", "jitter", "keep"]);
 const MOMENTS = new Set(["created", "updated"]);
 
 /** The value of a field of a deployment, as people read it. */
