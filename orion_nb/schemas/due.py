@@ -29,6 +29,9 @@ GRANTED = tuple(
     if name in RunPolicy.__dataclass_fields__ or name in ("schedules", "catch_up_max", "jitter")
 )
 _FIELDS = Deployment.model_fields.keys()
+_SPEC = DeploymentSpec(path="").spec()
+#: What they say when nobody has said anything of them; most deployments say it of most.
+_USUAL = tuple((name, _SPEC[name]) for name in GRANTED)
 
 
 @frozen
@@ -93,7 +96,9 @@ def read_due(key: str, name: str, spec: str, revision: int, next_due: int) -> Du
     if not (isinstance(path, str) and isinstance(parameters, dict) and isinstance(tags, list)):
         raise TypeError("path, parameters and tags are a text, an object and a list of texts")
     policy, schedules, catch_up, most, late = _granted(
-        json.dumps({name: told[name] for name in GRANTED if name in told})
+        json.dumps(
+            {name: said for name, usual in _USUAL if (said := told.get(name, usual)) != usual}
+        )
     )
     return Due(
         key,
