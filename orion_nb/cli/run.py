@@ -52,6 +52,13 @@ def run(
     start_timeout: StartTimeout = None,
     grace: Grace = None,
     output_limit: OutputLimit = None,
+    cwd: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where it works, instead of the notebook's folder."),
+    ] = None,
+    isolated: Annotated[
+        bool, flag("--isolated", help="Work in a copy of that folder, kept with the run.")
+    ] = False,
     retries: Annotated[
         int | None, typer.Option(help="How often a failed notebook is tried again.")
     ] = None,
@@ -73,7 +80,7 @@ def run(
     """
     given: dict[str, Any] = {"kernel": kernel, "timeout": timeout, "cell_timeout": cell_timeout}
     given |= {"start_timeout": start_timeout, "grace": grace, "retries": retries}
-    given["output_limit"] = output_limit
+    given |= {"output_limit": output_limit, "cwd": cwd, "isolated": isolated or None}
     here = {"no_wait": None if wait else True}
     if _is_notebook(target):
         _takes_none_of(here, f"{target} is run here; deploy it to have it run elsewhere")

@@ -87,6 +87,7 @@ def run_notebook(
     retries: int = 0,
     retry_delay: Duration = 0.0,
     cwd: str | Path | None = None,
+    isolated: bool = False,
     grace: Duration = 10.0,
     output_limit: int | None = None,
     orion: Orion | None = None,
@@ -107,6 +108,7 @@ def run_notebook(
         retries: how often a failed run is tried again, each time in a new kernel.
         retry_delay: between two attempts.
         cwd: where it works; default: the folder of the notebook.
+        isolated: it works in a copy of that folder, which is kept with the run.
         grace: how long a cell that was interrupted may go on, before its kernel is killed.
         output_limit: how many characters of what a cell prints are kept, and of what it shows.
         orion: the API to use; default: `connect()`.
@@ -130,6 +132,7 @@ def run_notebook(
             seconds(start_timeout, field="start_timeout"),
             allow_untagged,
             output_limit=output_limit,
+            isolated=isolated,
         )
         if output_limit is not None and not 1000 <= output_limit <= 100_000_000:
             says = f"output_limit: expected 1000..100000000, got {output_limit!r}"

@@ -28,13 +28,14 @@ from orion_nb.deployments.files import (
     time_ns_of_files,
     write_whole,
 )
+from orion_nb.deployments.isolation import WORK, workplace
 from orion_nb.deployments.kernel import Kernel
 from orion_nb.deployments.source import Source, read_source, with_parameters
 from orion_nb.deployments.standby import Standby
 from orion_nb.deployments.surroundings import environment, record_files
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
-from orion_nb.errors import InvalidInput, OrionError, RunNotFound
+from orion_nb.errors import OrionError, RunNotFound
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
@@ -124,17 +125,18 @@ class Attempt:
         """No process of this attempt is left."""
 
     async def _start_kernel(self, source: Source) -> Kernel:
-        cwd = self._cwd(source)
-        if not cwd.is_dir():
-            raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
+        cwd = workplace(self.folder, self._home(source), isolated=self.spec.isolated)
         mark = new_mark(self.run.id, self.run.attempt)
         name = self.spec.kernel or source.kernel
         environ = child_environ(os.environ, **self.environ(mark, source.path))
         standby: Any = None if self.standby is None or self.standby.is_flow else self.standby
         return await Kernel.start(name, cwd, environ, mark, standby)
 
-    def _cwd(self, source: Source) -> Path:
+    def _home(self, source: Source) -> Path:
         return Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
+
+    def _cwd(self, source: Source) -> Path:
+        return self.folder / WORK if self.spec.isolated else self._home(source)
 
     def environ(self, mark: str, path: str) -> dict[str, str]:
         """What the environment says to the code of this attempt."""

@@ -24,7 +24,7 @@ class Spec:
     `grace` passes between the interrupt of a stopped run and its kill; a kernel has `start_timeout`
     to answer. Of a cell's outputs `output_limit` characters are kept. `flow` is the flow in a
     Python file, None for a notebook; `text` is a file, named by its SHA-256, with what is run
-    instead of what the file at `path` holds.
+    instead of what the file at `path` holds. If `isolated` it works in a copy of its folder.
     """
 
     path: str
@@ -38,6 +38,7 @@ class Spec:
     text: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     output_limit: int | None = None
+    isolated: bool = False
 
     def write(self, folder: Path) -> None:
         write_whole(folder / SPEC, json.dumps(asdict(self), indent=1) + "\n", durable=False)

@@ -14,11 +14,12 @@ from orion_nb.deployments.attempt import Attempt
 from orion_nb.deployments.endings import Ending, fate
 from orion_nb.deployments.environ import child_environ
 from orion_nb.deployments.host import HOOKS, SOURCE, Told
+from orion_nb.deployments.isolation import workplace
 from orion_nb.deployments.overheard import Overheard
 from orion_nb.deployments.source import read_flow_source
 from orion_nb.deployments.standby import StandbyFlow
 from orion_nb.deployments.sweeping import new_mark, sweep
-from orion_nb.errors import InvalidInput, OrionError
+from orion_nb.errors import OrionError
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Crashed, Failed, State, TimedOut
@@ -47,8 +48,7 @@ class FlowAttempt(Attempt):
             self.note_source(source.version)
             self._path = source.path
             cwd = Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent
-            if not cwd.is_dir():
-                raise InvalidInput(f"cwd: {str(cwd)!r} is no folder", field="cwd")
+            cwd = workplace(self.folder, cwd, isolated=self.spec.isolated)
             self._cwd_of_flow = str(cwd)
             (self.folder / SOURCE).write_bytes(source.text)
             Told.take(self.folder)  # of an attempt that nobody asked what it came to

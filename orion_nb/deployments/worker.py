@@ -170,6 +170,7 @@ class Worker:
                 text=None if known.pinned is None else str(self.orion.copies.path(known.pinned)),
                 env=known.env,
                 output_limit=known.output_limit,
+                isolated=known.isolated,
             )
             process = self._launch(run.id, known.id, spec)
             self._runners[process.pid] = run.id, process

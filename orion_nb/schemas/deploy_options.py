@@ -100,6 +100,10 @@ EXECUTION = (
         completes="files",
     ),
     Option(
+        "isolated",
+        "Work in a copy of that folder, made for each attempt and kept with the run.",
+    ),
+    Option(
         "track",
         "latest: run what is on disk then; pinned: run the file as it is now.",
         "WORD",
@@ -275,9 +279,9 @@ def _takes(option: Option) -> str:
 
 #: Options that are a field of a deployment under their own names.
 PLAIN = (
-    "allow_untagged kernel allow_missing_kernel track timeout cell_timeout start_timeout grace "
-    "output_limit retries retry_delay retry_crashes retry_backoff retry_delay_max retry_jitter "
-    "jitter overlap catch_up catch_up_max sla sla_start sla_action keep keep_last"
+    "allow_untagged kernel allow_missing_kernel isolated track timeout cell_timeout start_timeout "
+    "grace output_limit retries retry_delay retry_crashes retry_backoff retry_delay_max "
+    "retry_jitter jitter overlap catch_up catch_up_max sla sla_start sla_action keep keep_last"
 ).split()
 #: Options that are an argument of `deploy()` under their own names.
 OWN = "cron every rrule ics at tz starts ends update dry_run".split()

@@ -71,7 +71,8 @@ class DeploymentSpec(BaseModel):
     `allow_untagged` a notebook without parameters cell takes any parameters. With `track` "latest"
     what is on disk is run, with "pinned" the version whose SHA-256 is `pinned`. With
     `allow_missing_kernel` its kernel need not be installed where it is deployed, only where its
-    runs are executed. `env` are more environment variables for its runs. `output_limit` are the
+    runs are executed. If `isolated` each attempt works in a copy of its folder. `env` are more
+    environment variables for its runs. `output_limit` are the
     characters that are kept of what a cell prints, and of what it shows; two thirds of them from
     its beginning. `jitter` is by how much the runs of its schedules may begin later than their
     instants. Its finished runs are forgotten when they ended longer ago than `keep`, and are not
@@ -91,6 +92,7 @@ class DeploymentSpec(BaseModel):
     kernel: str | None = None
     allow_missing_kernel: bool = False
     cwd: str | None = None
+    isolated: bool = False
     timeout: Limit | None = None
     cell_timeout: Limit | None = None
     start_timeout: Limit = 60.0

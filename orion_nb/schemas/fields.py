@@ -21,6 +21,7 @@ class DeploymentFields(TypedDict, total=False):
     kernel: str | None
     allow_missing_kernel: bool | None
     cwd: str | None
+    isolated: bool | None
     timeout: Duration | None
     cell_timeout: Duration | None
     start_timeout: Duration | None
