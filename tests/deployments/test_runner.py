@@ -58,7 +58,8 @@ def is_at_work(pid):
 
 
 def test_cancelling_interrupts_and_leaves_no_process(orion, started, processes, kept, tmp_path):
-    run, process = started("print('first')", BUSY)
+    farewell = "import atexit, pathlib; atexit.register(pathlib.Path('farewell').touch)"
+    run, process = started(f"{farewell}\nprint('first')", BUSY)
     assert len(processes()) >= 4  # runner, kernel, two children
 
     bare = int((tmp_path / "bare").read_text())
@@ -69,6 +70,7 @@ def test_cancelling_interrupts_and_leaves_no_process(orion, started, processes, 
     assert process.wait(60) == 0
     assert processes() == {}
     assert not is_at_work(bare)
+    assert (tmp_path / "farewell").exists()
     assert str(orion.find(run.id).state) == "Cancelled: enough"
     banner, first, _, busy = kept(notebook_of(orion.settings, run.id))
     assert "Cancelled" in banner["source"]
