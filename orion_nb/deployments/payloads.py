@@ -48,17 +48,18 @@ def payload_of(orion: Orion, known: Notification, delivery: Delivery, link: str 
     state = _state(orion, run, delivery)
     page = f"{link}/#/runs/{run.id}" if link else None
     title = f"{look(state.type, state.name).glyph} {run.name}: {_headline(delivery, state)}"
+    cell = failing_cell(orion, run, state)
     data = {
         "condition": delivery.condition,
         "notification": known.name,
         "title": title,
-        "text": "\n".join(part for part in (state.message, page) if part) or title,
+        "text": "\n".join(part for part in (state.message, page, _lines(cell)) if part) or title,
         "run": {**{name: _listed(getattr(run, name)) for name in _SHOWN},
                 "parameters": without_secrets(run.parameters)},
         "state": state.as_json() | {"result": None},
         "why": orion.why(run.id)["summary"],
         "deployment": _deployment(orion, run),
-        "cell": failing_cell(orion, run, state),
+        "cell": cell,
         "link": page,
     }  # fmt: skip
     return _envelope(delivery, state.timestamp or delivery.created, data)
@@ -104,6 +105,14 @@ def _cell(cells: list[Json]) -> Json | None:
         "ename": last.get("ename"),
         "evalue": _tail(str(last.get("evalue") or "")) or None,
     }
+
+
+def _lines(cell: Json | None) -> str:
+    """The cell as a mail shows it: what it was, and what it put out."""
+    if cell is None:
+        return ""
+    parts = [part for part in (cell["source"], cell["output"]) if part]
+    return "\n\n".join((f"\nCell {cell['number']}:", *parts))
 
 
 def _text(output: Json) -> str:

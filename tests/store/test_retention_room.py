@@ -113,6 +113,22 @@ def test_values_on_other_storage_go_like_those_in_a_folder(orion, make, clock):
     assert [storage.exists(path) for path in paths] == [False, True, True]
 
 
+def test_values_in_another_folder_go_too(orion, make, clock, tmp_path):
+    keys = [f"{n:02x}" * 32 for n in range(2)]
+    paths = [tmp_path / "elsewhere" / key[:2] / key[2:4] / key for key in keys]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        os.utime(path, (0, 0))
+    url = f"file://{tmp_path}/elsewhere"
+    make("old", result=at(url, keys[0]))
+    later(orion, clock, 91)
+    make("kept", result=at(url, keys[1]))
+    told = orion.prune()
+    assert (told["results"], told["errors"]) == (1, [])
+    assert [path.exists() for path in paths] == [False, True]
+
+
 def test_storage_that_fails_is_noted_and_fails_nothing(orion, make, clock):
     url = "nowhere://bucket"
     for n in range(8):
