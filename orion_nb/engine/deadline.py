@@ -9,8 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
@@ -55,61 +54,51 @@ def within(
     Raises:
         TaskTimeout: it was stopped; the traceback shows where it was.
     """
-    alarm = Alarm(seconds)
+    alarm, inside = Alarm(seconds), [True]
     on_main = threading.current_thread() is threading.main_thread()
-    stop = _by_signal if on_main and hasattr(signal, "setitimer") else _by_exception
+    stopping = _by_signal if on_main and hasattr(signal, "setitimer") else _by_exception
+
+    def ring() -> None:
+        if inside and time_up is not None:
+            time_up()
+
+    clock = None if time_up is None else threading.Timer(seconds, ring)
     try:
-        with _told(alarm, seconds, time_up), stop(alarm, seconds):
-            return body()
+        if clock is not None:
+            clock.daemon = True
+            clock.start()
+        return stopping(alarm, seconds, body)
     except Deadline as over:
         if over.alarm is not alarm:
             raise
         told = TaskTimeout(f"{name!r} exceeded {seconds:g} s")
         raise told.with_traceback(over.__traceback__) from None
-
-
-@contextmanager
-def _told(alarm: Alarm, seconds: float, time_up: Callable[[], None] | None) -> Iterator[None]:
-    """Within the block, `time_up` is called when the time is up."""
-    if time_up is None:
-        yield
-        return
-    is_inside = True
-
-    def ring() -> None:
-        if is_inside:
-            time_up()
-
-    timer = threading.Timer(seconds, ring)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
     finally:
-        is_inside = False
-        timer.cancel()
+        inside.clear()
+        if clock is not None:
+            clock.cancel()
 
 
-@contextmanager
-def _by_signal(alarm: Alarm, seconds: float) -> Iterator[None]:
+# No context manager here: Python may run the handler of a signal whenever a function is entered,
+# and what is raised as an `__exit__` is entered leaves its block open. A `finally` calls nothing.
+def _by_signal(alarm: Alarm, _: float, body: Callable[[], T]) -> T:
     # One timer serves all alarms that are set; it rings for the earliest.
     began, outermost = time.monotonic(), not _alarms
     before = signal.signal(signal.SIGALRM, _ring)
     theirs = signal.getitimer(signal.ITIMER_REAL)[0] if outermost else 0.0
-    _alarms.append(alarm)
-    _set_timer()
     try:
-        yield
+        _alarms.append(alarm)
+        _set_timer()
+        return body()
     finally:
-        try:
-            alarm.is_over = True
-        finally:
+        alarm.is_over = True
+        if alarm in _alarms:
             _alarms.remove(alarm)
-            _set_timer()
-            signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
-            if theirs:  # whoever else had set the timer has it again
-                left = theirs - (time.monotonic() - began)
-                signal.setitimer(signal.ITIMER_REAL, max(left, 0.000_001))
+        _set_timer()
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+        if theirs:  # whoever else had set the timer has it again
+            left = theirs - (time.monotonic() - began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.000_001))
 
 
 _alarms: list[Alarm] = []
@@ -133,8 +122,7 @@ def _ring(_signum: int, _frame: FrameType | None) -> None:
         raise over
 
 
-@contextmanager
-def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
+def _by_exception(alarm: Alarm, seconds: float, body: Callable[[], T]) -> T:
     thread, lock = threading.get_ident(), threading.Lock()
     mine = type("Deadline", (Deadline,), {"alarm": alarm})
 
@@ -146,9 +134,9 @@ def _by_exception(alarm: Alarm, seconds: float) -> Iterator[None]:
 
     timer = threading.Timer(seconds, ring)
     timer.daemon = True
-    timer.start()
     try:
-        yield
+        timer.start()
+        return body()
     finally:
         timer.cancel()
         with lock:

@@ -73,7 +73,7 @@ class Serving:
             self.process = subprocess.Popen(
                 command, env=environ, cwd=self.folder, stdout=log, stderr=log
             )
-        until(self.answers, "the server does not answer", 60)
+        until(self.answers, "the server does not answer", 150)
 
     def answers(self) -> bool:
         assert self.process is not None

@@ -21,12 +21,14 @@ pytestmark = pytest.mark.slow
 
 # A cell that leaves a child in its own process group and one in another session, then stays.
 BUSY = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from pathlib import Path
 sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
 subprocess.Popen(sleeper)
 subprocess.Popen(sleeper, start_new_session=True)
-bare = subprocess.Popen(sleeper, env={})  # it carries no mark, and is in the kernel's group
+mine = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a child keeps it
+bare = subprocess.Popen(sleeper, env={})  # it has no mark, and heeds no interrupt
+signal.signal(signal.SIGINT, mine)
 Path("bare").write_text(str(bare.pid))
 print("busy", flush=True)
 Path("started").touch()

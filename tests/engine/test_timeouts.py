@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import signal
 import threading
 import time
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from orion_nb import ThreadRunner, connect, flow, task
+from orion_nb.engine import deadline
 from orion_nb.errors import TaskTimeout
 
 LONG = 30  # seconds; no test waits for it
@@ -213,6 +216,25 @@ def test_somebody_elses_alarm_still_rings(told: Any, alarm: list[str], until: An
         sleeper()
     assert alarm == []
     until(lambda: alarm == ["theirs"], "the other alarm was lost")
+
+
+def test_deadlines_that_meet_leave_none_behind(alarm: list[str]) -> None:
+    """The outer one rings at any line of the inner ones: as they begin, too, and as they end."""
+    chance = random.Random(7)
+
+    def inner() -> None:
+        for _ in range(50):
+            with contextlib.suppress(TaskTimeout):
+                deadline.within(chance.choice([LONG, 0.0003]), "inner", lambda: sum(range(50)))
+
+    handler = signal.getsignal(signal.SIGALRM)
+    for _ in range(150):
+        with contextlib.suppress(TaskTimeout):
+            deadline.within(chance.uniform(0.0001, 0.002), "outer", inner)
+        assert deadline._alarms == []
+        assert signal.getsignal(signal.SIGALRM) is handler
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert alarm == []
 
 
 def test_no_alarm_is_left_behind(told: Any, alarm: list[str]) -> None:

@@ -169,7 +169,7 @@ def port_of(process: subprocess.Popen[bytes], folder: Path) -> int:
         connection.close()
         return port
 
-    found: int = until(answers, "the server does not answer", 60)
+    found: int = until(answers, "the server does not answer", 150)
     return found
 
 
