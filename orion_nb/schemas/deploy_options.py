@@ -180,7 +180,11 @@ RULES = (
         default="latest",
     ),
     Option(
-        "catch_up_max", "With --catch-up all: for how many at most.", "N", kind=int, default="10"
+        "catch_up_max",
+        "When catching up with all: for how many at most.",
+        "N",
+        kind=int,
+        default="10",
     ),
     Option(
         "limit",

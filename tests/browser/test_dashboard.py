@@ -313,12 +313,12 @@ def test_limits_notifications_and_secrets_are_looked_after_on_the_page(
     main = dashboard.get_by_role("main")
     dashboard.get_by_role("link", name="Limits").click()
     main.get_by_role("button", name="Set a limit…").click()
-    main.get_by_label("Name").fill("tag:gpu")
-    main.get_by_label("Slots").fill("2")
+    main.get_by_label("Name", exact=True).fill("tag:gpu")
+    main.get_by_label("Slots", exact=True).fill("2")
     dashboard.keyboard.press("Enter")
     main.get_by_role("button", name="Change tag:gpu").click()
-    expect(main.get_by_label("Slots")).to_be_focused()
-    main.get_by_label("Slots").fill("5")
+    expect(main.get_by_label("Slots", exact=True)).to_be_focused()
+    main.get_by_label("Slots", exact=True).fill("5")
     main.get_by_role("button", name="Set", exact=True).click()
     expect(dashboard.get_by_text("tag:gpu: 5 at once")).to_be_visible()
     assert orion.read_limit("tag:gpu")["slots"] == 5
@@ -328,8 +328,8 @@ def test_limits_notifications_and_secrets_are_looked_after_on_the_page(
 
     dashboard.get_by_role("link", name="Notifications").click()
     main.get_by_role("button", name="Tell somebody…").click()
-    main.get_by_label("Name").fill("nobody home")
-    main.get_by_label("late").check()
+    main.get_by_label("Name", exact=True).fill("nobody home")
+    main.get_by_label("late", exact=True).check()
     main.get_by_label("Through").select_option("command")
     main.get_by_label("Command").fill("false 'two words'")
     main.get_by_role("button", name="Add", exact=True).click()
@@ -343,8 +343,8 @@ def test_limits_notifications_and_secrets_are_looked_after_on_the_page(
 
     dashboard.get_by_role("link", name="Secrets").click()
     main.get_by_role("button", name="Keep a secret…").click()
-    main.get_by_label("Name").fill("DB_PASSWORD")
-    main.get_by_label("Value").fill("hunter2 it is")
+    main.get_by_label("Name", exact=True).fill("DB_PASSWORD")
+    main.get_by_label("Value", exact=True).fill("hunter2 it is")
     main.get_by_role("button", name="Keep", exact=True).click()
     expect(main.get_by_text("DB_PASSWORD", exact=True)).to_be_visible()
     assert find("DB_PASSWORD", orion.settings.home) == "hunter2 it is"

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type ApiError } from "./api";
 import { Effect, NextTimes } from "./effect";
 import { OptionField, TextField } from "./fields";
-import { Failure, Loading, tell } from "./parts";
+import { Failure, Loading, sentence, tell } from "./parts";
 import { useQuery } from "./query";
 import type { Deployment, DeployOption, DeployOptions, Preview } from "./types";
 import { fieldsOf, read, type Texts, Unreadable, written } from "./values";
@@ -16,6 +16,8 @@ interface FormProps {
 }
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+const WHEN = ["schedules", "zone"];
+const TYPING_MS = 400;
 /** The options that most people want; the others wait below them. */
 const FIRST = ["retries", "timeout", "tags"];
 const GROUPS = { execution: "How it is run", rules: "When runs meet, wait or are late", itself: "To begin with" };
@@ -103,21 +105,33 @@ function Form({ deployment, onDone, onLeave, described }: FormProps & { describe
     setWould(null);
   };
   const fail = (error: unknown) => {
-    const { message, field } = error as ApiError;
+    const { message, field, isForbidden, remedy } = error as ApiError;
+    if (isForbidden) return setWrong({ field: "", says: `${sentence(message)} ${remedy}` });
     const about = Object.keys(texts).find((each) => field === each || field?.startsWith(`${each}.`));
     const of = error instanceof SyntaxError ? "schedules" : field === "timezone" ? "zone" : (about ?? "");
     setWrong({ field: of, says: error instanceof SyntaxError ? `No JSON: ${message}` : message });
   };
-  const preview = async () => {
-    setFound(null);
-    if (!texts.schedules!.trim()) return;
-    try {
-      setFound(await schedulesOf(texts.schedules!, texts.zone!));
-      setWrong(null);
-    } catch (error) {
-      fail(error);
-    }
-  };
+  // As it is typed, not when it is left: what moves while a button is pressed makes it miss.
+  useEffect(() => {
+    if (!texts.schedules!.trim() || WHEN.every((each) => texts[each] === before[each])) return setFound(null);
+    let isCurrent = true;
+    const timer = setTimeout(async () => {
+      try {
+        const next = await schedulesOf(texts.schedules!, texts.zone!);
+        if (!isCurrent) return;
+        setFound(next);
+        setWrong((now) => (now && WHEN.includes(now.field) ? null : now));
+      } catch (error) {
+        if (!isCurrent) return;
+        setFound(null);
+        fail(error);
+      }
+    }, TYPING_MS);
+    return () => {
+      isCurrent = false;
+      clearTimeout(timer);
+    };
+  }, WHEN.map((each) => texts[each]));
   const attempt = async (work: (told: Record<string, unknown>) => Promise<void>) => {
     setBusy(true);
     setWrong(null);
@@ -176,14 +190,12 @@ function Form({ deployment, onDone, onLeave, described }: FormProps & { describe
           label="Schedules"
           lines={3}
           hint={"0 9 * * 1-5\n15m"}
-          onLeft={() => void preview()}
           about="One a line: cron, an interval, an RFC 5545 rule, a date and time, or JSON. None: it runs when you say so."
         />
         <TextField
           {...field("zone")}
           label="Time zone"
           list={described.names.zones}
-          onLeft={() => void preview()}
           about="What the times of its schedules are read in."
         />
         {found && (
@@ -201,7 +213,6 @@ function Form({ deployment, onDone, onLeave, described }: FormProps & { describe
           {wrong.says}
         </p>
       )}
-      {would && <Effect before={deployment} after={would} />}
       <div class="actions">
         <button type="submit" class="primary" disabled={busy}>
           {deployment ? "Change" : "Deploy"}
@@ -213,6 +224,7 @@ function Form({ deployment, onDone, onLeave, described }: FormProps & { describe
           Cancel
         </button>
       </div>
+      {would && <Effect before={deployment} after={would} />}
     </form>
   );
 }
@@ -258,7 +270,8 @@ export function RemoveForm({ deployment, onDone, onLeave }: FormProps & { deploy
       tell({ text: `${deployment.name} is removed; its runs stay.` });
       onDone(deployment.name);
     } catch (error) {
-      tell({ text: (error as ApiError).message, bad: true });
+      const { message, remedy } = error as ApiError;
+      tell({ text: `${sentence(message)} ${remedy}`, bad: true });
     }
   };
   return (

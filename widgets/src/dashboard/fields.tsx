@@ -43,21 +43,20 @@ interface TextProps {
   lines?: number;
   list?: string[] | undefined;
   onText(text: string): void;
-  onLeft?(): void;
 }
 
 /** A line of text, or more lines; with a list, one of it may be chosen. */
-export function TextField({ id, label, about = "", text, wrong, hint, required, mode, lines, list, onText, onLeft }: TextProps) {
+export function TextField({ id, label, about = "", text, wrong, hint, required, mode, lines, list, onText }: TextProps) {
   const set = (event: { currentTarget: { value: string } }) => onText(event.currentTarget.value);
   const names = `${id}-names`;
   return (
     <Field id={id} label={label} about={about} wrong={wrong}>
       {(props) => {
         const all = { ...props, value: text, placeholder: hint, required, spellcheck: false, autocomplete: "off", onInput: set };
-        if (lines) return <textarea {...all} rows={lines} onBlur={onLeft} />;
+        if (lines) return <textarea {...all} rows={lines} />;
         return (
           <>
-            <input {...all} type="text" inputMode={mode} list={list?.length ? names : undefined} onBlur={onLeft} />
+            <input {...all} type="text" inputMode={mode} list={list?.length ? names : undefined} />
             {!!list?.length && (
               <datalist id={names}>
                 {list.map((each) => (
@@ -106,12 +105,14 @@ interface OptionProps {
   onText(text: string): void;
 }
 
+const HOW: Record<string, string> = { pairs: "One a line.", limits: "By commas.", list: "By commas." };
 const MODES = { whole: "numeric", number: "decimal" } as const;
 
 /** The field of an option, as the server describes it. */
 export function OptionField({ option, text, wrong, names, onText }: OptionProps) {
   const { field, takes, help, metavar, words, default: usual } = option;
-  const base = { id: `deploy-${field}`, label: called(field), wrong, about: help, onText };
+  const about = [help, HOW[takes]].filter(Boolean).join(" ");
+  const base = { id: `deploy-${field}`, label: called(field), wrong, about, onText };
   if (takes === "flag") {
     const choices: [string, string][] = [["", "no"], ["true", "yes"]];
     return <ChoiceField {...base} value={text} choices={choices} />;
