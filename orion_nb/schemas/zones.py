@@ -87,6 +87,17 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
     return high
 
 
+#: What people call the time on their clocks, and a zone with that time: a name is no zone, for it
+#: says nothing of when clocks change.
+SHORT = {
+    "cest": "Europe/Berlin", "eest": "Europe/Athens", "west": "Europe/Lisbon",
+    "bst": "Europe/London", "edt": "America/New_York", "cst": "America/Chicago",
+    "cdt": "America/Chicago", "mdt": "America/Denver", "pst": "America/Los_Angeles",
+    "pdt": "America/Los_Angeles", "ist": "Asia/Kolkata", "jst": "Asia/Tokyo",
+    "aest": "Australia/Sydney", "aedt": "Australia/Sydney", "msk": "Europe/Moscow",
+}  # fmt: skip
+
+
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
     return {known.lower(): known for known in sorted(zoneinfo.available_timezones())}
@@ -96,7 +107,8 @@ def _suggestion(name: str) -> str:
     """`; did you mean 'Europe/Prague'?`, or where to look when nothing is near."""
     names = _names()
     wanted = name.lower().replace(" ", "_")
-    near = [known for known in names if known.rpartition("/")[2] == wanted]
+    near = [SHORT[wanted].lower()] if SHORT.get(wanted, "").lower() in names else []
+    near += [known for known in names if known.rpartition("/")[2] == wanted]
     near += difflib.get_close_matches(wanted, names, n=1)
     if near:
         return f"; did you mean {names[near[0]]!r}?"

@@ -25,6 +25,7 @@ NAMES = [
     ("name", "advice"),
     [
         ("Berlin", "; did you mean 'Europe/Berlin'?"),
+        ("CEST", "; did you mean 'Europe/Berlin'?"),
         ("Europe/Pargue", "; did you mean 'Europe/Prague'?"),
         ("europe/berlin", "; did you mean 'Europe/Berlin'?"),
         ("new york", "; did you mean 'America/New_York'?"),
