@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orion_nb.api.deploying import deploy
     from orion_nb.deployments.runner import run_notebook
     from orion_nb.engine.executors import ExecutorRunner, ProcessRunner
+    from orion_nb.engine.replaying import replay
     from orion_nb.secrets import Secret, secret
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "get_run_context",
     "pause",
     "pause_async",
+    "replay",
     "result",
     "run_notebook",
     "secret",
@@ -57,6 +59,7 @@ _LATER = {
     "ProcessRunner": "orion_nb.engine.executors",
     "Secret": "orion_nb.secrets",
     "deploy": "orion_nb.api.deploying",
+    "replay": "orion_nb.engine.replaying",
     "run_notebook": "orion_nb.deployments.runner",
     "secret": "orion_nb.secrets",
 }

@@ -58,6 +58,7 @@ ALL = (
     Setting("public_url", "the server's address as people see it, for links", "none"),
     Setting("log_level", "the least level that runs keep: `debug` ... or `off`", "`info`"),
     Setting("log_prints", "`0`: what runs print is not kept", "on"),
+    Setting("frames", "`1`: a run that fails keeps what the names of its frames held", "off"),
     Setting("disable", "`1`: decorators and magics do nothing", "off", is_kept=False),
 )
 KEPT = {each.name: each for each in ALL if each.is_kept}

@@ -34,6 +34,7 @@ class Settings:
     warm_runners: int = 1
     webhook_allow: tuple[str, ...] = ()
     public_url: str | None = None
+    frames: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -75,6 +76,7 @@ class Settings:
             warm,
             _networks(changes.get("webhook_allow") or env.get("ORION_NB_WEBHOOK_ALLOW") or ""),
             _page(changes.get("public_url") or env.get("ORION_NB_PUBLIC_URL") or ""),
+            _is_on(str(changes.get("frames", env.get("ORION_NB_FRAMES") or ""))),
         )
 
     @property
@@ -109,6 +111,7 @@ class Settings:
             "ORION_NB_RULES": ",".join(self.rules) or None,
             "ORION_NB_WEBHOOK_ALLOW": ",".join(self.webhook_allow) or None,
             "ORION_NB_PUBLIC_URL": self.public_url,
+            "ORION_NB_FRAMES": "1" if self.frames else None,
             "ORION_NB_API_URL": self.api_url or "",
             "ORION_NB_API_TOKEN": self.api_token,
         }
@@ -200,7 +203,10 @@ def variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def is_disabled(environ: Mapping[str, str] | None = None) -> bool:
     """Decorators and magics do nothing at all: `ORION_NB_DISABLE` is set and not 0."""
-    value = (os.environ if environ is None else environ).get("ORION_NB_DISABLE", "")
+    return _is_on((os.environ if environ is None else environ).get("ORION_NB_DISABLE", ""))
+
+
+def _is_on(value: str) -> bool:
     return value.lower() not in ("", "0", "false", "no", "off")
 
 

@@ -32,9 +32,7 @@ class ElsewhereRoutes(CacheRoutes, PauseRoutes):
             raise InvalidInput(f"reference: at most {LONGEST} characters", field="reference")
 
         def work(tx: Connection) -> None:
-            kept.put_inputs(tx, run.id, reference, attempt, now)
-            if problem is not None:
-                kept.put_problem(tx, run.id, "inputs", problem, reference, now)
+            kept.put_inputs(tx, run.id, reference, attempt, now, problem)
 
         self.database.write(work)
         return {"run": run.id}

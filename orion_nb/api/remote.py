@@ -15,6 +15,7 @@ from orion_nb.api import codec, lists
 from orion_nb.api.from_afar import FromAfar
 from orion_nb.api.liveness import First
 from orion_nb.api.orion import ROUTES
+from orion_nb.api.results import Inputs
 from orion_nb.api.routes import Route
 from orion_nb.errors import DeploymentUnreadable, InvalidInput, ServerUnreachable
 from orion_nb.schemas.cursors import seal
@@ -156,23 +157,20 @@ class RemoteOrion(FromAfar):
         last = found_events[-1].n if found_events else after
         return [each.run for each in found_events if each.type == "CANCELLING"], last
 
-    def keep_inputs(self, run_id: str, attempt: int, snapshot: Any) -> None:
-        """The arguments of a run are kept, as `snapshot` took them."""
+    def keep_inputs(
+        self, run_id: str, attempt: int, snapshot: Any, problem: str | None = None
+    ) -> None:
+        """The arguments of a run are kept, as `snapshot` took them; `problem`: some were not."""
         reference = self.keeper.keep(snapshot)
         told = {
-            "reference": reference.to_text(), "attempt": attempt, "problem": reference.problem,
+            "reference": reference.to_text(), "attempt": attempt,
+            "problem": reference.problem or problem,
         }  # fmt: skip
         self.tell(run_id, f"/runs/{run_id}/inputs", told)
 
-    def inputs_of(self, run_id: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments that a run was given, by position and by name."""
-        from orion_nb.errors import ResultUnavailable
-
-        text = self.read_inputs(run_id)["reference"]
-        if text is None:
-            raise ResultUnavailable("the inputs of this run were not kept")
-        told = self.load(text)
-        return tuple(told["args"]), dict(told["kwargs"])
+    def kept_inputs(self, run_id: str) -> Inputs:
+        """What was kept of the arguments that a run was given."""
+        return self.inputs_at(self.read_inputs(run_id)["reference"])
 
     def keep_cache_parts(self, key: str, task: str, parts: dict[str, str]) -> None:
         """What the key was made of is remembered."""

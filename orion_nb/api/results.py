@@ -14,6 +14,7 @@ from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.errors import Interruption, InvalidInput, ResultUnavailable
 from orion_nb.schemas.results import is_key
+from orion_nb.schemas.values import frozen
 from orion_nb.store import kept
 
 if TYPE_CHECKING:
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 SMALL = 1024 * 1024
 NOTHING = '{"inline":null}'
 _lock = threading.Lock()
+
+
+@frozen
+class Inputs:
+    """The arguments of a run, by position and by name.
+
+    `missing` says why one was not kept, by its name or its position (`"0"`); in `args` its place is
+    taken by None. `problem` is why they are not whole, if they aren't.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    missing: dict[str, str]
+    problem: str | None = None
 
 
 class ResultRoutes(Proposals):
@@ -75,15 +90,15 @@ class ResultRoutes(Proposals):
 
         return serialize(value, SMALL, through=(KeyboardInterrupt, Interruption))
 
-    def keep_inputs(self, run_id: str, attempt: int, snapshot: Any) -> None:
-        """The arguments of a run are kept, as `snapshot` took them."""
+    def keep_inputs(
+        self, run_id: str, attempt: int, snapshot: Any, problem: str | None = None
+    ) -> None:
+        """The arguments of a run are kept, as `snapshot` took them; `problem`: some were not."""
         reference, now = self.keeper.keep(snapshot), clock.now()
-        text = reference.to_text()
+        text, problem = reference.to_text(), reference.problem or problem
 
         def work(tx: Any) -> None:
-            kept.put_inputs(tx, run_id, text, attempt, now)
-            if reference.problem is not None:
-                kept.put_problem(tx, run_id, "inputs", reference.problem, text, now)
+            kept.put_inputs(tx, run_id, text, attempt, now, problem)
 
         self.database.write(work)
 
@@ -91,14 +106,33 @@ class ResultRoutes(Proposals):
         """The arguments that a run was given, by position and by name.
 
         Raises:
-            ResultUnavailable: they were not kept.
+            ResultUnavailable: they were not kept, or not all of them.
+        """
+        found = self.kept_inputs(run_id)
+        if found.problem is not None:
+            raise ResultUnavailable(found.problem)
+        return found.args, found.kwargs
+
+    def kept_inputs(self, run_id: str) -> Inputs:
+        """What was kept of the arguments that a run was given.
+
+        Raises:
+            ResultUnavailable: nothing was.
         """
         with self.database.read() as connection:
-            text = kept.inputs_of(connection, self.find(run_id).id)
-        if text is None:
+            return self.inputs_at(kept.inputs_of(connection, self.find(run_id).id))
+
+    def inputs_at(self, reference: str | None) -> Inputs:
+        """The arguments that a reference points to.
+
+        Raises:
+            ResultUnavailable: they were not kept.
+        """
+        if reference is None:
             raise ResultUnavailable("the inputs of this run were not kept")
-        told = self.load(text)
-        return tuple(told["args"]), dict(told["kwargs"])
+        told = self.load(reference)
+        missing = dict(told.get("missing", {}))
+        return Inputs(tuple(told["args"]), dict(told["kwargs"]), missing, told.get("problem"))
 
     @route("GET", "/runs/{run_id}/result", action="read")
     def read_result(self, run_id: str) -> dict[str, Any]:

@@ -156,7 +156,8 @@ def _what_to_do(run: Run) -> str:
     """How the run is looked into, and run once more."""
     known = short(run.id)
     told = f"Why: `orion-nb explain {known}` · again from here: "
-    return f"{told}`orion-nb runs rerun {known} --from-failed` · this file is a copy."
+    told += f"`orion-nb runs rerun {known} --from-failed` · look into it in a notebook: "
+    return f"{told}`%replay {known}` · this file is a copy."
 
 
 def _markdown(nb: Json, tag: str, text: str) -> Json:

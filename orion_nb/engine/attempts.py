@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from orion_nb.api.orion import Orion
 from orion_nb.engine import cancelling
 from orion_nb.engine.cancelling import Cancellation
 from orion_nb.engine.children import drop_all, join_all, join_all_async, raise_unseen
@@ -20,11 +18,11 @@ from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
 from orion_nb.engine.logs import collect, flush
 from orion_nb.engine.options import Options
 from orion_nb.engine.recall import back_to, of_earlier_attempts
+from orion_nb.engine.remembering import Given, Memory
 from orion_nb.engine.runners import ThreadRunner
-from orion_nb.errors import OrionError, RunStopped, TaskTimeout
+from orion_nb.errors import RunStopped, TaskTimeout
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import TimedOut
-from orion_nb.schemas.values import frozen
 
 #: Code that goes on for longer than this after its deadline (seconds) could not be stopped.
 LATE = 0.5
@@ -70,18 +68,6 @@ class Called(Protocol):
     def name(self) -> str: ...
 
 
-@frozen
-class Given:
-    """The arguments of a call, as they were before its code could change them."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    def snapshot(self, orion: Orion) -> Any:
-        """As `Orion.keep_inputs` takes them."""
-        return orion.snapshot({"args": list(self.args), "kwargs": self.kwargs})
-
-
 class Attempt:
     """Calls the code of a run, once per attempt."""
 
@@ -90,7 +76,7 @@ class Attempt:
     ) -> None:
         self.work, self.proposer, self.runner, self.given = work, proposer, runner, given
         self.orion = proposer.orion
-        self._snapshot: Any = None
+        self._memory: Memory
 
     def call(self, body: Callable[[], Any], run: Run) -> Outcome:
         """What the code of this attempt came to, on this thread."""
@@ -157,15 +143,9 @@ class Attempt:
             around = current()
             told = around.recall if around is not None else None
             context.recall = of_earlier_attempts(self.orion, run, told)
-        self._snapshot = self.given.snapshot(self.orion) if self.given else None
+        self._memory = Memory(self.orion, self.work.options, self.given)
         if self.work.kind == "flow":  # a flow whose process dies can be run once more
-            self._keep_inputs(run)
-
-    def _keep_inputs(self, run: Run) -> None:
-        if self._snapshot is not None:
-            with contextlib.suppress(OrionError):
-                self.orion.keep_inputs(run.id, run.attempt, self._snapshot)
-            self._snapshot = None
+            self._memory.keep_inputs(run)
 
     def _returned(self, value: Any) -> Outcome:
         persist = self.work.options.persist or self.work.options.cache or None
@@ -176,8 +156,7 @@ class Attempt:
         return Outcome(value, result=self.orion.keep(value, None))
 
     def _raised(self, context: RunContext, error: BaseException) -> Outcome:
-        if isinstance(error, Exception):
-            self._keep_inputs(context.run)
+        self._memory.failed(context.run, error)
         if isinstance(error, Stopped):
             error.goes_on = self.work.kind == "task" and current() is not None
         if isinstance(error, Cancellation) and error.run_id == context.run.id:

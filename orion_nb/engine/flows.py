@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar, overload
 
 from orion_nb.api.orion import Orion
-from orion_nb.engine.attempts import Attempt, Given
+from orion_nb.engine.attempts import Attempt
 from orion_nb.engine.context import RunContext, here, observed
 from orion_nb.engine.drive import Proposer
 from orion_nb.engine.futures import futures_in, resolved
 from orion_nb.engine.lead import Finish, Outcome
 from orion_nb.engine.options import OnChange, Options, Retriable, options_of
 from orion_nb.engine.parameters import coerced, coerced_named, preview
+from orion_nb.engine.remembering import Given
 from orion_nb.engine.rerunning import Rerun
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.engine.work import Work
@@ -226,6 +227,7 @@ def flow(
     sla_action: str = "mark",
     run_name: str | None = None,
     on_change: OnChange | Iterable[OnChange] = (),
+    frames: bool | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(  # noqa: D417 - the overload above names the options
     fn: Callable[P, R] | None = None,
@@ -250,7 +252,8 @@ def flow(  # noqa: D417 - the overload above names the options
         timeout: how long one attempt may take; it then fails as TimedOut.
         validate: arguments are checked and coerced by pydantic as the annotations say.
         runner: where submitted tasks run; `ThreadRunner(max_workers=8)` for example.
-        concurrency, persist, tags, sla, sla_start, sla_action, on_change: as those of `task`.
+        concurrency, persist, tags, sla, sla_start, sla_action, on_change, frames: as those of
+            `task`.
         run_name: a name for its runs.
 
     Raises:

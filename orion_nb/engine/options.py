@@ -32,7 +32,7 @@ OnChange = Callable[[Run, Report], None]
 _OPTIONS = (
     "name retries retry_delay retry_on timeout tags trigger run_name cache cache_key persist "
     "concurrency retry_backoff retry_delay_max retry_jitter retry_crashes cache_refresh "
-    "rerun_from rerun_max rerun_on sla sla_start sla_action on_change"
+    "rerun_from rerun_max rerun_on sla sla_start sla_action on_change frames"
 ).split()
 
 #: Options that become part of the run's policy as they are.
@@ -59,6 +59,8 @@ class Options:
     persist: bool | None = None
     rerun_on: Retriable = Exception
     on_change: tuple[OnChange, ...] = ()
+    #: A failure keeps what the names of its frames held; None: if the settings say so.
+    frames: bool | None = None
 
     def retriable(self, error: BaseException) -> bool:
         """The rules may try again after this error; wrong parameters stay wrong."""
@@ -105,7 +107,7 @@ def options_of(fn: Callable[..., Any], **told: Any) -> Options:
     key = f"{_module_of(plain)}.{getattr(plain, '__qualname__', name)}"
     return Options(
         name, policy, told.get("retry_on", Exception), tags, run_name, key, trigger, cache,
-        cache_key, _persist(told), told.get("rerun_on", Exception), _on_change(told),
+        cache_key, _persist(told), told.get("rerun_on", Exception), _on_change(told), _frames(told),
     )  # fmt: skip
 
 
@@ -119,7 +121,7 @@ def revise(options: Options, changes: dict[str, Any]) -> Options:
     told |= {
         "name": options.name, "tags": options.tags, "retry_on": options.retry_on,
         "run_name": options.run_name, "cache_key": options.cache_key, "persist": options.persist,
-        "rerun_on": options.rerun_on, "on_change": options.on_change,
+        "rerun_on": options.rerun_on, "on_change": options.on_change, "frames": options.frames,
     }  # fmt: skip
     if "cache" in changes and not changes["cache"]:
         told["cache_key"] = None
@@ -195,6 +197,13 @@ def _on_change(told: dict[str, Any]) -> tuple[OnChange, ...]:
     if not all(callable(each) for each in calls):
         raise InvalidInput(f"on_change: {given!r} is no function", field="on_change")
     return calls
+
+
+def _frames(told: dict[str, Any]) -> bool | None:
+    frames = told.get("frames")
+    if frames is not None and not isinstance(frames, bool):
+        raise InvalidInput(f"frames: {frames!r} is not True, False or None", field="frames")
+    return frames
 
 
 def _check_retry_on(option: str, chosen: Any) -> None:

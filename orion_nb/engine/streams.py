@@ -15,6 +15,7 @@ from orion_nb.engine.drive import Proposer, answered, answered_async
 from orion_nb.engine.futures import Inputs, TaskFuture, futures_in, resolved
 from orion_nb.engine.lead import Call, Finish, Outcome, Plan, lead
 from orion_nb.engine.logs import collect, flush
+from orion_nb.engine.remembering import Given, Memory
 from orion_nb.errors import TaskTimeout
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import State
@@ -82,6 +83,7 @@ class Stream:
                     answer = await answered_async(step, self.proposer)
                     continue
                 answer = Outcome()
+                memory = self._memory()
                 made = self.task.fn(*self.args, **self.kwargs)
                 context, until = self._context(self.proposer.run), self._until()
                 collect()
@@ -96,6 +98,7 @@ class Stream:
                 except GeneratorExit:
                     await made.aclose()
                 except BaseException as error:
+                    memory.failed(context.run, error)
                     answer = Outcome(error=error)
                 finally:
                     flush(context.run.id)
@@ -110,6 +113,7 @@ class Stream:
             raise told
 
     def _attempt(self, run: Run) -> Generator[Any, None, Outcome]:
+        memory = self._memory()
         made = self.task.fn(*self.args, **self.kwargs)
         context, until = self._context(run), self._until()
         collect()
@@ -126,10 +130,15 @@ class Stream:
             made.close()
             raise
         except BaseException as error:
+            memory.failed(run, error)
             return Outcome(error=error)
         finally:
             flush(context.run.id)
             self._forget()
+
+    def _memory(self) -> Memory:
+        given = Given(self.args, self.kwargs) if self.args or self.kwargs else None
+        return Memory(self.orion, self.task.options, given)
 
     def _context(self, run: Run) -> RunContext:
         return RunContext(self.orion, run, self.taker.runner if self.taker else None)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
 from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
-from orion_nb.engine.attempts import Given
 from orion_nb.engine.children import keep
 from orion_nb.engine.context import RunContext, current, here
 from orion_nb.engine.futures import (
@@ -24,6 +23,7 @@ from orion_nb.engine.futures import (
 from orion_nb.engine.jobs import Job, Submitted
 from orion_nb.engine.lead import Finish
 from orion_nb.engine.options import OnChange, Options, Retriable, TriggerFunction, options_of
+from orion_nb.engine.remembering import Given
 from orion_nb.engine.streams import Streamer, TaskStream, called, called_async
 from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput
@@ -274,6 +274,7 @@ def task(
     sla_action: str = "mark",
     run_name: str | None = None,
     on_change: OnChange | Iterable[OnChange] = (),
+    frames: bool | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:  # noqa: D417
     """The function is a task: each call is a task run, retried as `retries` says.
@@ -308,6 +309,8 @@ def task(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:  # noqa: D
             late is marked, and with sla_action="cancel" stopped.
         run_name: a name for its runs.
         on_change: a function, or several, of the run and the report, called after each state.
+        frames: True: a failure keeps what the names in its frames held, for `replay`; by default
+            if the setting of this name is on.
 
     Raises:
         InvalidInput: an option's value can't be accepted; the message says what may.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeV
 
 from orion_nb.api.answers import Answer, Proposal
 from orion_nb.api.orion import Orion
-from orion_nb.engine.attempts import Attempt, Given
+from orion_nb.engine.attempts import Attempt
 from orion_nb.engine.context import RunContext, current
 from orion_nb.engine.drive import Proposer, drive, drive_async, in_turns
 from orion_nb.engine.futures import Inputs, resolved
@@ -32,6 +32,7 @@ from orion_nb.engine.lead import (
 from orion_nb.engine.lineage import Origins, inputs_of, sources_of
 from orion_nb.engine.options import OnChange, Options, revise
 from orion_nb.engine.recall import recall_of, why_again
+from orion_nb.engine.remembering import Given
 from orion_nb.engine.runners import ThreadRunner
 from orion_nb.errors import Interruption, InvalidInput, OrionError
 from orion_nb.schemas.reports import Report

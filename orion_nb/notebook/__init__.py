@@ -31,6 +31,7 @@ def load(shell: Any) -> None:
     setattr(shell, _ATTRIBUTE, magics)
     if is_headless():
         shell.events.register("pre_run_cell", magics.session.see)
+        shell.events.register("post_run_cell", magics.session.look_back)
         _allow_loading_again(shell)
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = partial(_pass_over, shell)
@@ -80,6 +81,7 @@ def unload(shell: Any) -> None:
     flow_observers.remove(show_live)
     if is_headless():
         shell.events.unregister("pre_run_cell", magics.session.see)
-    for kind, name in (("cell", "task"), ("line", "orion")):
+        shell.events.unregister("post_run_cell", magics.session.look_back)
+    for kind, name in (("cell", "task"), ("line", "orion"), ("line", "replay")):
         shell.magics_manager.magics[kind].pop(name, None)
     setattr(shell, _ATTRIBUTE, None)

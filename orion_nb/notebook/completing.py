@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from orion_nb.api.naming import names
-from orion_nb.notebook import options
+from orion_nb.notebook import options, replaying
 from orion_nb.notebook.deploying import deploy_parser
 from orion_nb.notebook.magics import WORDS
 from orion_nb.notebook.managing import WITHIN, add_parser
@@ -39,6 +39,7 @@ _NAMED = {
 def register(shell: Any) -> None:
     """Tab completes our magics."""
     shell.set_hook("complete_command", lambda _, event: orion(event.line), str_key="%orion")
+    shell.set_hook("complete_command", lambda _, event: replay(event.line), str_key="%replay")
     shell.set_hook("complete_command", lambda _, event: task(event.line), str_key="%%task")
 
 
@@ -65,6 +66,11 @@ def orion(line: str) -> list[str]:
 def task(line: str) -> list[str]:
     """What may stand at the end of a `%%task` line."""
     return _beginning(options.parser()._option_string_actions, _split(line)[1])
+
+
+def replay(line: str) -> list[str]:
+    """What may stand at the end of a `%replay` line."""
+    return _beginning(replaying.parser()._option_string_actions, _split(line)[1])
 
 
 def _values(option: Option) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -22,7 +23,7 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
-from orion_nb.notebook import deploying, managing, reading, render
+from orion_nb.notebook import deploying, managing, reading, render, replaying
 from orion_nb.notebook.caching import CellTask
 from orion_nb.notebook.cells import Cell, awaits, cell_id, number
 from orion_nb.notebook.options import HelpWanted, from_comment, read_line
@@ -53,6 +54,7 @@ ORION_HELP = """\
 %orion limits [set NAME SLOTS | rm NAME]   how many runs execute at once
 %orion notifications [add NAME ... | test NAME | deliveries | retry --all | ...]   who is told
 %orion secrets [set NAME | rm NAME]   what there is, by name; a value is asked for, never shown
+%replay [RUN]             the inputs of a run that failed are set here, its code is put below
 RUN is an id, the end of one (4 digits or more), or a name."""
 
 
@@ -123,6 +125,15 @@ class OrionMagics(Magics):
             return known[word](rest)
         except OrionError as error:
             raise UsageError(f"%orion {word}: {error}") from None
+
+    @no_var_expand
+    @line_magic
+    def replay(self, line: str) -> Shown | None:
+        """A run that failed is at hand here: its inputs, its code. `%replay --help` says more."""
+        try:
+            return _said(partial(replaying.load, self.shell))(_words(line))
+        except OrionError as error:
+            raise UsageError(f"%replay: {error}") from None
 
     def _prepared(self, line: str, source: str) -> tuple[Cell, Task[..., Any]] | None:
         try:

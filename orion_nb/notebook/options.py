@@ -14,6 +14,7 @@ from orion_nb.errors import InvalidInput
 from orion_nb.schemas import durations
 
 NAME = re.compile(r"[A-Za-z_][\w.-]{0,99}", re.ASCII)
+_FLAGS = ("quiet", "persist", "refresh", "frames")
 COMMENT = re.compile(r"#\|\s*task:\s*(.*)")
 
 
@@ -78,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
         "--refresh", action="store_true", help="run it anyway, and put what it makes in the cache"
     )
     made.add_argument(
+        "--frames",
+        action="store_true",
+        help="if it fails, keep what its names held, for %%replay",
+    )
+    made.add_argument(
         "--quiet", action="store_true", help="show the line of the task only if it fails"
     )
     return made
@@ -111,6 +117,7 @@ def read_line(line: str) -> dict[str, Any]:
         "cache": _cache(told.cache, told.cache_key),
         "cache_key": told.cache_key,
         "cache_refresh": told.refresh or None,
+        "frames": told.frames or None,
         "quiet": told.quiet,
     }
 
@@ -129,10 +136,7 @@ def from_comment(line: str) -> str | None:
     if match is None:
         return None
     words: Sequence[str] = match[1].split()
-    options = [
-        f"--{word}" if "=" in word or word in ("quiet", "persist", "refresh") else word
-        for word in words
-    ]
+    options = [f"--{word}" if "=" in word or word in _FLAGS else word for word in words]
     return " ".join(options)
 
 

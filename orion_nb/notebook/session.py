@@ -57,6 +57,17 @@ class NotebookSession:
         """A cell is about to be executed: IPython's `pre_run_cell`."""
         self._seen.update(str(info.raw_cell).encode("utf-8", "replace") + b"\0")
 
+    def look_back(self, result: Any) -> None:
+        """A cell was executed: IPython's `post_run_cell`. If it failed, its frames may be kept."""
+        error = result.error_in_exec
+        if not isinstance(error, Exception) or not os.environ.get(RUN_ID_VARIABLE):
+            return
+        orion = connect()
+        if orion.settings.frames and not may_fail():
+            from orion_nb.engine.snapshots import keep_frames
+
+            keep_frames(orion, self.run, error)
+
     def so_far(self) -> str:
         """In a notebook that is executed, the source of all cells up to here as part of a key.
 
@@ -98,6 +109,15 @@ def notebook_name() -> str:
     path = os.environ.get("JPY_SESSION_NAME", "")
     name = Path(path).stem if path.endswith(".ipynb") else ""
     return "".join(letter for letter in name if letter.isprintable())[:200] or "notebook"
+
+
+def may_fail() -> bool:
+    """The cell being executed may fail, as its runner has told: those behind it are run."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    return (parent.get("content") or {}).get("stop_on_error") is False
 
 
 def is_headless() -> bool:

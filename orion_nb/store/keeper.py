@@ -8,6 +8,8 @@ courier takes it on. What can't be kept at all has a reference that says why.
 from __future__ import annotations
 
 import atexit
+import base64
+import json
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,6 +107,30 @@ class Keeper:
             problem=problem,
             spooled=True,
         )
+
+    def packed(self, made: Serialized) -> dict[str, Any]:
+        """What was serialized as a JSON object that holds all of it: `opened` gives it back."""
+        if made.inline is not None:
+            return {"inline": json.loads(made.inline)}
+        sealed = seal(self._secret(), made.serializer, made.body)
+        return {"sealed": base64.b64encode(sealed).decode("ascii")}
+
+    def opened(self, packed: dict[str, Any]) -> Any:
+        """The value that was packed.
+
+        Raises:
+            TamperedResult: it was not packed with this data folder's secret; nothing of it was
+                decoded.
+        """
+        if "inline" in packed:
+            return packed["inline"]
+        try:
+            sealed = base64.b64decode(packed["sealed"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            sealed = b""
+        serializer, size = head_of(sealed) or ("", 0)
+        reference = Reference(key=key_of(sealed), serializer=serializer, size=size)
+        return decode(self._secret_or_not(), sealed, reference)
 
     # -- finding ---------------------------------------------------------------------------------
 

@@ -23,10 +23,31 @@ class Trouble:
         return as_dict(self)
 
 
-def put_inputs(tx: sqlite3.Connection, run_id: str, text: str, attempt: int, now: int) -> None:
-    """The arguments of the run, as a reference."""
+def put_inputs(
+    tx: sqlite3.Connection,
+    run_id: str,
+    text: str,
+    attempt: int,
+    now: int,
+    problem: str | None = None,
+) -> None:
+    """The arguments of the run, as a reference; `problem` says why not all are there."""
     row = (bytes.fromhex(run_id), text, attempt, now)
     tx.execute("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?)", row)
+    if problem is not None:
+        # What is there is where it belongs: then no delivery will end the problem.
+        put_problem(tx, run_id, "inputs", problem, text if _is_away(text) else None, now)
+
+
+def _is_away(text: str) -> bool:
+    """What a reference points to is not, or not yet, where it belongs."""
+    from orion_nb.schemas.results import Reference
+
+    try:
+        reference = Reference.from_text(text)
+    except InvalidInput:
+        return True
+    return reference.problem is not None or reference.spooled
 
 
 def inputs_of(connection: sqlite3.Connection, run_id: str) -> str | None:

@@ -48,7 +48,8 @@ password
 
 
 @pytest.fixture
-def canary(home):
+def canary(home, monkeypatch):
+    monkeypatch.setenv("ORION_NB_FRAMES", "1")  # nor in what names hold
     secrets.keep("DB", CANARY)
     yield
     secrets._values.clear()

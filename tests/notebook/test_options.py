@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "cache": None,
     "cache_key": None,
     "cache_refresh": None,
+    "frames": None,
     "quiet": False,
 }
 

@@ -1,0 +1,156 @@
+"""`%replay`: a run that failed, its real inputs and its code in the user's own kernel."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orion_nb.api.connect import connect
+from orion_nb.engine.replaying import Replay, replay
+from orion_nb.errors import NotFound
+from orion_nb.notebook.deploying import Parser, Told
+from orion_nb.schemas.runs import short
+from orion_nb.schemas.states import CRASHED, FAILED
+
+#: The name that the replay itself gets in the notebook.
+ITSELF = "_replay"
+#: Characters of a value in its line.
+SHOWN = 100
+#: Decorators of these names make runs of what is called.
+_OURS = ("task", "flow", "orion_nb")
+
+
+def load(shell: Any, words: Sequence[str]) -> Told:
+    """The inputs of a run are names of the notebook; its code is put into the next cell."""
+    told = parser().parse_args(words)
+    found = replay(told.run or newest_failure())
+    names = names_of(found)
+    said = _bound(shell.user_ns, found, names, told.overwrite)
+    shell.user_ns[ITSELF] = found
+    said += [f"{name} = ?  (not kept: {why})" for name, why in found.missing.items()]
+    if not names and not found.missing:
+        said.append(found.problem or "it was given nothing")
+    if not found.frames:
+        said.append("ORION_NB_FRAMES=1, or frames=True, keeps what the names of a failure hold")
+    said += [f"at {each.function} ({each.file}:{each.line})" for each in found.frames]
+    if code := cell_of(found):
+        shell.set_next_input(code)
+        said.append("its code is in the next cell; no run is made of what you try")
+    said.append(f"{ITSELF}.inputs, .frames[-1].locals, .source, .call(...)")
+    head = f"{found.run.kind} {found.run.name} ({short(found.run.id)}), {found.run.state.name}"
+    head += f", attempt {found.run.attempt}" + (f": {found.error}" if found.error else "")
+    return said, head, found.run.as_json()
+
+
+def parser() -> Parser:
+    """The grammar of the line."""
+    made = Parser("%replay", "The inputs of a run that failed are set here, its code shown below.")
+    made.add_argument("run", nargs="?", metavar="RUN", help="default: the newest that failed")
+    made.add_argument(
+        "--overwrite", action="store_true", help="set names, too, that have another value here"
+    )
+    return made
+
+
+def newest_failure() -> str:
+    """The id of the run that failed last: of a flow whose task failed it is the task's.
+
+    Raises:
+        NotFound: none has.
+    """
+    states = [FAILED.value.lower(), CRASHED.value.lower()]
+    runs = connect().filter_runs(states=states, limit=1)["runs"]
+    if not runs:
+        raise NotFound("no run has failed")
+    return str(runs[0]["id"])
+
+
+def names_of(found: Replay) -> dict[str, Any]:
+    """What is to be set: the inputs; of a cell the names it speaks of, as they were at its end."""
+    if found.inputs:
+        return found.inputs
+    cell = next((each for each in found.frames if each.is_cell), None)
+    return cell.locals.kept() if cell is not None else {}
+
+
+def cell_of(found: Replay) -> str | None:
+    """The code for the next cell: the function without its decorators and a call, or the cell."""
+    source = found.source
+    if source is None:
+        return None
+    source = textwrap.dedent(source).rstrip()
+    try:
+        node = ast.parse(source).body[0]
+    except (SyntaxError, IndexError):
+        return source
+    is_cell = any(each.is_cell and each.source == found.source for each in found.frames)
+    if is_cell or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return source
+    lines = source.splitlines()
+    first = min((each.lineno for each in node.decorator_list), default=node.lineno)
+    kept = [
+        line
+        for each in node.decorator_list
+        if not _is_ours(each)
+        for line in lines[each.lineno - 1 : each.end_lineno]
+    ]
+    body = "\n".join([*lines[: first - 1], *kept, *lines[node.lineno - 1 :]])
+    call = f"{node.name}({_arguments(found, node.name)})"
+    awaited = "await " if isinstance(node, ast.AsyncFunctionDef) else ""
+    return f"{body}\n\n{awaited}{call}"
+
+
+def _arguments(found: Replay, name: str) -> str:
+    """How the function is called with its inputs."""
+    if found.fn is None:
+        return f"**{ITSELF}.inputs"
+    told = []
+    for each in inspect.signature(found.fn).parameters.values():
+        given = f"{ITSELF}.inputs[{each.name!r}]"
+        if each.name in found.missing:
+            told.append(f"{each.name}={each.name}")  # it is the user's to give
+        if each.name not in found.inputs:
+            continue
+        if each.kind is each.VAR_POSITIONAL:
+            told.append(f"*{given}")
+        elif each.kind is each.VAR_KEYWORD:
+            told.append(f"**{given}")
+        else:
+            told.append(given if each.kind is each.POSITIONAL_ONLY else f"{each.name}={given}")
+    return ", ".join(told)
+
+
+def _bound(
+    namespace: dict[str, Any], found: Replay, names: Mapping[str, Any], overwrite: bool
+) -> list[str]:
+    """The names are set but where they have another value; a line for each says which it was."""
+    said = []
+    for name, value in names.items():
+        shown = " ".join(f"{value!r}"[: 2 * SHOWN].split())
+        shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+        line = f"{name} = {shown}"
+        if not name.isidentifier():
+            line += f"  (its function is not known here: {ITSELF}.inputs[{name!r}])"
+        elif name in namespace and not overwrite and not _is_same(namespace[name], value):
+            line += "  (yours has another value and is kept; --overwrite sets it)"
+        else:
+            namespace[name] = value
+        said.append(line)
+    return said
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    try:
+        return one is other or bool(type(one) is type(other) and one == other)
+    except Exception:  # tables and arrays answer for each of their values
+        return False
+
+
+def _is_ours(decorator: ast.expr) -> bool:
+    node: Any = decorator.func if isinstance(decorator, ast.Call) else decorator
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in _OURS

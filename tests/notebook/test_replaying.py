@@ -1,0 +1,109 @@
+"""`%replay` in a real kernel: the inputs of a failure are there, its code is in the next cell."""
+
+from __future__ import annotations
+
+import pytest
+
+LOAD = """
+RATE = 2
+@task(retries=1, frames=True)
+def load(rows, day, *, lock=None):
+    total = 0
+    for row in rows:
+        total += row['price'] * RATE
+    return total
+
+@flow
+def daily(day):
+    return load([{'price': 1}, {'cost': 3}], day, lock=threading.Lock())
+"""
+
+
+def next_cell(ran):
+    found = [each["text"] for each in ran.reply["payload"] if each["source"] == "set_next_input"]
+    return found[0] if found else None
+
+
+@pytest.fixture
+def failed(kernel):
+    kernel.do(LOAD)
+    kernel.do("daily.run('monday')")
+    yield kernel
+    kernel.do("for name in ('rows', 'day', 'lock', '_replay'): globals().pop(name, None)")
+
+
+def test_its_inputs_are_names_here_and_its_code_stands_below(failed):
+    ran = failed.do("%replay")
+    assert "task load (" in ran.result
+    assert "Failed, attempt 2: KeyError: 'price'" in ran.result
+    assert "lock = ?  (not kept: value: cannot pickle '_thread.lock' object)" in ran.result
+    assert failed.value("rows, day") == "([{'price': 1}, {'cost': 3}], 'monday')"
+    assert failed.value("_replay.frames[-1].locals['total']") == "2"
+    code = next_cell(ran)
+    assert code.startswith("def load(rows, day, *, lock=None):")
+    failed.do("lock = None")
+    assert "KeyError: 'price'" in failed.run(code).traceback  # as it failed
+    mended = failed.do(code.replace("row['price']", "row.get('price', 0)"))
+    assert mended.result == "2"
+
+
+def test_names_that_have_another_value_are_kept_unless_asked(failed):
+    failed.do("rows = 'mine'")
+    assert "yours has another value and is kept" in failed.do("%replay load").result
+    assert failed.value("rows") == "mine"
+    failed.do("%replay load --overwrite")
+    assert failed.value("rows") == "[{'price': 1}, {'cost': 3}]"
+
+
+def test_a_task_cell_has_the_values_of_its_names_again(kernel):
+    body = "amounts = [1, 2, 0]\nfor amount in amounts:\n    share = 10 / amount"
+    kernel.run(f"%%task shares --frames\n{body}")
+    kernel.do("amounts = amount = share = None")
+    ran = kernel.do("%replay shares --overwrite")
+    assert next_cell(ran) == body
+    assert kernel.value("amounts, amount, share") == "([1, 2, 0], 0, 5.0)"
+    assert "the cell (" in ran.result
+    ran = kernel.run("%%task unasked\n1 / 0")
+    assert "ORION_NB_FRAMES=1, or frames=True" in kernel.do("%replay unasked").result
+
+
+def test_what_is_wrong_is_one_line_and_tab_and_help_work(kernel):
+    assert "no run 'nosuch'" in kernel.run("%replay nosuch").stderr
+    assert "--overwrite" in kernel.do("%replay --help").stdout
+    assert "--overwrite" in kernel.complete("%replay --o")
+    assert "--frames" in kernel.complete("%%task a --f")
+
+
+def test_a_cell_that_failed_in_a_deployed_notebook_is_replayed_elsewhere(new_kernel):
+    """The run of the notebook keeps the frames of its failing cell; what is allowed to fail not."""
+    environ = {"ORION_NB_FRAMES": "1"}
+    kernel = new_kernel(**environ)
+    kernel.do(
+        """
+import json
+from pathlib import Path
+cells = [
+    ("allowed = 1\\n1 / 0", ["raises-exception"]),
+    ("def ratio(a, b):\\n    return a / b", []),
+    ("prices = [3, 0]\\nfor price in prices:\\n    last = ratio(1, price)", []),
+]
+told = [
+    {"cell_type": "code", "id": f"c{at}", "source": source, "metadata": {"tags": tags},
+     "outputs": [], "execution_count": None}
+    for at, (source, tags) in enumerate(cells)
+]
+told = {"cells": told, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+Path("prices.ipynb").write_text(json.dumps(told))
+"""
+    )
+    kernel.do("%load_ext orion_nb\nfrom orion_nb import run_notebook, connect, replay")
+    kernel.do("done = run_notebook('prices.ipynb')")
+    assert kernel.value("done.state.message") == "cell 3: ZeroDivisionError: division by zero"
+    ran = kernel.do("%replay")
+    assert "flow prices (" in ran.result
+    assert kernel.value("prices, price, last") == "([3, 0], 0, 0.3333333333333333)"
+    assert next_cell(ran).startswith("prices = [3, 0]")
+    assert kernel.value("[each.function for each in _replay.frames]") == "['the cell', 'ratio']"
+    assert kernel.value("_replay.frames[-1].locals.kept()") == "{'a': 1, 'b': 0}"
+    kept = "len(connect().read_artifacts(done.run.id)['artifacts'])"
+    assert kernel.value(kept) == "1"
