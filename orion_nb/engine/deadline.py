@@ -12,20 +12,38 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
+from weakref import ref
 
 from orion_nb.errors import Interruption, TaskTimeout
 
 T = TypeVar("T")
 
+#: Seconds until it is seen that an exception was dropped.
+AGAIN = 0.05
+
 
 class Alarm:
-    """When the time of one block is up (monotonic seconds), and whether it was told so."""
+    """When the time of one block is up (monotonic seconds), and whether it was told so.
 
-    __slots__ = ("at", "is_over")
+    `told` is what was raised in it, by signal, as long as anybody has it: where Python lets no
+    exception through, in a destructor say, it is dropped, and has to be raised once more.
+    """
+
+    __slots__ = ("at", "is_over", "told")
 
     def __init__(self, seconds: float) -> None:
         self.at = time.monotonic() + seconds
         self.is_over = False
+        self.told: ref[Deadline] | None = None
+
+    @property
+    def rings_at(self) -> float:
+        """When it is to be raised, or looked after whether it still is."""
+        return self.at if self.told is None else time.monotonic() + AGAIN
+
+    def is_late(self, now: float) -> bool:
+        """Its time is up, and nobody knows."""
+        return self.at <= now and (self.told is None or self.told() is None)
 
 
 class Deadline(Interruption):
@@ -82,44 +100,63 @@ def within(
 # No context manager here: Python may run the handler of a signal whenever a function is entered,
 # and what is raised as an `__exit__` is entered leaves its block open. A `finally` calls nothing.
 def _by_signal(alarm: Alarm, _: float, body: Callable[[], T]) -> T:
-    # One timer serves all alarms that are set; it rings for the earliest.
+    """What the body returns; the signal rings in the middle of it, and nowhere else.
+
+    One timer serves all alarms that are set; it rings for the earliest.
+    """
+    global _is_setting
     began, outermost = time.monotonic(), not _alarms
+    _is_setting = True
+    # Somebody else's timer is stopped before its handler is replaced: else it could ring unheard.
+    theirs = signal.setitimer(signal.ITIMER_REAL, 0)[0] if outermost else 0.0
     before = signal.signal(signal.SIGALRM, _ring)
-    theirs = signal.getitimer(signal.ITIMER_REAL)[0] if outermost else 0.0
+    _alarms.append(alarm)
     try:
-        _alarms.append(alarm)
-        _set_timer()
-        return body()
+        try:
+            _is_setting = False
+            _set_timer()
+            return body()
+        finally:
+            _is_setting = True
     finally:
-        alarm.is_over = True
-        if alarm in _alarms:
-            _alarms.remove(alarm)
-        _set_timer()
+        _is_setting = True
+        _alarms.remove(alarm)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+        _is_setting = False
         if theirs:  # whoever else had set the timer has it again
             left = theirs - (time.monotonic() - began)
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.000_001))
+        elif not outermost:
+            _set_timer()
 
 
 _alarms: list[Alarm] = []
+#: Alarms are being set or removed: whoever's time is up is told behind it.
+_is_setting = False
 
 
 def _set_timer() -> None:
-    due = [alarm.at for alarm in _alarms if not alarm.is_over]
+    due = [alarm.rings_at for alarm in _alarms]
     left = max(min(due) - time.monotonic(), 0.000_001) if due else 0.0
     signal.setitimer(signal.ITIMER_REAL, left)
 
 
 def _ring(_signum: int, _frame: FrameType | None) -> None:
+    if _is_setting:
+        return
     now = time.monotonic()
-    late = [alarm for alarm in _alarms if not alarm.is_over and alarm.at <= now]
-    if late:
-        late[0].is_over = True
+    late = next((alarm for alarm in _alarms if alarm.is_late(now)), None)
+    if late is None:
+        _set_timer()
+        return
+    over = Deadline()
+    over.alarm, late.told = late, ref(over)
     _set_timer()
-    if late:
-        over = Deadline()
-        over.alarm = late[0]
+    try:
         raise over
+    finally:
+        del over  # its traceback has this frame: it would keep itself
 
 
 def _by_exception(alarm: Alarm, seconds: float, body: Callable[[], T]) -> T:
