@@ -130,7 +130,7 @@ def folder(home: Path | None = None) -> Path:
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        says = "name: letters, digits, dots, dashes and underscores, up to 100"
+        says = "name: letters, digits, dots, dashes and underscores, up to 100, no digit first"
         raise InvalidInput(says, field="name")
 
 
