@@ -62,12 +62,26 @@ def deploy(words: Sequence[str]) -> Told:
     """This notebook gets a name, parameters and schedules."""
     from orion_nb.api.deploying import deploy_as_said
 
-    told = vars(deploy_parser().parse_args(words))
-    made = deploy_as_said(told["path"] or this_notebook(), told["name"], told)
+    parser = deploy_parser()
+    told = vars(parser.parse_args(words))
+    path, name = _named(parser, told)
+    made = deploy_as_said(path or this_notebook(), name, told)
     said = [*made["words"], *(f"next: {at}" for at in times_of(made))]
     if told["dry_run"]:
         said.append("nothing was written: this is what it would be")
     return said or ["it runs when asked to"], f"{made['name']} runs {made['path']}", made
+
+
+def _named(parser: Parser, told: dict[str, Any]) -> tuple[str | None, str | None]:
+    """What is deployed, and its name: said as here, or as `orion-nb deploy TARGET --name NAME`."""
+    path, name, first = told["path"], told["called"], told["name"]
+    if first is None:
+        return path, name
+    if path is None and (name is not None or first.endswith(".ipynb") or ".py:" in first):
+        return first, name
+    if name is not None:
+        parser.error(f"two names, {first!r} and {name!r}")
+    return path, first
 
 
 def run(words: Sequence[str]) -> Told:
@@ -163,6 +177,7 @@ def deploy_parser() -> Parser:
     parser = Parser("%orion deploy", "This notebook gets a name, parameters and schedules.")
     parser.add_argument("name", nargs="?", metavar="NAME", help="default: that of the file")
     parser.add_argument("--path", metavar="FILE", help="another notebook, or file.py:flow")
+    parser.add_argument("--name", "-n", dest="called", metavar="NAME", help="the same as NAME")
     for option in OPTIONS:
         _add(parser, option)
     return parser

@@ -61,6 +61,15 @@ def test_the_magic_takes_the_options_of_the_command_line(kernel: Any, saved: Pat
     assert all(option in helped for option in ("--ics", "--grace", "--dry-run"))
 
 
+def test_a_line_of_the_command_line_is_taken_as_it_is(kernel: Any, saved: Path) -> None:
+    kernel.do(f"made = %orion deploy {saved} --name copied --every 1h --dry-run")
+    assert kernel.value("made.data['name'], made.data['path']") == str(("copied", str(saved)))
+    kernel.do(f"made = %orion deploy {saved} --dry-run")
+    assert kernel.value("made.data['name'], made.data['path']") == str(("saved", str(saved)))
+    wrong = kernel.run(f"%orion deploy one --path {saved} --name two --dry-run").stderr
+    assert "UsageError: %orion deploy: two names, 'one' and 'two'" in wrong
+
+
 def test_tab_completes_a_line(kernel: Any, saved: Path) -> None:
     kernel.do(f"%orion deploy tabbed --path {saved}")
     for line, expected in (
