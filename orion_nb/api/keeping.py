@@ -25,7 +25,8 @@ class SecretRoutes(Core):
         """The secret is kept in a file that only the server's user may read.
 
         It is blotted out of all that this server keeps or shows from now on. One of this name in
-        the server's environment goes before it.
+        the server's environment goes before it. An Idempotency-Key is not heeded: set twice is as
+        set once, and nothing of a value is kept elsewhere.
         """
         from orion_nb import secrets
 

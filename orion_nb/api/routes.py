@@ -43,6 +43,11 @@ class Route:
         signature = inspect.signature(self.function, eval_str=True)
         return list(signature.parameters.values())[1:]
 
+    @property
+    def hides(self) -> bool:
+        """A parameter is a secret: nothing of the request is kept, not even a digest."""
+        return any("hidden" in _metadata(each) for each in self.parameters)
+
     def place(self, parameter: str) -> Literal["path", "query", "body"]:
         """Where a parameter comes from."""
         if "{" + parameter + "}" in self.path:
@@ -67,6 +72,10 @@ def route(
         return function
 
     return mark
+
+
+def _metadata(parameter: inspect.Parameter) -> tuple[Any, ...]:
+    return getattr(parameter.annotation, "__metadata__", ())
 
 
 def taking(fields: type, *, unless_given: Any = None) -> Callable[[F], F]:

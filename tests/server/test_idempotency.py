@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from orion_nb import clock
+from orion_nb import clock, secrets
 from orion_nb.api.shapes import EXAMPLES
 from orion_nb.api.wire import arguments
 from orion_nb.schemas.runs import new_id
@@ -103,7 +103,7 @@ def test_the_same_request_may_be_written_in_another_way(server, keyed):
     assert keyed(key, told={**FLOW, "name": "another"}).json["field"] == "name"
 
 
-CHANGING = [route for route in ALL_ROUTES if route.action != "read"]
+CHANGING = [route for route in ALL_ROUTES if route.action != "read" and not route.hides]
 
 
 @pytest.mark.parametrize("route", CHANGING, ids=lambda route: route.name)
@@ -126,6 +126,15 @@ def test_every_request_that_changes_something_is_done_once(server, keyed, subjec
         assert first.headers["Idempotency-Replayed"] is None
         assert again.headers["Idempotency-Replayed"] == "true"
         assert again.body == first.body
+
+
+def test_of_a_secret_no_digest_is_kept_and_the_last_value_holds(server, orion):
+    headers = {"Idempotency-Key": new_id()}
+    for value in ("first value", "second value"):
+        told = server.call("PUT", "/secrets/TWICE", {"value": value}, headers=headers)
+        assert (told.status, told.headers["Idempotency-Replayed"]) == (200, None)
+    assert secrets.find("TWICE", orion.settings.home) == "second value"
+    assert orion.database.write(lambda tx: requests.recall(tx, headers["Idempotency-Key"])) is None
 
 
 #: Bodies for this server, where the example of the documents is about another one.
