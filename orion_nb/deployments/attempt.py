@@ -36,6 +36,7 @@ from orion_nb.deployments.surroundings import environment, record_files
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import OrionError, RunNotFound
+from orion_nb.schemas.deployments import FRAMES
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
@@ -143,6 +144,7 @@ class Attempt:
         return {
             **self.spec.env,
             **self.orion.settings.as_environ(),
+            **{name: value for name, value in self.spec.env.items() if name == FRAMES},
             RUN_ID_VARIABLE: self.run.id,
             ATTEMPT_VARIABLE: mark,
             "ORION_NB_HEADLESS": "1",

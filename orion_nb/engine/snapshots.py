@@ -6,6 +6,7 @@ time, and what lies in them is nobody else's business.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import linecache
 import logging
@@ -175,11 +176,23 @@ def _names_of(frame: FrameType) -> Iterator[tuple[str, Any, str]]:
     for name, value in own.items():
         if not name.startswith(("__", ".")):
             yield name, value, "local"
-    for name in dict.fromkeys(_mentioned(frame.f_code)):
+    for name in dict.fromkeys(_of_cell(frame) or _mentioned(frame.f_code)):
         if name in frame.f_globals and name not in own:
             value = frame.f_globals[name]
             if not isinstance(value, _CODE) and not hasattr(value, "with_options"):
                 yield name, value, "global"
+
+
+def _of_cell(frame: FrameType) -> list[str]:
+    """All names in the source of a cell, whose statements are executed one by one."""
+    if not _is_cell(frame):
+        return []
+    try:
+        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    found = [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
+    return [each.id for each in sorted(found, key=lambda each: (each.lineno, each.col_offset))]
 
 
 def _mentioned(code: CodeType) -> Iterator[str]:

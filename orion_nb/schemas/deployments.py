@@ -34,6 +34,10 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Limit = Annotated[Seconds, Field(gt=0)]
 
 
+#: The one setting of ours that a deployment may have for itself.
+FRAMES = "ORION_NB_FRAMES"
+
+
 def _schedules(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return value
@@ -47,7 +51,7 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name!r} can't be an environment variable with this value")
         if name.startswith("ORION_NB_SECRET_"):
             raise ValueError("a secret is kept with `orion-nb secrets set`, not in a deployment")
-        if name.startswith(("ORION_NB_", "JPY_")):
+        if name.startswith(("ORION_NB_", "JPY_")) and name != FRAMES:
             raise ValueError(f"{name!r} is not to be set by a deployment")
     return env
 
