@@ -25,17 +25,21 @@ const shared = {
   },
 };
 
+// A script of a page is no module: a browser asks for those as a script's `fetch` does, without the
+// XSRF token, and a hub's server then takes no cookie. The card is imported, so it is one.
+const page = { ...shared, format: "iife" };
+
 const products = [
   { ...shared, entryPoints: { "orion-card": "src/card/index.tsx" }, outdir: card },
   { ...shared, entryPoints: { "orion-card": "src/card/card.css" }, outdir: card, banner: {} },
-  { ...shared, entryPoints: { "orion-dashboard": "src/dashboard/index.tsx" }, outdir: dashboard },
+  { ...page, entryPoints: { "orion-dashboard": "src/dashboard/index.tsx" }, outdir: dashboard },
   {
     ...shared,
     entryPoints: { "orion-dashboard": "src/dashboard/dashboard.css" },
     outdir: dashboard,
     banner: {},
   },
-  { ...shared, entryPoints: { "orion-docs": "src/docs/index.tsx" }, outdir: dashboard },
+  { ...page, entryPoints: { "orion-docs": "src/docs/index.tsx" }, outdir: dashboard },
   { ...shared, entryPoints: { "orion-docs": "src/docs/docs.css" }, outdir: dashboard, banner: {} },
 ];
 

@@ -49,7 +49,7 @@ class Outcome:
 
         Raises:
             RunStopped: it did not complete.
-            ResultUnavailable, UntrustedResult: the value can't be had.
+            ResultUnavailable, TamperedResult: the value can't be had.
         """
         if self.state.type is not COMPLETED:
             raise RunStopped(f"{self.run.name} is {self.state}")

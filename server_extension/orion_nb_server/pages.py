@@ -41,7 +41,7 @@ SHELL = """\
 
 HEAD = """\
 <link rel="stylesheet" href="{static}/{style}">
-<script type="module" src="{static}/{script}"></script>"""
+<script defer src="{static}/{script}"></script>"""
 
 BODY = """\
 <div id="orion" data-base-url="{base}" data-api="{api}"></div>

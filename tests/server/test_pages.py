@@ -34,7 +34,7 @@ def test_the_dashboard_is_a_shell_around_its_script(server):
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     page = answer.body.decode()
     assert '<div id="orion" data-base-url="/" data-api="/orion/api/v1">' in page
-    assert '<script type="module" src="/orion/static/orion-dashboard.js">' in page
+    assert '<script defer src="/orion/static/orion-dashboard.js">' in page
     assert "orion-dashboard.css" in page
 
 
@@ -55,7 +55,7 @@ def test_the_page_on_the_api_is_a_shell_around_its_script(server):
     assert policy(answer) == PAGE_POLICY
     page = answer.body.decode()
     assert '<div id="orion-docs" data-api="/orion/api/v1">' in page
-    assert '<script type="module" src="/orion/static/orion-docs.js">' in page
+    assert '<script defer src="/orion/static/orion-docs.js">' in page
     assert "<title>Orion REST API</title>" in page
 
 

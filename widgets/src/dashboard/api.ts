@@ -1,4 +1,5 @@
-// Asks the server: every call is same-origin JSON, and what changes something carries the XSRF token.
+// Asks the server: every call is same-origin JSON and carries the XSRF token.
+// A hub's server takes a cookie from a script only with it, for what is read as well.
 import type {
   ArtifactPage, Cells, Delivery, Deployment, DeploymentWithSource, DeployOptions, Diff, Entry, FullArtifact, Inspected,
   Limit, LogPage, LogQuery, Notification, Page, Preview, Report, Run, RunQuery, SecretName, Why,
@@ -39,11 +40,8 @@ export function xsrf(cookies: string): string {
 }
 
 async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
-  if (method !== "GET") {
-    headers["Content-Type"] = "application/json";
-    headers["X-XSRFToken"] = xsrf(document.cookie);
-  }
+  const headers: Record<string, string> = { Accept: "application/json", "X-XSRFToken": xsrf(document.cookie) };
+  if (method !== "GET") headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers, signal, credentials: "same-origin", redirect: "manual" };
   if (body !== undefined) init.body = JSON.stringify(body);
   let answer: Response;

@@ -1,6 +1,6 @@
 // Follows the server's events; says whether we are live, and passes events on in small batches.
 import { signal } from "@preact/signals";
-import { API } from "./api";
+import { API, xsrf } from "./api";
 import type { LiveEvent } from "./types";
 
 export type Link = "connecting" | "live" | "reconnecting";
@@ -63,7 +63,9 @@ const place = () => (last === null ? "" : `after=${last}`);
 
 /** Follows the stream of events; where none comes through, asks for them. */
 export function follow(tries = 0): void {
-  const source = new EventSource(`${API}/events?${place()}`);
+  // It can't send headers.
+  const token = `_xsrf=${encodeURIComponent(xsrf(document.cookie))}`;
+  const source = new EventSource(`${API}/events?${token}&${place()}`);
   let breaks = 0;
   let deaf = 0;
   let greeted = false;
@@ -114,6 +116,7 @@ async function poll(tries: number): Promise<void> {
 async function ask(patience: number): Promise<void> {
   const answer = await fetch(`${API}/events?wait=${patience}&${place()}`, {
     credentials: "same-origin",
+    headers: { "X-XSRFToken": xsrf(document.cookie) },
     redirect: "error",
     signal: AbortSignal.timeout((patience + 15) * 1000),
   });

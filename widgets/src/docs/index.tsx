@@ -1,6 +1,7 @@
 // The page that shows the API: every route of the server's own OpenAPI document, searched and tried.
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { xsrf } from "../dashboard/api";
 import { type Document, type Route, routesOf, search } from "./document";
 import { RouteView } from "./route";
 import { Text } from "./text";
@@ -113,7 +114,8 @@ function hideToken(): void {
 async function start(): Promise<void> {
   hideToken();
   try {
-    const answer = await fetch(`${api}/openapi.json`, { credentials: "same-origin" });
+    const headers = { "X-XSRFToken": xsrf(document.cookie) };
+    const answer = await fetch(`${api}/openapi.json`, { credentials: "same-origin", headers });
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     render(<App told={(await answer.json()) as Document} />, mount);
   } catch (error) {

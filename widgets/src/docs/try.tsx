@@ -83,8 +83,7 @@ function Shown({ came }: { came: Came }) {
 }
 
 async function ask(route: Route, url: string, body: string): Promise<Came> {
-  const headers: Record<string, string> = {};
-  if (route.method !== "GET") headers["X-XSRFToken"] = xsrf(document.cookie);
+  const headers: Record<string, string> = { "X-XSRFToken": xsrf(document.cookie) };
   if (body) headers["Content-Type"] = "application/json";
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const began = performance.now();
