@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -131,7 +130,9 @@ class OrionMagics(Magics):
     def replay(self, line: str) -> Shown | None:
         """A run that failed is at hand here: its inputs, its code. `%replay --help` says more."""
         try:
-            return _said(partial(replaying.load, self.shell))(_words(line))
+            return Shown(*replaying.load(self.shell, _words(line)))
+        except deploying.HelpShown:
+            return None
         except OrionError as error:
             raise UsageError(f"%replay: {error}") from None
 

@@ -149,6 +149,24 @@ def lines(said: Sequence[str], head: str = "") -> tuple[str, str]:
     return html, "\n".join([head, *said] if head else said)
 
 
+def names(head: str, rows: Sequence[tuple[str, str, str]], notes: Sequence[str]) -> tuple[str, str]:
+    """Names, their values and a word on some of them, under a headline; then what else is to say.
+
+    HTML and text.
+    """
+    body = "".join(
+        f'<tr><td style="{CELL}"><code>{escape(name)}</code></td>'
+        f'<td style="{CELL}"><code>{escape(value)}</code></td>'
+        f'<td style="{CELL};{MUTED}">{escape(word)}</td></tr>'
+        for name, value, word in rows
+    )
+    below = "".join(f'<div style="{MUTED}">{escape(note)}</div>' for note in notes)
+    table = f"<table>{body}</table>" if rows else ""
+    html = f'<div style="{PLAIN}"><b>{escape(head)}</b>{table}{below}</div>'
+    told = ["  ".join(each).rstrip() for each in _padded(rows)] if rows else []
+    return html, "\n".join([head, *(f"  {line}" for line in told), *notes])
+
+
 def _cells(row: Row, now: int) -> tuple[str, str, str, str, str]:
     attempts = str(row.attempt) if row.attempt else ""
     words = state_words(row.type, row.state)

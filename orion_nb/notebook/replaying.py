@@ -11,7 +11,8 @@ from typing import Any
 from orion_nb.api.connect import connect
 from orion_nb.engine.replaying import Replay, replay
 from orion_nb.errors import NotFound
-from orion_nb.notebook.deploying import Parser, Told
+from orion_nb.notebook import render
+from orion_nb.notebook.deploying import Parser
 from orion_nb.schemas.runs import short
 from orion_nb.schemas.states import CRASHED, FAILED
 
@@ -23,26 +24,29 @@ SHOWN = 100
 _OURS = ("task", "flow", "orion_nb")
 
 
-def load(shell: Any, words: Sequence[str]) -> Told:
-    """The inputs of a run are names of the notebook; its code is put into the next cell."""
+def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
+    """The inputs of a run are names of the notebook; its code is put into the next cell.
+
+    What is to be shown is answered as HTML and as text, with the run as data.
+    """
     told = parser().parse_args(words)
     found = replay(told.run or newest_failure())
     names = names_of(found)
-    said = _bound(shell.user_ns, found, names, told.overwrite)
+    rows = _bound(shell.user_ns, found, names, told.overwrite)
+    rows += [(name, "", f"not kept: {why}") for name, why in found.missing.items()]
     shell.user_ns[ITSELF] = found
-    said += [f"{name} = ?  (not kept: {why})" for name, why in found.missing.items()]
-    if not names and not found.missing:
-        said.append(found.problem or "it was given nothing")
+    notes = [f"at {each.function} ({each.file}:{each.line})" for each in found.frames]
+    if not rows:
+        notes.append(found.problem or "it was given nothing")
     if not found.frames:
-        said.append("ORION_NB_FRAMES=1, or frames=True, keeps what the names of a failure hold")
-    said += [f"at {each.function} ({each.file}:{each.line})" for each in found.frames]
+        notes.append("ORION_NB_FRAMES=1, or frames=True, keeps what the names of a failure hold")
     if code := cell_of(found):
         shell.set_next_input(code)
-        said.append("its code is in the next cell; no run is made of what you try")
-    said.append(f"{ITSELF}.inputs, .frames[-1].locals, .source, .call(...)")
+        notes.append("Its code is in the next cell; no run is made of what you try.")
+    notes.append(f"More: {ITSELF}.inputs, {ITSELF}.frames[-1].locals, {ITSELF}.call(...)")
     head = f"{found.run.kind} {found.run.name} ({short(found.run.id)}), {found.run.state.name}"
     head += f", attempt {found.run.attempt}" + (f": {found.error}" if found.error else "")
-    return said, head, found.run.as_json()
+    return *render.names(head, rows, notes), found.run.as_json()
 
 
 def parser() -> Parser:
@@ -125,21 +129,21 @@ def _arguments(found: Replay, name: str) -> str:
 
 def _bound(
     namespace: dict[str, Any], found: Replay, names: Mapping[str, Any], overwrite: bool
-) -> list[str]:
-    """The names are set but where they have another value; a line for each says which it was."""
-    said = []
+) -> list[tuple[str, str, str]]:
+    """The names are set but where they have another value; a row for each says which it was."""
+    rows = []
     for name, value in names.items():
         shown = " ".join(f"{value!r}"[: 2 * SHOWN].split())
         shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
-        line = f"{name} = {shown}"
+        word = ""
         if not name.isidentifier():
-            line += f"  (its function is not known here: {ITSELF}.inputs[{name!r}])"
+            word = f"its function is not known here: {ITSELF}.inputs[{name!r}]"
         elif name in namespace and not overwrite and not _is_same(namespace[name], value):
-            line += "  (yours has another value and is kept; --overwrite sets it)"
+            word = "yours has another value and is kept; --overwrite sets it"
         else:
             namespace[name] = value
-        said.append(line)
-    return said
+        rows.append((name, shown, word))
+    return rows
 
 
 def _is_same(one: Any, other: Any) -> bool:

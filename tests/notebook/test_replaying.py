@@ -36,7 +36,8 @@ def test_its_inputs_are_names_here_and_its_code_stands_below(failed):
     ran = failed.do("%replay")
     assert "task load (" in ran.result
     assert "Failed, attempt 2: KeyError: 'price'" in ran.result
-    assert "lock = ?  (not kept: value: cannot pickle '_thread.lock' object)" in ran.result
+    assert "not kept: value: cannot pickle '_thread.lock' object" in ran.result
+    assert "<code>day</code>" in ran.html
     assert failed.value("rows, day") == "([{'price': 1}, {'cost': 3}], 'monday')"
     assert failed.value("_replay.frames[-1].locals['total']") == "2"
     code = next_cell(ran)
