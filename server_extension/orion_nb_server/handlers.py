@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Iterable
 from http.client import responses
 from typing import Any, cast
@@ -145,6 +146,17 @@ class OrionHandler(APIHandler):
                 field="Content-Type",
             )
         return body
+
+    def finish(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The answer ends; one from before the request was read closes the connection, and says so.
+
+        Tornado closes it then without a word, and a proxy that kept it meets a reset (RFC 9112,
+        section 9.6).
+        """
+        body = getattr(self.request, "_body_future", None)
+        if body is not None and not body.done() and not self._headers_written:
+            self.set_header("Connection", "close")
+        return super().finish(*args, **kwargs)
 
     def refuse(self, error: OrionError) -> None:
         """The request ends with this error."""

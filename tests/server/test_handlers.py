@@ -163,6 +163,13 @@ def test_answers_are_those_of_the_api_in_process(server, run):
     orion.close()
 
 
+def test_an_answer_from_before_the_request_was_read_says_that_it_closes(server):
+    for path, more, status in ((NO_RUN, {"token": None}, 403), ("/nothing", {}, 404)):
+        answer = server.call("GET", path, **more)
+        assert (answer.status, answer.headers["Connection"]) == (status, "close")
+    assert server.call("GET", NO_RUN).headers["Connection"] is None
+
+
 def test_a_connection_is_kept_for_many_requests(server, run, token):
     connection = server.connect()
     ports = set()
