@@ -52,10 +52,15 @@ def show_logs(
 ) -> None:
     """Show what a run has logged and printed, oldest first.
 
+    What the cells of a notebook print is in its executed notebook, while it runs too.
+
     As JSON: {"lines": ..., "cursor": ...}; the cursor is null unless --limit left lines out.
     """
+    from orion_nb.deployments.files import nothing_logged
+
     orion = connect_and_look()
-    query = {"run": orion.find(run).id, "level": level, "tree": tree}
+    found = orion.find(run)
+    query = {"run": found.id, "level": level, "tree": tree}
     wanted = _lines(orion, query, follow)
     if as_json:
         return output.print_json(_told(wanted, limit))
@@ -65,7 +70,10 @@ def show_logs(
             return output.say(f"There are more: --limit {limit} was reached.")
         console.print(line_text(line, named=tree), soft_wrap=True)
         shown += 1
-    return None if shown else output.say("No line was logged.")
+    if not shown:
+        said = nothing_logged(orion.settings, found.id)
+        output.say(f"{said[0].upper()}{said[1:]}.")
+    return None
 
 
 def line_text(line: dict[str, Any], *, named: bool = False) -> Text:

@@ -8,6 +8,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.connect import connect
+from orion_nb.deployments.files import nothing_logged
 from orion_nb.notebook.deploying import Parser, Told
 from orion_nb.schemas.runs import short
 
@@ -25,7 +26,9 @@ def logs(words: Sequence[str]) -> Told:
     orion = connect()
     found = orion.find(told.run)
     lines = _last(orion, {"run": found.id, "level": told.level, "tree": told.tree}, told.limit)
-    said = [_text(line, named=told.tree) for line in lines] or ["no line was logged"]
+    said = [_text(line, named=told.tree) for line in lines] or [
+        nothing_logged(orion.settings, found.id)
+    ]
     return said, f"{found.kind} {found.name} ({short(found.id)})", lines
 
 

@@ -79,6 +79,13 @@ def test_what_is_not_there_is_said(call, ran, args, says):
     assert says in done.err
 
 
+@pytest.mark.slow
+def test_where_the_cells_of_a_notebook_have_printed_is_said(call, orion_nb, notebook):
+    ran = orion_nb("run", notebook("print('quiet')"), "--json").json
+    said = f"what its cells print is kept in {ran['notebook']}"
+    assert call("runs", "logs", ran["run_id"]).err == f"No line was logged; {said}.\n"
+
+
 def test_following_shows_lines_as_they_come_and_ends_with_the_run(start, here):
     told = threading.Event()
 
