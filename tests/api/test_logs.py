@@ -93,7 +93,7 @@ def test_lines_of_an_unknown_run_are_refused_and_nothing_is_written(orion, run):
         ({}, "lines: the message is a text, got None"),
         ({"message": "m", "run": "4f2a"}, "lines: '4f2a' is not an id"),
         ({"message": "m", "run": 5}, "lines: a line names its run, got 5"),
-        ({"message": "m", "level": "loud"}, "level: 'loud' is no level; there are notset, debug"),
+        ({"message": "m", "level": "loud"}, "level: 'loud' is no level; there are notset, "),
         ({"message": "m", "level": True}, "level: True is no level"),
         ({"message": "m", "level": -1}, "level: -1 is no level"),
         ({"message": "m", "level": 2**40}, "level: 1099511627776 is no level"),

@@ -26,10 +26,12 @@ def next_cell(ran):
 
 @pytest.fixture
 def failed(kernel):
+    gone = "for name in ('rows', 'day', 'lock', '_replay'): globals().pop(name, None)"
+    kernel.do(gone)  # other tests have such names, too
     kernel.do(LOAD)
     kernel.do("daily.run('monday')")
     yield kernel
-    kernel.do("for name in ('rows', 'day', 'lock', '_replay'): globals().pop(name, None)")
+    kernel.do(gone)
 
 
 def test_its_inputs_are_names_here_and_its_code_stands_below(failed):
