@@ -10,6 +10,7 @@ from orion_nb.api.routes import route
 from orion_nb.api.sources import SOURCE_LIMIT
 from orion_nb.errors import InvalidNotebook
 from orion_nb.schemas.runs import short
+from orion_nb.settings import Settings
 
 #: The file in a run's folder that its notebook is kept in.
 NOTEBOOK = "notebook.ipynb"
@@ -65,6 +66,13 @@ class OutputRoutes(CellRoutes):
             says = f"the notebook of run {short(run_id)} can't be read: {error}"
             raise InvalidNotebook(says) from error
         return told
+
+
+def nothing_logged(settings: Settings, run_id: str) -> str:
+    """What is said of a run without log lines: its cells may have printed all the same."""
+    path = settings.notebooks / run_id / NOTEBOOK
+    where = f"; what its cells print is kept in {path}" if path.is_file() else ""
+    return f"no line was logged{where}"
 
 
 def _shown(notebook: Json) -> list[Json]:

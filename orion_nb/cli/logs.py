@@ -56,7 +56,7 @@ def show_logs(
 
     As JSON: {"lines": ..., "cursor": ...}; the cursor is null unless --limit left lines out.
     """
-    from orion_nb.deployments.files import nothing_logged
+    from orion_nb.api.outputs import nothing_logged
 
     orion = connect_and_look()
     found = orion.find(run)

@@ -70,13 +70,6 @@ def notebook_of(settings: Settings, run_id: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def nothing_logged(settings: Settings, run_id: str) -> str:
-    """What is said of a run without log lines: its cells may have printed all the same."""
-    path = notebook_of(settings, run_id)
-    where = f"; what its cells print is kept in {path}" if path else ""
-    return f"no line was logged{where}"
-
-
 def set_aside(folder: Path, attempt: int) -> None:
     """The notebook of an earlier attempt keeps its place beside the one of this."""
     path = folder / NOTEBOOK

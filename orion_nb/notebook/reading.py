@@ -8,7 +8,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.connect import connect
-from orion_nb.deployments.files import nothing_logged
+from orion_nb.api.outputs import nothing_logged
 from orion_nb.notebook.deploying import Parser, Told
 from orion_nb.schemas.runs import short
 
