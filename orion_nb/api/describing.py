@@ -7,7 +7,6 @@ from typing import Any
 from orion_nb.api import kernels
 from orion_nb.api.core import Core
 from orion_nb.api.routes import route
-from orion_nb.schemas.deploy_options import described
 from orion_nb.store import limits
 
 #: So many limits are named; a person types the others.
@@ -27,6 +26,8 @@ class DescribingRoutes(Core):
         beside the options.
         """
         from zoneinfo import available_timezones
+
+        from orion_nb.schemas.deploy_options import described
 
         with self.database.read() as connection:
             found = limits.read_page(connection, "", MOST_NAMED)
