@@ -11,8 +11,6 @@ import pytest
 
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.states import Crashed, Running
-from orion_nb.settings import Settings
-from tests.deployments.receiving import Receiver
 
 #: A process with all that a server or a worker does for others: it reaps, keeps deadlines, tells.
 SERVER = """
@@ -49,20 +47,6 @@ VICTIM = """
     print("begun", flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture
-def orion(home):
-    opened = Orion(Settings.load(home=home, webhook_allow="localhost"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def receiver():
-    opened = Receiver()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
