@@ -1,5 +1,6 @@
 // What is done with a deployment by hand: a run with parameters, and a pause with an end and a reason.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Actions } from "./actions";
 import { api, ApiError } from "./api";
 import { ParameterForm } from "./form";
 import { Failure, Loading, tell } from "./parts";
@@ -95,14 +96,7 @@ export function PauseForm({ deployment, onDone, onLeave }: DoingProps) {
           <input id="pause-why" type="text" value={why} maxLength={500} onInput={(event) => setWhy(event.currentTarget.value)} />
           <p class="quiet">Shown to whoever wonders.</p>
         </div>
-        <div class="actions">
-          <button type="submit" class="primary" disabled={busy}>
-            Pause
-          </button>
-          <button type="button" onClick={onLeave}>
-            Cancel
-          </button>
-        </div>
+        <Actions verb="Pause" busy={busy} onLeave={onLeave} />
       </form>
     </section>
   );

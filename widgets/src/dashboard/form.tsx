@@ -1,5 +1,6 @@
 // A form for the parameters of a notebook or a flow, made from their JSON Schema.
 import { useState } from "preact/hooks";
+import { Actions } from "./actions";
 import type { ApiError } from "./api";
 import type { Schema } from "./types";
 
@@ -107,14 +108,7 @@ export function ParameterForm({ schema, values, verb, busy, refused, onSend, onL
           {refused.message}
         </p>
       )}
-      <div class="actions">
-        <button type="submit" class="primary" disabled={busy}>
-          {verb}
-        </button>
-        <button type="button" onClick={onLeave}>
-          Cancel
-        </button>
-      </div>
+      <Actions verb={verb} busy={busy} onLeave={onLeave} />
     </form>
   );
 }

@@ -1,6 +1,7 @@
 // Small forms that open beside what they are about: something is asked for, or asked once more.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Actions } from "./actions";
 import type { ApiError } from "./api";
 import { sentence, tell } from "./parts";
 
@@ -44,14 +45,7 @@ export function Ask({ title, verb, danger, children, onSend, onWrong, onLeave }:
       <h2>{title}</h2>
       <form class="form" ref={form} onSubmit={(event) => void send(event)}>
         {children}
-        <div class="actions">
-          <button type="submit" class={danger ? "danger" : "primary"} disabled={busy}>
-            {verb}
-          </button>
-          <button type="button" onClick={onLeave}>
-            Cancel
-          </button>
-        </div>
+        <Actions verb={verb} busy={busy} danger={danger} onLeave={onLeave} />
       </form>
     </section>
   );
