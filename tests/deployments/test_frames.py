@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from orion_nb import replay
+from orion_nb.api.orion import Orion
 from orion_nb.engine.snapshots import MIME
+from orion_nb.settings import Settings
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -35,3 +38,18 @@ def test_a_deployment_says_whether_frames_are_kept(
     assert not any(
         MIME in each["types"] for each in orion.read_artifacts(runs["silent"].id)["artifacts"]
     )
+
+
+def test_a_deployment_may_keep_none_where_all_others_do(home, working, write_notebook, request):
+    everywhere = Orion(Settings.load(home=home, frames=True))
+    request.addfinalizer(everywhere.close)
+    working(everywhere, concurrency=2)
+    path = str(write_notebook("1 / 0"))
+    everywhere.create_deployment("kept", path)
+    everywhere.create_deployment("silent", path, env={"ORION_NB_FRAMES": "0"})
+    kept = {}
+    for name in ("kept", "silent"):
+        run = everywhere.run_deployment(name)
+        until(lambda id=run.id: everywhere.find(id).state.is_terminal, f"{name} does not end")
+        kept[name] = len(everywhere.read_artifacts(run.id)["artifacts"])
+    assert kept == {"kept": 1, "silent": 0}

@@ -252,6 +252,16 @@ def _ring_at_all_times(theirs: Any) -> None:
         assert signal.getsignal(signal.SIGALRM) is theirs
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert None in ended
+    for n in range(600):  # the outer one rings as inner ones begin and end
+
+        def many() -> None:
+            for _ in range(200):
+                within(LONG, "inner", lambda: None)
+
+        with contextlib.suppress(TaskTimeout):
+            within((n % 83 + 1) * 2e-5, "outer", many)
+        assert deadline._alarms == []
+        assert signal.getsignal(signal.SIGALRM) is theirs
 
 
 def test_time_that_is_up_in_a_destructor_is_told_behind_it(
