@@ -9,6 +9,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.errors import InvalidInput
+from orion_nb.schemas import variables
 from orion_nb.schemas.policies import (
     CATCH_UPS,
     DEFAULT_POLICY,
@@ -70,6 +71,10 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
         raise InvalidInput("policy.cache_refresh: expected true or false", field="policy")
     if "concurrency" in told:
         told["concurrency"] = read_concurrency(told["concurrency"])
+    if told.get("kernel") is not None:
+        check_text("policy.kernel", str(told["kernel"]))
+    if "env" in told:
+        told["env"] = dict(variables.of_a_run(_object("policy.env", told["env"]), "policy.env"))
     made = RunPolicy.of(told)
     return DEFAULT_POLICY if made == DEFAULT_POLICY else made  # one and the same is known by sight
 
@@ -102,6 +107,12 @@ def check_slots(name: str, slots: Any) -> None:
     if not isinstance(slots, int) or isinstance(slots, bool) or not 0 <= slots <= 1_000_000:
         says = f"slots: limit {name!r} has 0 to 1000000 slots, got {slots!r}"
         raise InvalidInput(says, field="slots")
+
+
+def _object(field: str, told: Any) -> dict[str, Any]:
+    if not isinstance(told, dict):
+        raise InvalidInput(f"{field}: expected an object of texts, got {told!r}", field="policy")
+    return told
 
 
 def _duration(name: str, value: Any) -> float:

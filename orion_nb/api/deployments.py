@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
-from orion_nb.api import kernels, seen, specs
+from orion_nb.api import kernels, overriding, seen, specs
 from orion_nb.api.checks import end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
@@ -23,6 +23,7 @@ from orion_nb.errors import (
 from orion_nb.schemas import cursors
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.runs import Run, is_id, new_id
+from orion_nb.schemas.values import evolve
 from orion_nb.store import listing
 from orion_nb.store.database import Connection
 from orion_nb.store.listing import RunFilter
@@ -216,12 +217,24 @@ class DeploymentRoutes(Unreadables):
         return self._show(self._change(deployment, lambda known: specs.resumed(known, now, by)))
 
     @route("POST", "/deployments/{deployment}/runs", action="execute", status=201)
-    def run_deployment(self, deployment: str, parameters: dict[str, Any] | None = None) -> Run:
-        """A run of the deployment is scheduled for now; `parameters` are laid over its own."""
+    def run_deployment(
+        self,
+        deployment: str,
+        parameters: dict[str, Any] | None = None,
+        kernel: str | None = None,
+        env: dict[str, str] | None = None,
+    ) -> Run:
+        """A run of the deployment is scheduled for now; `parameters` are laid over its own.
+
+        `kernel` executes this run instead of the deployment's; the variables of `env` are laid over
+        the deployment's. Both are kept with the run, in its policy, and hold when it is rerun.
+        """
         known = self.find_deployment(deployment)
         given = {**known.parameters, **(parameters or {})}
         given = self.inspected(known).taken(given, self.settings.home)
-        return self.begin(self.deployed_run(known, clock.now(), given))[0]
+        made = self.deployed_run(known, clock.now(), given)
+        policy = overriding.overridden(self, known, made.policy, kernel, env)
+        return self.begin(evolve(made, policy=policy))[0]
 
     def find_deployment(self, ref: str) -> Deployment:
         """The deployment of this name or id.

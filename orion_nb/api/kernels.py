@@ -9,7 +9,7 @@ from orion_nb.errors import KernelNotFound
 
 #: The kernel of this Python itself, which needs no kernelspec.
 NATIVE = "python3"
-ELSEWHERE = "if it is there where the runs are executed, give allow_missing_kernel"
+ELSEWHERE = "if it is there where the runs are executed, deploy with allow_missing_kernel"
 
 
 def names() -> list[str]:

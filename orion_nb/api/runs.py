@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api import overriding
 from orion_nb.api.checks import (
     check_moment,
     check_size,
@@ -66,6 +68,7 @@ class RunRoutes(ListRoutes):
         if run_name is not None:
             check_text("run_name", run_name)
         granted = read_policy(policy)
+        overriding.check_none(granted)
         if kind == "flow" and (upstream or granted.trigger != "all_completed"):
             field = "upstream" if upstream else "policy"
             says = f"{field}: only a task run waits for others; kind is 'flow'"
@@ -218,12 +221,16 @@ class RunRoutes(ListRoutes):
         why: str | None = None,
         by: str | None = None,
         from_failed: bool = False,
+        kernel: str | None = None,
+        env: dict[str, str] | None = None,
     ) -> Report:
         """A finished run of a deployment is run once more, in a new attempt of the same run.
 
         Tasks that completed, and whose results were kept, are not executed again. With
         `from_failed` it is refused, with a list, if the result of one was not kept. A run of code
         that no deployment knows is rerun where the code is, by `flow.rerun(run)`.
+        What was said of the `kernel` and the `env` of this run stays, unless it is said anew; `{}`
+        leaves it only those variables that its deployment has.
         """
         run = self.find(run_id)
         if from_failed:
@@ -232,7 +239,11 @@ class RunRoutes(ListRoutes):
             says = "it is no run of a deployment: rerun it where its code is, by flow.rerun(run)"
             raise Conflict(f"run {run_id}: {says}")
         again = Scheduled(clock.now(), message=why or "rerun on request", by=by)
-        return self.judge(run.id, again, rerun=True)[1]
+        if kernel is None and env is None:
+            return self.judge(run.id, again, rerun=True)[1]
+        policy = overriding.overridden(self, run.deployment, run.policy, kernel, env)
+        said = partial(runs.regrant, run_id=run.id, policy=policy)
+        return self.judge(run.id, again, rerun=True, also=said)[1]
 
     def check_kept(self, run: Run) -> None:
         """The results of all tasks that completed in this run were kept.

@@ -260,7 +260,7 @@ EXAMPLES: dict[str, Schema] = {
     },
     "update_deployment": {"retries": 2, "timeout": "10m"},
     "check_update": {"retries": 2, "timeout": None},
-    "run_deployment": {"parameters": {"rows": 100}},
+    "run_deployment": {"parameters": {"rows": 100}, "env": {"STAGE": "test"}},
     "preview_schedules": {"schedules": ["0 9 * * 1-5"], "n": 3},
     "inspect_notebook": {"path": "reports/daily.ipynb"},
     "set_limit": {"slots": 3},

@@ -9,7 +9,18 @@ import typer
 
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, RUN_FAILED, command
-from orion_nb.cli.options import Json, Parameters, ParametersFile, RunRef, Wait, flag, suggestion
+from orion_nb.cli.options import (
+    Json,
+    Kernel,
+    Parameters,
+    ParametersFile,
+    RunRef,
+    Variables,
+    Wait,
+    flag,
+    suggestion,
+    variables_of,
+)
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
@@ -46,6 +57,8 @@ def rerun(
     ] = None,
     param: Parameters = None,
     params_file: ParametersFile = None,
+    kernel: Kernel = None,
+    env: Variables = None,
     why: Why = None,
     from_failed: Annotated[
         bool,
@@ -62,26 +75,31 @@ def rerun(
     that are not executed again, down to the first one that changed or failed.
     A run that was left waiting for a retry by a process that died is picked up in the same way.
 
+    The run of a deployment keeps the kernel and the variables that were said of it; --kernel and
+    --env say others.
+
     With --code or --wait the exit code is that of the run; else it is 1 if it can't be rerun.
     """
     from orion_nb.cli.lookout import connect_and_look
 
     orion = connect_and_look()
     found = orion.find(run)
+    own: dict[str, Any] = {"kernel": kernel, "env": variables_of(env)}
     if code is not None:
         from orion_nb.cli.flows import rerun_flow
 
-        taken = {"why": why, "wait": wait or None, "from-failed": from_failed or None}
+        taken = {**own, "why": why, "wait": wait or None, "from-failed": from_failed or None}
         _takes_none_of(taken, "it is run here, at once, with --code")
         return rerun_flow(found, code, param, params_file, as_json=as_json)
     if found.deployment is None and _is_notebook(orion, found):
-        given = {"param": param, "params-file": params_file, "why": why}
+        given = {"param": param, "params-file": params_file, **own, "why": why}
         _takes_none_of(given, "the rerun of a notebook has those it had")
         return _rerun_notebook(orion, found, from_failed, as_json=as_json)
     if found.deployment is None:
         raise InvalidInput(_where_is_its_code(found), field="code")
     _takes_none_of({"param": param, "params-file": params_file}, "a rerun has those it had")
-    return _rerun_deployed(orion, found, why, from_failed, wait=wait, as_json=as_json)
+    own |= {"why": why, "from_failed": from_failed}
+    return _rerun_deployed(orion, found, own, wait=wait, as_json=as_json)
 
 
 def set_state(
@@ -186,13 +204,13 @@ def _rerun_notebook(orion: Orion, run: Run, from_failed: bool, *, as_json: bool)
 
 
 def _rerun_deployed(
-    orion: Orion, run: Run, why: str | None, from_failed: bool, *, wait: bool, as_json: bool
+    orion: Orion, run: Run, said: dict[str, Any], *, wait: bool, as_json: bool
 ) -> int:
     from orion_nb.cli.waiting import report as report_end
     from orion_nb.cli.waiting import wait_for
 
     before = orion.last_event()
-    report = orion.rerun(run.id, why=why, by="cli", from_failed=from_failed)
+    report = orion.rerun(run.id, by="cli", **said)
     if report.state.is_terminal:
         tell(run, report, as_json)
         return RUN_FAILED

@@ -11,7 +11,17 @@ from orion_nb import clock
 from orion_nb.api.plainly import diff_lines, facts_of, pause_of
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
-from orion_nb.cli.options import DeploymentRef, Json, Parameters, ParametersFile, Watch, flag
+from orion_nb.cli.options import (
+    DeploymentRef,
+    Json,
+    Kernel,
+    Parameters,
+    ParametersFile,
+    Variables,
+    Watch,
+    flag,
+    variables_of,
+)
 from orion_nb.cli.watching import watch as watched
 from orion_nb.schemas.targets import joined
 
@@ -136,14 +146,18 @@ def run(
     deployment: DeploymentRef,
     param: Parameters = None,
     params_file: ParametersFile = None,
+    kernel: Kernel = None,
+    env: Variables = None,
     wait: Annotated[bool, flag("--wait/--no-wait", help="Wait for the run to end.")] = False,
     as_json: Json = False,
 ) -> int:
     """Run a deployment now; `orion-nb run DEPLOYMENT` does so and waits for it."""
     from orion_nb.api.connect import connect
+    from orion_nb.api.parameter_files import read_parameters
     from orion_nb.cli.waiting import run_deployed
 
-    return run_deployed(connect(), deployment, param, params_file, wait=wait, as_json=as_json)
+    values, own = read_parameters(param, params_file), {"kernel": kernel, "env": variables_of(env)}
+    return run_deployed(connect(), deployment, values, own, wait=wait, as_json=as_json)
 
 
 def rm(deployment: DeploymentRef, as_json: Json = False) -> None:

@@ -84,6 +84,14 @@ AllowUntagged = Annotated[
 Kernel = Annotated[
     str | None, typer.Option(metavar="NAME", help="The kernel, instead of the notebook's own.")
 ]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="NAME=VALUE",
+        help="An environment variable for this run alone. Can be given many times.",
+    ),
+]
 Timeout = Annotated[
     str | None,
     typer.Option(metavar="DURATION", help="The longest an attempt may take: 90s, 10m, 1h30m."),
@@ -115,6 +123,13 @@ OutputLimit = Annotated[
 Tz = Annotated[
     str | None, typer.Option(metavar="ZONE", help="The IANA time zone, such as Europe/Prague.")
 ]
+
+
+def variables_of(env: list[str] | None) -> dict[str, str] | None:
+    """The variables that are said of a run; None if none are."""
+    from orion_nb.schemas.parameters import parse_pairs
+
+    return parse_pairs(env, "--env") if env else None
 
 
 def parameters_of(

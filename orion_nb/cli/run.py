@@ -20,8 +20,10 @@ from orion_nb.cli.options import (
     ParametersFile,
     StartTimeout,
     Timeout,
+    Variables,
     flag,
     parameters_of,
+    variables_of,
 )
 from orion_nb.errors import InvalidInput
 
@@ -29,6 +31,7 @@ EXAMPLES = (
     "orion-nb run daily.ipynb -p day=2026-01-31 --out today.ipynb",
     "orion-nb run etl.py:nightly -p limit=100",
     "orion-nb run daily -p day=2026-01-31 --json",
+    "orion-nb run daily --kernel python3.13 --env STAGE=test",
 )
 
 
@@ -47,6 +50,7 @@ def run(
     params_file: ParametersFile = None,
     allow_untagged: AllowUntagged = False,
     kernel: Kernel = None,
+    env: Variables = None,
     timeout: Timeout = None,
     cell_timeout: CellTimeout = None,
     start_timeout: StartTimeout = None,
@@ -74,11 +78,13 @@ def run(
 
     A notebook runs here, in a kernel of its own, and needs no server; the executed notebook is
     kept, whatever happens. A flow is imported and called in this process. For a deployment a run
-    is scheduled for now, which a server or a worker executes.
+    is scheduled for now, which a server or a worker executes; --kernel and --env are said of this
+    run alone, and hold when it is rerun.
 
     As JSON: {"run_id", "state", "notebook", "tasks": [{"name", "state", "attempts"}]}.
     """
-    given: dict[str, Any] = {"kernel": kernel, "timeout": timeout, "cell_timeout": cell_timeout}
+    own: dict[str, Any] = {"kernel": kernel, "env": variables_of(env)}
+    given: dict[str, Any] = {"timeout": timeout, "cell_timeout": cell_timeout}
     given |= {"start_timeout": start_timeout, "grace": grace, "retries": retries}
     given |= {"output_limit": output_limit, "cwd": cwd, "isolated": isolated or None}
     here = {"no_wait": None if wait else True}
@@ -86,21 +92,24 @@ def run(
         _takes_none_of(here, f"{target} is run here; deploy it to have it run elsewhere")
         values = parameters_of(target, param, params_file, allow_untagged=allow_untagged)
         given["allow_untagged"] = allow_untagged or None
-        return _notebook(Path(target), values, given, out, as_json)
+        return _notebook(Path(target), values, {**own, **given}, out, as_json)
     given["out"] = out
     given["allow_untagged"] = allow_untagged or None
     if target.partition(":")[0].endswith(".py"):
         from orion_nb.cli.flows import run_flow
 
         _takes_none_of(here, f"{target} is run here, in this process")
+        _takes_none_of(own, f"{target} is a flow: it is run in this process, with its environment")
         _takes_none_of(given, f"{target} is a flow: its options are those of @flow")
         return run_flow(target, param, params_file, as_json=as_json)
     from orion_nb.api.connect import connect
+    from orion_nb.api.parameter_files import read_parameters
     from orion_nb.cli.waiting import run_deployed
 
     told = f"{target} is a deployment: change it with `orion-nb deploy --update`"
     _takes_none_of({**given, "out": out if not wait else None}, told)
-    return run_deployed(connect(), target, param, params_file, wait=wait, as_json=as_json, out=out)
+    values = read_parameters(param, params_file)  # what runs knows best of what types they are
+    return run_deployed(connect(), target, values, own, wait=wait, as_json=as_json, out=out)
 
 
 def _is_notebook(target: str) -> bool:

@@ -211,6 +211,8 @@ def _facts(run: looks.RunJson) -> Table:
         "started": _moment(run["start_time"], now),
         "ended": _moment(run["end_time"], now),
         "parameters": json.dumps(run["parameters"]) if run["parameters"] else None,
+        "kernel": run["policy"]["kernel"],
+        "env": " ".join(f"{name}={value}" for name, value in run["policy"]["env"].items()),
         "tags": ", ".join(run["tags"]),
         "source": _source(run.get("source")),
         "message": first_line(run["state"]["message"]),

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orion_nb.api.parameter_files import read_parameters
 from orion_nb.cli import output
 from orion_nb.cli.command import OK, exit_code
 from orion_nb.errors import InvalidInput
@@ -29,19 +28,21 @@ NOBODY = (
 def run_deployed(
     orion: Orion,
     deployment: str,
-    param: list[str] | None,
-    params_file: Path | None,
+    values: dict[str, Any],
+    own: dict[str, Any],
     *,
     wait: bool,
     as_json: bool,
     out: Path | None = None,
 ) -> int:
-    """A run of a deployment is made, waited for if so asked, and reported; gives the exit code."""
+    """A run of a deployment is made, waited for if so asked, and reported; gives the exit code.
+
+    `own` are the kernel and the variables that are said of this run alone.
+    """
     out = check_out(out)
     known = orion.find_deployment(deployment)
-    values = read_parameters(param, params_file)  # what runs knows best of what types they are
     before = orion.last_event()
-    run = orion.run_deployment(known.id, values)
+    run = orion.run_deployment(known.id, values, **own)
     if not wait:
         if as_json:
             output.print_json(as_answer(orion, run.id, None))

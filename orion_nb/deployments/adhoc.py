@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import COMPLETED, SCHEDULED, Scheduled, State
+from orion_nb.schemas.variables import of_a_run
 from orion_nb.store.listing import RunFilter
 
 MANY = 100_000
@@ -81,6 +83,7 @@ def run_notebook(
     parameters: dict[str, Any] | None = None,
     *,
     kernel: str | None = None,
+    env: Mapping[str, str] | None = None,
     timeout: Duration | None = None,
     cell_timeout: Duration | None = None,
     start_timeout: Duration = 60.0,
@@ -102,6 +105,7 @@ def run_notebook(
         path: the notebook.
         parameters: values for the names that its parameters cell declares.
         kernel: the name of a kernel; default: the notebook's.
+        env: environment variables for its kernel, besides those of this process.
         timeout: of the run, in seconds or as text like `"10m"`.
         cell_timeout: of each cell.
         start_timeout: how long the kernel may take to answer.
@@ -120,7 +124,7 @@ def run_notebook(
         Interrupted: a KeyboardInterrupt; the run was cancelled first.
     """
     file = Path(path).expanduser().absolute()
-    orion = orion or connect()
+    orion, variables = orion or connect(), of_a_run(env or {})
     with ahead(orion.settings, str(file), kernel) as runner:
         inspect(str(file), allow_untagged=allow_untagged).taken(parameters or {})
         spec = Spec(
@@ -131,18 +135,17 @@ def run_notebook(
             seconds(grace, field="grace"),
             seconds(start_timeout, field="start_timeout"),
             allow_untagged,
+            env=dict(variables),
             output_limit=output_limit,
             isolated=isolated,
         )
-        if output_limit is not None and not 1000 <= output_limit <= 100_000_000:
-            says = f"output_limit: expected 1000..100000000, got {output_limit!r}"
-            raise InvalidInput(says, field="output_limit")
-        if not 0 <= retries <= 100:
-            raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
+        _check_numbers(output_limit, retries)
         policy = RunPolicy(
             retries,
             (seconds(retry_delay, field="retry_delay"),),
             None if timeout is None else seconds(timeout, field="timeout"),
+            kernel=kernel,
+            env=variables,
         )
         made = orion.new_run(
             "flow", file.stem, policy=policy, parameters=parameters, key=f"notebook:{file}",
@@ -154,6 +157,14 @@ def run_notebook(
     if out is not None and outcome.notebook is not None:
         shutil.copyfile(outcome.notebook, Path(out).expanduser())
     return outcome
+
+
+def _check_numbers(output_limit: int | None, retries: int) -> None:
+    if output_limit is not None and not 1000 <= output_limit <= 100_000_000:
+        says = f"output_limit: expected 1000..100000000, got {output_limit!r}"
+        raise InvalidInput(says, field="output_limit")
+    if not 0 <= retries <= 100:
+        raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
 
 
 def _around(orion: Orion) -> str | None:

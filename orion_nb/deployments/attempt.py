@@ -36,7 +36,6 @@ from orion_nb.deployments.surroundings import environment, record_files
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.errors import OrionError, RunNotFound
-from orion_nb.schemas.deployments import FRAMES
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
@@ -51,6 +50,7 @@ from orion_nb.schemas.states import (
     Failed,
     State,
 )
+from orion_nb.schemas.variables import FRAMES
 from orion_nb.store.listing import RunFilter
 
 if TYPE_CHECKING:

@@ -160,7 +160,7 @@ class Worker:
                 self.orion.copies.touch(known.pinned)  # it stays, whatever is pinned meanwhile
             spec = Spec(
                 known.path,
-                known.kernel,
+                run.policy.kernel or known.kernel,
                 known.cwd,
                 known.cell_timeout,
                 grace=known.grace,
@@ -168,11 +168,11 @@ class Worker:
                 allow_untagged=known.allow_untagged,
                 flow=known.flow,
                 text=None if known.pinned is None else str(self.orion.copies.path(known.pinned)),
-                env=known.env,
+                env={**known.env, **dict(run.policy.env)},
                 output_limit=known.output_limit,
                 isolated=known.isolated,
             )
-            process = self._launch(run.id, known.id, spec)
+            process = self._launch(run, spec)
             self._runners[process.pid] = run.id, process
             self.log.info("run %s of %s: process %d", run.id, run.name, process.pid)
         except DeploymentNotFound:
@@ -181,14 +181,20 @@ class Worker:
             self.log.exception("run %s of %s", run.id, run.name)
             self._refuse(run, Crashed(f"no runner can be started: {error}"))
 
-    def _launch(self, run_id: str, deployment: str, spec: Spec) -> subprocess.Popen[bytes]:
-        """A runner for it: a warm one, if there is one."""
+    def _launch(self, run: Run, spec: Spec) -> subprocess.Popen[bytes]:
+        """A runner for it: a warm one, if there is one.
+
+        The kernel that waits beside it becomes the run's only if it was started by the same command
+        and with the same environment.
+        """
         if spec.flow is not None:
             self._kernel = NONE
-            return launch(self.orion, run_id, spec, self._warm.take(NONE))
+            return launch(self.orion, run.id, spec, self._warm.take(NONE))
+        deployment = run.deployment or ""
         runner = self._warm.take(spec.kernel or self._kernels.get(deployment, NATIVE))
-        process = launch(self.orion, run_id, spec, runner)
-        self._kernel = self._kernels[deployment] = spec.kernel or kernel_of(spec.path)
+        process = launch(self.orion, run.id, spec, runner)
+        if run.policy.kernel is None:  # that of one run says nothing of the next
+            self._kernel = self._kernels[deployment] = spec.kernel or kernel_of(spec.path)
         return process
 
     def _refuse(self, run: Run, state: State) -> None:

@@ -91,9 +91,24 @@ def run(words: Sequence[str]) -> Told:
     parser = Parser("%orion run", "Run a deployment now.")
     parser.add_argument("name")
     parser.add_argument("-p", action="append", default=[], metavar="NAME=VALUE")
+    add_own(parser)
     told = parser.parse_args(words)
-    made = connect().run_deployment(told.name, parse_pairs(told.p))
+    made = connect().run_deployment(told.name, parse_pairs(told.p), **own_of(told))
     return [f"{made.name} {short(made.id)} is scheduled"], "", made.as_json()
+
+
+def add_own(parser: argparse.ArgumentParser) -> None:
+    """What can be said of one run of a deployment alone."""
+    parser.add_argument("--kernel", metavar="NAME", help="the kernel of this run alone")
+    says = "an environment variable for this run alone; can be given many times"
+    parser.add_argument("--env", action="append", metavar="NAME=VALUE", help=says)
+
+
+def own_of(told: argparse.Namespace) -> dict[str, Any]:
+    """The same as the API takes it."""
+    from orion_nb.schemas.parameters import parse_pairs
+
+    return {"kernel": told.kernel, "env": parse_pairs(told.env, "--env") if told.env else None}
 
 
 def pause(words: Sequence[str]) -> Told:

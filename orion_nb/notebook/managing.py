@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 from orion_nb.api import plainly
 from orion_nb.api.connect import connect
 from orion_nb.errors import InvalidInput
-from orion_nb.notebook.deploying import Parser, Told, times_of
+from orion_nb.notebook.deploying import Parser, Told, add_own, own_of, times_of
 from orion_nb.schemas.runs import short
 
 Call = Callable[[Sequence[str]], Told]
@@ -52,10 +52,12 @@ def rerun(words: Sequence[str]) -> Told:
     parser.add_argument("--why", metavar="TEXT", help="why; it is kept")
     says = "refuse if what a completed task made was not kept"
     parser.add_argument("--from-failed", action="store_true", help=says)
+    add_own(parser)
     told = parser.parse_args(words)
     orion = connect()
     run = orion.find(told.run)
-    report = orion.rerun(run.id, why=told.why, by="notebook", from_failed=told.from_failed)
+    said = {"why": told.why, "from_failed": told.from_failed, **own_of(told)}
+    report = orion.rerun(run.id, by="notebook", **said)
     reason = f", {report.reason}" if report.reason else ""
     return [f"{run.name} {short(run.id)}: {report.state.name}{reason}"], "", report.as_json()
 

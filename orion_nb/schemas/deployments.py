@@ -16,14 +16,12 @@ from pydantic import (
     field_validator,
 )
 
-from orion_nb.schemas import durations
+from orion_nb.schemas import durations, variables
 from orion_nb.schemas.policies import CatchUp, Overlap, RunPolicy, SlaAction
 from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
 from orion_nb.schemas.timing import Timing
 
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
-
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 
 
 def _seconds(value: Any, info: ValidationInfo) -> float:
@@ -34,26 +32,10 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Limit = Annotated[Seconds, Field(gt=0)]
 
 
-#: The one setting of ours that a deployment may have for itself.
-FRAMES = "ORION_NB_FRAMES"
-
-
 def _schedules(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return value
     return tuple(parse_schedule(each) for each in value)
-
-
-def _variables(env: dict[str, str]) -> dict[str, str]:
-    """Environment variables that a person may set; ours are not among them."""
-    for name, value in env.items():
-        if not VARIABLE.fullmatch(name) or "\0" in value:
-            raise ValueError(f"{name!r} can't be an environment variable with this value")
-        if name.startswith("ORION_NB_SECRET_"):
-            raise ValueError("a secret is kept with `orion-nb secrets set`, not in a deployment")
-        if name.startswith(("ORION_NB_", "JPY_")) and name != FRAMES:
-            raise ValueError(f"{name!r} is not to be set by a deployment")
-    return env
 
 
 def _limits(value: Any) -> Any:
@@ -91,7 +73,7 @@ class DeploymentSpec(BaseModel):
     allow_untagged: bool = False
     track: Literal["latest", "pinned"] = "latest"
     pinned: str | None = None
-    env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(default_factory=dict)
+    env: Annotated[dict[str, str], AfterValidator(variables.checked)] = Field(default_factory=dict)
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
     kernel: str | None = None
     allow_missing_kernel: bool = False

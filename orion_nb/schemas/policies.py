@@ -1,4 +1,4 @@
-"""What the rules may grant a run: its policy. Durations are seconds."""
+"""What the rules may grant a run, and what it is executed with. Durations are seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLA_ACTIONS: tuple[str, ...] = get_args(SlaAction)
 
 @frozen
 class RunPolicy:
-    """What the rules may grant a run.
+    """What the rules may grant a run, and what it is executed with.
 
     `retry_delay[i]` is the wait before retry i + 1; the last one repeats, each time
     `retry_backoff` times as long; `retry_jitter` (0 to 1) is the part of it by which it varies. No
@@ -34,6 +34,8 @@ class RunPolicy:
     deployment: what happens while another one is running; `catch_up`: which instants are made
     up for that passed while nobody was there. When a task fails whose policy says
     `rerun_from`, its flow goes back to the task of that name, at most `rerun_max` times.
+    `kernel` and `env` are said of one run alone: what executes its notebook instead of its own
+    kernel or the deployment's, and environment variables over those of the deployment.
     """
 
     retries: int = 0
@@ -54,6 +56,8 @@ class RunPolicy:
     catch_up: CatchUp = "latest"
     rerun_from: str | None = None
     rerun_max: int = 1
+    kernel: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
 
     def delay_before(self, retry: int, chance: float = 0.5) -> float:
         """The wait in seconds before retry number `retry`, counted from 1.
@@ -77,6 +81,7 @@ class RunPolicy:
         return told | {
             "retry_delay": list(self.retry_delay),
             "concurrency": dict(self.concurrency),
+            "env": dict(self.env),
         }
 
     def told(self) -> dict[str, Any]:
@@ -91,8 +96,8 @@ class RunPolicy:
         given = {name: value for name, value in told.items() if name in known}
         if "retry_delay" in given:
             given["retry_delay"] = tuple(given["retry_delay"])
-        if "concurrency" in given:
-            given["concurrency"] = tuple(given["concurrency"].items())
+        for name in given.keys() & {"concurrency", "env"}:
+            given[name] = tuple(given[name].items())
         return cls(**given)
 
 

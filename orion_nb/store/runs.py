@@ -89,6 +89,12 @@ def move(tx: sqlite3.Connection, run: Run, before: int) -> bool:
     return execute(tx, MOVE_RUN, row).rowcount == 1
 
 
+def regrant(tx: sqlite3.Connection, run_id: str, policy: RunPolicy) -> None:
+    """The run is under this policy from now on."""
+    sql = "UPDATE runs SET policy=? WHERE id=?"
+    tx.execute(sql, (_policy_text(policy), bytes.fromhex(run_id)))
+
+
 def is_at(connection: sqlite3.Connection, run_id: str, seq: int) -> bool:
     """The run still is in its state number `seq`."""
     sql = "SELECT 1 FROM runs WHERE id=? AND seq=?"

@@ -234,6 +234,24 @@ def test_lists_shows_pauses_resumes_and_removes(call, here, daily):
     assert call("deployments", "show", "daily").code == 2
 
 
+def test_a_run_is_told_a_kernel_and_variables_of_its_own(call, here, daily):
+    call("deploy", daily, "--name", "daily", "--env", "STAGE=live")
+    own = ("--kernel", "python3", "--env", "STAGE=test", "--env", "MORE=a b=c")
+    told = {"STAGE": "test", "MORE": "a b=c"}
+    for words in (("deployments", "run", "daily", *own), ("run", "daily", "--no-wait", *own)):
+        run = here.find(call(*words, "--json").json["run_id"])
+        assert (run.policy.kernel, dict(run.policy.env)) == ("python3", told)
+        shown = " ".join(call("runs", "show", run.id).out.split())
+        assert "kernel python3" in shown
+        assert "env STAGE=test MORE=a b=c" in shown
+        here.cancel(run.id)
+        done = call("runs", "rerun", run.id, "--env", "STAGE=two")
+        assert (done.code, dict(here.find(run.id).policy.env)) == (0, {"STAGE": "two"})
+        refused = call("runs", "rerun", run.id, "--kernel", "klingon")
+        assert (refused.code, here.find(run.id).policy.kernel) == (2, "python3")
+        assert "kernel 'klingon' not found; have: " in refused.err
+
+
 def test_a_schedule_that_names_no_time_is_kept_and_told_of(call, daily):
     done = call("deploy", daily, "--name", "daily", "--cron", "0 9 31 2 *")
     assert done.code == 0

@@ -134,6 +134,8 @@ def test_ctrl_c_cancels_a_notebook_with_exit_code_3(start, orion_nb, notebook, t
         (["work.ipynb", "--kernel", "klingon"], "kernel 'klingon' not found"),
         (["work.ipynb", "--out", "no/such/folder.ipynb"], "out: "),
         (["flows.py:etl", "--kernel", "python3"], "--kernel: flows.py:etl is a flow"),
+        (["flows.py:etl", "--env", "A=1"], "--env: flows.py:etl is a flow: it is run in this"),
+        (["work.ipynb", "--env", "JPY_X=1"], "env: 'JPY_X' is not to be set"),
         (["flows.py:elt"], "did you mean 'etl'?"),
         (["flows.py"], "there are: etl, waits, fails, hangs"),
         (["flows.py:etl", "-p", "limti=1"], "unexpected keyword argument 'limti'"),

@@ -132,7 +132,7 @@ def test_a_notebook_that_has_come_to_ask_for_another_kernel_says_so(orion, write
         ({"kernel": "r-4"}, "kernel 'r-4' not found; have: .*python3"),
         ({"track": "newest"}, "track: Input should be 'latest' or 'pinned', got 'newest'"),
         ({"env": {"A B": "1"}}, "can't be an environment variable"),
-        ({"env": {"ORION_NB_HOME": "/tmp"}}, "is not to be set by a deployment"),
+        ({"env": {"ORION_NB_HOME": "/tmp"}}, "is not to be set by a deployment or for a run"),
         ({"env": {"ORION_NB_SECRET_X": "1"}}, "a secret is kept with"),
         ({"cwd": "/nowhere/at/all"}, "is no folder"),
     ],

@@ -36,6 +36,14 @@ def test_a_deployment_is_shown_compared_rerun_and_removed(kernel: Any, saved: Pa
     again = kernel.do(f"%orion rerun {run.id} --why 'it is back'")
     assert "Scheduled" in again.result
     assert orion.find(run.id).state.message == "it is back"
+    kernel.do("%orion run managed --kernel python3 --env STAGE=test --env MORE=1")
+    newest = orion.filter_runs(deployment="managed")["runs"][0]
+    assert newest["policy"]["kernel"] == "python3"
+    assert newest["policy"]["env"] == {"STAGE": "test", "MORE": "1"}
+    assert "kernel 'r-4' not found" in kernel.run("%orion run managed --kernel r-4").stderr
+    orion.cancel(newest["id"])
+    kernel.do(f"%orion rerun {newest['id']} --env STAGE=two")
+    assert dict(orion.find(newest["id"]).policy.env) == {"STAGE": "two"}
     assert "its runs stay" in kernel.do("%orion rm managed").result
     assert "no deployment 'managed'" in kernel.run("%orion show managed").stderr
 

@@ -38,6 +38,10 @@ policies = st.builds(
     overlap=st.sampled_from(OVERLAPS),
     rerun_from=st.none() | st.text(max_size=5),
     rerun_max=st.integers(1, 100),
+    kernel=st.none() | st.text(min_size=1, max_size=5),
+    env=st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=3).map(
+        lambda env: tuple(env.items())
+    ),
 )
 
 

@@ -188,6 +188,26 @@ def subjects(server, notebook):
     return make
 
 
+def test_a_run_in_another_kernel_or_environment_is_another_request(server, keyed, subjects):
+    path = f"/deployments/{subjects(_route('run_deployment'))['deployment']}/runs"
+    key, told = new_id(), {"kernel": "python3", "env": {"STAGE": "test"}}
+    first, again = keyed(key, path, told), keyed(key, path, told)
+    assert (first.status, first.json["policy"]["env"]) == (201, {"STAGE": "test"})
+    assert again.body == first.body
+    for other, field in (({**told, "env": {}}, "env"), ({**told, "kernel": None}, "kernel")):
+        refused = keyed(key, path, other)
+        assert (refused.status, refused.json["field"]) == (422, field)
+    wrong = server.call("POST", path, {"kernel": "r-4"})
+    assert (wrong.status, wrong.json["message"].split(";")[0]) == (404, "kernel 'r-4' not found")
+    for env in ({"ORION_NB_HOME": "/"}, {"A": 1}, "A=1"):
+        wrong = server.call("POST", path, {"env": env})
+        assert (wrong.status, wrong.json["field"]) == (422, "env"), env
+
+
+def _route(name):
+    return next(route for route in ALL_ROUTES if route.name == name)
+
+
 def test_an_attempt_begins_once(keyed):
     run = keyed(new_id(), told={"kind": "task", "name": "t"}).json
     key, path = new_id(), f"/runs/{run['id']}/state"

@@ -2,7 +2,7 @@
 // A hub's server takes a cookie from a script only with it, for what is read as well.
 import type {
   ArtifactPage, Cells, Delivery, Deployment, DeploymentWithSource, DeployOptions, Diff, Entry, FullArtifact, Inspected,
-  Limit, LogPage, LogQuery, Notification, Page, Preview, Report, Run, RunQuery, SecretName, Why,
+  Limit, LogPage, LogQuery, Notification, OwnOfRun, Page, Preview, Report, Run, RunQuery, SecretName, Why,
 } from "./types";
 
 const mount = typeof document === "undefined" ? null : document.getElementById("orion");
@@ -98,8 +98,8 @@ export const api = {
   pause: (name: string, until?: string | number, why?: string) =>
     call<Deployment>("POST", `/deployments/${id(name)}/pause`, { by: "dashboard", until: until ?? null, why: why || null }),
   resume: (name: string) => call<Deployment>("POST", `/deployments/${id(name)}/resume`, { by: "dashboard" }),
-  runNow: (name: string, parameters: Record<string, unknown> = {}) =>
-    call<Run>("POST", `/deployments/${id(name)}/runs`, { parameters }),
+  runNow: (name: string, parameters: Record<string, unknown> = {}, own: OwnOfRun = {}) =>
+    call<Run>("POST", `/deployments/${id(name)}/runs`, { parameters, ...own }),
   deploy: (told: Record<string, unknown>) => call<DeploymentWithSource>("POST", "/deployments", told),
   change: (name: string, told: Record<string, unknown>) =>
     call<DeploymentWithSource>("PATCH", `/deployments/${id(name)}`, told),
@@ -108,7 +108,8 @@ export const api = {
     call<Preview>("POST", "/schedules/preview", { schedules, timezone: zone || null }),
   inspect: (path: string, anything: boolean) =>
     call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
-  rerun: (run: string) => call<Report>("POST", `/runs/${id(run)}/rerun`, { by: "dashboard" }),
+  rerun: (run: string, own: OwnOfRun = {}) =>
+    call<Report>("POST", `/runs/${id(run)}/rerun`, { by: "dashboard", ...own }),
   /** null where the run has no cells, or none yet */
   cells: async (run: string) => {
     try {

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Actions } from "./actions";
 import { api, ApiError } from "./api";
 import { ParameterForm } from "./form";
+import { MoreOwn, NOTHING_OWN, ownOf } from "./own";
 import { Failure, Loading, tell } from "./parts";
 import { useQuery } from "./query";
 import { hrefs } from "./router";
@@ -17,15 +18,17 @@ interface DoingProps {
 /** A run of it is scheduled for now, with the parameters as deployed or as typed here. */
 export function RunNowForm({ deployment, onDone, onLeave }: DoingProps) {
   const { id, name, path, flow, parameters } = deployment;
+  const kernel = deployment.kernel as string | null;
   const target = flow ? `${path}:${flow}` : path;
   const { data, error, reload } = useQuery(`inspect ${target}`, () => api.inspect(target, !!deployment.allow_untagged), () => false);
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<ApiError>();
   const form = useFocus(!!data);
+  const [own, setOwn] = useState(NOTHING_OWN);
   const send = async (given: Record<string, unknown>) => {
     setBusy(true);
     try {
-      const run = await api.runNow(id, given);
+      const run = await api.runNow(id, given, ownOf(own));
       tell({ text: `A run of ${name} is scheduled for now.`, href: hrefs.run(run.id) });
       onDone();
     } catch (trouble) {
@@ -45,6 +48,16 @@ export function RunNowForm({ deployment, onDone, onLeave }: DoingProps) {
           verb="Run"
           busy={busy}
           refused={refused}
+          others={["kernel", "env"]}
+          more={
+            <MoreOwn
+              texts={own}
+              usual={{ kernel: kernel || "the notebook's own", env: "over those of the deployment" }}
+              isFlow={!!flow}
+              wrong={refused}
+              onTexts={setOwn}
+            />
+          }
           onSend={(given) => void send(given)}
           onLeave={onLeave}
         />

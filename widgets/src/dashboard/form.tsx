@@ -1,4 +1,5 @@
 // A form for the parameters of a notebook or a flow, made from their JSON Schema.
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Actions } from "./actions";
 import type { ApiError } from "./api";
@@ -67,12 +68,15 @@ interface FormProps {
   verb: string;
   busy: boolean;
   refused: ApiError | undefined;
+  /** fields of other things than parameters, and which they are */
+  more?: ComponentChildren;
+  others?: string[];
   onSend(parameters: Record<string, unknown>): void;
   onLeave(): void;
 }
 
 /** Only what was changed is sent. */
-export function ParameterForm({ schema, values, verb, busy, refused, onSend, onLeave }: FormProps) {
+export function ParameterForm({ schema, values, verb, busy, refused, more, others = [], onSend, onLeave }: FormProps) {
   const [texts, setTexts] = useState<Record<string, string>>({});
   const [tried, setTried] = useState(false);
   const fields = Object.entries(schema.properties ?? {});
@@ -103,7 +107,8 @@ export function ParameterForm({ schema, values, verb, busy, refused, onSend, onL
         />
       ))}
       {!fields.length && <p class="quiet">It takes no parameters.</p>}
-      {refused && !fields.some(([name]) => name === refused.field) && (
+      {more}
+      {refused && ![...others, ...fields.map(([name]) => name)].includes(refused.field ?? "") && (
         <p class="wrong" role="alert">
           {refused.message}
         </p>

@@ -6,6 +6,7 @@ import { RunArtifacts } from "./artifacts";
 import { Cells, isNotebook, useCells } from "./cells";
 import { deploymentName } from "./known";
 import { RunLogs } from "./logs";
+import { RerunForm } from "./own";
 import { act, Ago, Bar, Empty, Failure, isLate, Loading, outcome, RunState, Took } from "./parts";
 import { now } from "./live";
 import { useQuery } from "./query";
@@ -96,6 +97,11 @@ function NotYet({ id, error, again }: { id: string; error: ApiError | undefined;
 
 function RunHeader({ run, reload }: { run: Run; reload(): void }) {
   const [asked, setAsked] = useState(false);
+  const [isAsking, setAsking] = useState(false);
+  const done = () => {
+    setAsking(false);
+    reload();
+  };
   useEffect(focusHeading, []);
   const cancel = async () => {
     setAsked(true);
@@ -130,9 +136,14 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
             </>
           )}
           {isTerminal(run.state.type) && run.deployment && (
-            <button type="button" disabled={asked} onClick={() => void rerun()}>
-              Rerun
-            </button>
+            <>
+              <button type="button" aria-expanded={isAsking} onClick={() => setAsking(!isAsking)}>
+                Rerun with…
+              </button>
+              <button type="button" disabled={asked} onClick={() => void rerun()}>
+                Rerun
+              </button>
+            </>
           )}
           {!isTerminal(run.state.type) && (
             <button type="button" class="danger" disabled={asked || run.state.type === "CANCELLING"} onClick={() => void cancel()}>
@@ -141,6 +152,7 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
           )}
         </div>
       </div>
+      {isAsking && <RerunForm run={run} isFlow={!!run.key?.startsWith("flow:")} onDone={done} onLeave={() => setAsking(false)} />}
       <RunFacts run={run} />
     </header>
   );
@@ -163,6 +175,14 @@ function RunFacts({ run }: { run: Run }) {
       {run.deployment && <Fact name="Deployment">
           <a href={hrefs.deployment(deploymentName(run.deployment, true))}>{deploymentName(run.deployment)}</a>
         </Fact>}
+      {run.policy.kernel && <Fact name="Kernel">{run.policy.kernel}</Fact>}
+      {Object.keys(run.policy.env).length > 0 && (
+        <Fact name="Environment">
+          {Object.entries(run.policy.env).map(([name, value]) => (
+            <code key={name} class="variable">{`${name}=${value}`}</code>
+          ))}
+        </Fact>
+      )}
       {run.tags.length > 0 && (
         <Fact name="Tags">
           {run.tags.map((tag) => (

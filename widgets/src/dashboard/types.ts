@@ -46,7 +46,7 @@ export interface Run {
   start_time: number | null;
   end_time: number | null;
   total_time: number;
-  policy: { retries: number; timeout: number | null };
+  policy: { retries: number; timeout: number | null; kernel: string | null; env: Record<string, string> };
   tags: string[];
   parameters: Record<string, unknown> | null;
   blocked: Report | null;
@@ -288,4 +288,10 @@ export interface LiveEvent {
   state_name: string;
   timestamp: number;
   message: string | null;
+}
+
+/** What is said of one run alone. */
+export interface OwnOfRun {
+  kernel?: string;
+  env?: Record<string, string>;
 }

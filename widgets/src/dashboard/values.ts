@@ -29,7 +29,7 @@ export function written(option: DeployOption, value: unknown): string {
     case "list":
       return (value as string[]).join(", ");
     case "pairs":
-      return pairs().map(([name, of]) => `${name}=${of}`).join("\n");
+      return writtenPairs(value as object);
     case "limits":
       return pairs().map(([name, of]) => (of === null ? name : `${name}=${of}`)).join(", ");
     case "duration":
@@ -49,7 +49,7 @@ export function read(option: DeployOption, text: string): unknown {
     case "list":
       return parts(told, ",");
     case "pairs":
-      return Object.fromEntries(parts(text, "\n").map((pair) => readPair(option, pair)));
+      return pairsOf(option.field, text);
     case "limits":
       return Object.fromEntries(parts(told, ",").map((word) => readLimit(option, word)));
     case "whole":
@@ -62,7 +62,17 @@ export function read(option: DeployOption, text: string): unknown {
 
 const parts = (text: string, by: string) => text.split(by).map((each) => each.trim()).filter(Boolean);
 
-function readPair({ field }: DeployOption, pair: string): [string, string] {
+/** Pairs as they are typed, one a line. */
+export function writtenPairs(value: object): string {
+  return Object.entries(value).map(([name, of]) => `${name}=${of}`).join("\n");
+}
+
+/** The pairs that a text stands for, NAME=VALUE one a line; throws Unreadable. */
+export function pairsOf(field: string, text: string): Record<string, string> {
+  return Object.fromEntries(parts(text, "\n").map((pair) => readPair(field, pair)));
+}
+
+function readPair(field: string, pair: string): [string, string] {
   const at = pair.indexOf("=");
   if (at < 1) throw new Unreadable(field, `"${pair}" is not NAME=VALUE.`);
   return [pair.slice(0, at), pair.slice(at + 1)];
