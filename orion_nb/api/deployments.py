@@ -288,6 +288,7 @@ class DeploymentRoutes(Unreadables):
         self, name: str, told: dict[str, Any], now: int, instead: bool = False, dry: bool = False
     ) -> Deployment:
         """One that is deployed for the first time, or `instead` of what can't be read any more."""
+        specs.check_new_name(name)
         kept = self.what_stays(name) if instead else {"id": new_id(), "created": now}
         if told["flow"] is not None:  # what its decorator says holds where nothing else is said
             told = {**inspect(told["path"], told["flow"]).options, **told}

@@ -33,7 +33,10 @@ SOURCE_LIMIT = 100 * 1024 * 1024
 #: The newest major version of nbformat.
 NEWEST = 4
 
-_TASK = re.compile(r"(?:#[^\n]*\n|\s*\n)*(?:%%task\b[ \t]*|#\|[ \t]*task:[ \t]*)(?P<line>[^\n]*)")
+#: Each line before it is matched in one way only: else many empty ones would take for ever.
+_TASK = re.compile(
+    r"(?:#[^\n]*\n|[^\S\n]*\n)*(?:%%task\b[ \t]*|#\|[ \t]*task:[ \t]*)(?P<line>[^\n]*)"
+)
 
 
 @frozen
@@ -149,9 +152,7 @@ def _read(path: str) -> bytes:
     if os.path.isdir(path):
         raise InvalidNotebook(f"path: {path!r} is a folder", field="path")
     if not os.path.isfile(path):
-        kind = f"*{file.suffix or '.ipynb'}"
-        near = [each.name for each in file.parent.glob(kind)] if file.parent.is_dir() else []
-        close = difflib.get_close_matches(file.name, near, 1)
+        close = difflib.get_close_matches(file.name, _beside(file), 1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise NotebookNotFound(f"path: {path!r} is not there{hint}")
     try:
@@ -160,6 +161,16 @@ def _read(path: str) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InvalidNotebook(f"path: {path!r} can't be read: {error}", field="path") from error
+
+
+def _beside(file: Path) -> list[str]:
+    """The files of this kind in its folder, but for hidden ones."""
+    try:
+        names = os.listdir(file.parent)
+    except OSError:
+        return []
+    kind = file.suffix or ".ipynb"
+    return [name for name in names if name.endswith(kind) and not name.startswith(".")]
 
 
 def read_notebook(path: str) -> dict[str, Any]:

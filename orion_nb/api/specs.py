@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from orion_nb.api.checks import check_size, check_tags, check_text
+from orion_nb.api.checks import check_size, check_tags, check_text, read_concurrency
 from orion_nb.api.sources import target_of
 from orion_nb.errors import DeploymentExists, InvalidInput
 
 if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment
+
+MOST_SCHEDULES = 1000
+#: Bytes of a deployment's environment variables.
+LARGEST_ENV = 100_000
+#: What stands behind `/deployments/` besides the names of deployments.
+TAKEN = ("check",)
 
 
 def said(path: str, paused: bool | None, fields: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -52,7 +59,33 @@ def read(told: dict[str, Any]) -> Deployment:
         raise InvalidInput(f"{field}: {wanted}, got {first['input']!r}", field=field) from error
     check_tags(made.tags)
     check_size(made.parameters)
+    read_concurrency(made.concurrency)
+    _check_room(made)
     return made
+
+
+def _check_room(made: Deployment) -> None:
+    """There are not more schedules than can be looked at, nor more variables than a process takes.
+
+    Linux takes 128 KiB for one variable.
+    """
+    if len(made.schedules) > MOST_SCHEDULES:
+        says = f"schedules: at most {MOST_SCHEDULES}, got {len(made.schedules)}"
+        raise InvalidInput(says, field="schedules")
+    size = sum(len(os.fsencode(f"{name}={value}")) + 1 for name, value in made.env.items())
+    if size > LARGEST_ENV:
+        says = f"env: at most {LARGEST_ENV} bytes all together, got {size}; pass a file's path"
+        raise InvalidInput(says, field="env")
+
+
+def check_new_name(name: str) -> None:
+    """It is not the word that stands in its place in an address of the API.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if name in TAKEN:
+        raise InvalidInput(f"name: {name!r} is a word of the API; choose another", field="name")
 
 
 def _check_known(told: Mapping[str, Any], fields: list[str]) -> None:

@@ -15,7 +15,7 @@ VARIABLE = "ORION_NB_HIDE"
 DEFAULT = "*_SECRET"
 
 
-def child_environ(environ: Mapping[str, str], **changes: str) -> dict[str, str]:
+def child_environ(environ: Mapping[str, str], /, **changes: str) -> dict[str, str]:
     """The environment for a runner or a kernel: without tokens and what is hidden, with `changes`.
 
     A token is left out of the changes, too. Names are compared in capitals, as Windows does.

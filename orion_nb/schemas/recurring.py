@@ -25,7 +25,8 @@ LONGEST = 64 * 1024
 PROPERTIES = ("DTSTART", "RRULE", "RDATE", "EXDATE", "EXRULE")
 
 _NAME = rf"(?:{'|'.join(PROPERTIES)})(?=[;:])"
-_APART = re.compile(rf"\s+(?={_NAME})", re.IGNORECASE)
+#: From the first blank on, and all of them: else every blank of many would be tried with the rest.
+_APART = re.compile(rf"(?<!\s)\s++(?={_NAME})", re.IGNORECASE)
 _BARE = re.compile(r"[A-Z]+\s*=", re.IGNORECASE)
 
 

@@ -33,6 +33,10 @@ def test_changes_are_laid_over_and_hold_no_token_either():
     assert told == {"A": "2", "MY_SECRET": "given"}
 
 
+def test_a_variable_may_have_any_name():
+    assert child_environ({"A": "1"}, environ="2") == {"A": "1", "environ": "2"}
+
+
 TELLS = """
 import json, os
 from pathlib import Path

@@ -312,3 +312,11 @@ def test_n_and_until_agree_and_after_is_included(rule, days, n):
         assert schedule.upcoming(after, until=found[-1]) == found
         assert schedule.upcoming(found[-1]) == found[-1:]
         assert schedule.upcoming(found[0] + timedelta(microseconds=1), n=n)[: n - 1] == found[1:]
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t"])
+def test_many_blanks_in_a_text_take_no_time(blank):
+    began = time.thread_time()
+    with pytest.raises(ScheduleError):
+        RRule("FREQ=DAILY" + blank * 20_000 + "x")
+    assert time.thread_time() - began < 2.0
