@@ -72,6 +72,11 @@ class Core:
         self.policies = policies
 
     @property
+    def has_own_rules(self) -> bool:
+        """Rules that came by `use` are asked, too."""
+        return any(self.policies[kind] is not POLICIES[kind] for kind in POLICIES)
+
+    @property
     def is_closed(self) -> bool:
         """It can't be used any more."""
         return self.database.is_closed

@@ -27,8 +27,8 @@ from orion_nb.api.scheduling import Scheduling
 from orion_nb.api.services import Services
 from orion_nb.api.telling import Telling
 from orion_nb.store import events
-from orion_nb.store.database import SCHEMA_VERSION
 from orion_nb.store.events import Event
+from orion_nb.store.schema import SCHEMA_VERSION
 
 #: How often a watcher looks whether anything was committed (seconds); one look costs some µs.
 LOOK = 0.02

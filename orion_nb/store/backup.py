@@ -12,8 +12,8 @@ from orion_nb.errors import Conflict, InvalidInput, StoreUnavailable
 from orion_nb.schemas.values import frozen
 from orion_nb.store import sessions
 from orion_nb.store.connections import connect, is_locked, trouble
-from orion_nb.store.database import SCHEMA_VERSION
 from orion_nb.store.filesystems import journal_mode
+from orion_nb.store.schema import SCHEMA_VERSION
 
 #: Pages that are copied at a time; between two steps others may write.
 STEP = 2000

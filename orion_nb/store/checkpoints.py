@@ -44,10 +44,14 @@ class Checkpoints:
             lock = database.with_name(database.name + ".checkpoint")
             self._file = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
-    def enter_write(self) -> None:
-        """Called before each try to begin a transaction."""
+    def enter_write(self, *, wait: bool = True) -> None:
+        """Called before each try to begin a transaction.
+
+        Raises:
+            BlockingIOError: somebody moves the log, and it is not to be waited for.
+        """
         if owned_by_us:
-            fcntl.flock(self._file, fcntl.LOCK_SH)
+            fcntl.flock(self._file, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
 
     def leave_wait(self) -> None:
         """Called when the transaction could not begin, before waiting for the next try.

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orion_nb.errors import Conflict, StoreUnavailable
+from orion_nb.errors import StoreUnavailable
 from orion_nb.store import forks
 from orion_nb.store.checkpoints import Checkpoints
 from orion_nb.store.connections import (
@@ -25,33 +25,16 @@ from orion_nb.store.connections import (
     is_locked,
     never_close,
     trouble,
-    unstorable,
 )
 from orion_nb.store.filesystems import journal_mode
+from orion_nb.store.jobs import Job
 from orion_nb.store.readers import FORK_PATIENCE, Readers
-from orion_nb.store.statements import SCHEMA
+from orion_nb.store.schema import PAGE_SIZE, SCHEMA_VERSION, check, create_schema, version_of
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
 
-#: The schema this code reads and writes; kept in SQLite's user_version. One step per migration.
-SCHEMA_VERSION = 3
-REVISION = "0003"
-PAGE_SIZE = 2048  # bytes
 MOST_REMEMBERED = 1000
-
-
-class Job:
-    """A piece of work that waits to be committed, and what came of it."""
-
-    __slots__ = ("done", "error", "remembers", "value", "work")
-
-    def __init__(self, work: Callable[[Connection], Any], remembers: bool = False) -> None:
-        self.work = work
-        self.remembers = remembers
-        self.done = False
-        self.value: Any = None
-        self.error: BaseException | None = None
 
 
 class Database:
@@ -109,6 +92,38 @@ class Database:
             self._unqueue(jobs)
             raise
         return jobs
+
+    def begin_all(self, works: Sequence[Callable[[Connection], Any]]) -> list[Job] | None:
+        """All of them are run now, in a transaction that is left open; None if that can't be.
+
+        It waits for nobody: None if anybody else writes, or if one of them fails. Whoever gets
+        jobs must `finish` them, on any thread; until then nobody else writes.
+        """
+        if not self._owner.acquire(blocking=False):
+            return None
+        jobs = [Job(work) for work in works]
+        begun = False
+        try:
+            if self._is_open:
+                self._begin(0.0)
+                begun = self._run_all(jobs) and not any(job.error for job in jobs)
+        except (sqlite3.Error, OSError):
+            pass  # it is tried again by `write_all`, which tells what is wrong
+        finally:
+            if not begun:
+                self._leave()
+        return jobs if begun else None
+
+    def finish(self, jobs: Sequence[Job]) -> None:
+        """What `begin_all` began is committed; each job has its value, or else an error."""
+        try:
+            self._checkpoints.before_commit()
+            self._patiently("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            for job in jobs:
+                job.error = trouble(self.path, error)
+        finally:
+            self._leave()
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for reading; it sees one consistent moment between `BEGIN` and `COMMIT`.
@@ -171,10 +186,14 @@ class Database:
                 self._settle(jobs)
             raise
         finally:
-            if self._writer.in_transaction:
-                with suppress(sqlite3.Error, OSError):
-                    self._roll_back()
-            self._checkpoints.leave_write(self._writer)
+            self._end()
+
+    def _end(self) -> None:
+        """No transaction is open any more."""
+        if self._writer.in_transaction:
+            with suppress(sqlite3.Error, OSError):
+                self._roll_back()
+        self._checkpoints.leave_write(self._writer)
 
     def _run_all(self, jobs: list[Job]) -> bool:
         """All are run; False if one of several has failed, whose part alone is to be undone."""
@@ -195,8 +214,7 @@ class Database:
             self._writer.execute("RELEASE job")
 
     def _run(self, job: Job) -> None:
-        job.error = None  # it may have failed in a transaction that was interrupted
-        _run(job, self._writer)
+        job.run(self._writer)
         if not job.remembers:
             self._forget_all()
 
@@ -212,17 +230,24 @@ class Database:
             except ValueError:
                 pass
 
-    def _begin(self) -> None:
+    def _leave(self) -> None:
+        try:
+            if self._is_open:
+                self._end()
+        finally:
+            self._owner.release()
+
+    def _begin(self, patience: float = LOCK_PATIENCE) -> None:
         self._roll_back()  # an interrupt may have come before the last transaction was
-        deadline = time.monotonic() + LOCK_PATIENCE
+        deadline = time.monotonic() + patience
         while True:
-            self._checkpoints.enter_write()
+            self._checkpoints.enter_write(wait=patience > 0)
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._recall()
                 return
             except sqlite3.OperationalError as error:
-                if not is_locked(error) or time.monotonic() > deadline:
+                if not is_locked(error) or time.monotonic() >= deadline:
                     raise
             self._checkpoints.leave_wait()
             _wait_a_little()
@@ -269,7 +294,7 @@ class Database:
             self._forget_all()
             self._memo_of = -1
             opened.callback(self._writer.close)
-            found = _version(self._writer)
+            found = version_of(self._writer)
             self._writer.execute("PRAGMA busy_timeout=0")  # from now on we wait, not SQLite
             self._prepare(found)
             self._is_open = True
@@ -292,17 +317,14 @@ class Database:
             self._patiently(f"PRAGMA journal_mode={journal_mode(self.path)}")
             self._begin()
             try:
-                if _version(self._writer) == 0:
+                if version_of(self._writer) == 0:
                     create_schema(self._writer)
                 self._patiently("COMMIT")
             finally:
                 self._roll_back()
                 self._checkpoints.leave_write(self._writer)
             return
-        older = "run `orion-nb db upgrade`"
-        remedy = "upgrade orion_nb" if found > SCHEMA_VERSION else older
-        says = f"database {self.path} has schema {found}, this orion_nb has {SCHEMA_VERSION}"
-        raise StoreUnavailable(f"{says}; {remedy}")
+        check(self.path, found)
 
     def _patiently(self, statement: str) -> None:
         """The statement is tried again while others have the file.
@@ -348,37 +370,8 @@ class Database:
             self._checkpoints.close()
 
 
-def create_schema(connection: Connection) -> None:
-    """All tables as they are now, stamped with the newest migration."""
-    for statement in SCHEMA:
-        connection.execute(statement)
-    connection.execute(
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
-        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
-    )
-    connection.execute("INSERT INTO alembic_version VALUES (?)", (REVISION,))
-    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-
-def _version(connection: Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
 def _wait_a_little() -> None:
     # SQLite's own wait backs off to 100 ms and is unfair; a short jittered one is not.
     import random
 
     time.sleep(random.uniform(0.0005, 0.004))
-
-
-def _run(job: Job, connection: Connection) -> None:
-    try:
-        job.value = job.work(connection)
-    except sqlite3.IntegrityError as error:
-        job.error = Conflict(f"it was written already: {error}")
-    except (UnicodeEncodeError, OverflowError) as error:
-        job.error = unstorable(error)
-    except sqlite3.Error:
-        raise
-    except Exception as error:
-        job.error = error

@@ -13,8 +13,8 @@ from orion_nb.cli import doctor
 from orion_nb.clock import SECOND
 from orion_nb.schemas.states import Running
 from orion_nb.store import filesystems, health, kept
-from orion_nb.store.database import SCHEMA_VERSION
 from orion_nb.store.outbox import Box
+from orion_nb.store.schema import SCHEMA_VERSION
 
 LEFT = """
 import os

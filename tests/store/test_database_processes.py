@@ -6,7 +6,8 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 from orion_nb.store import checkpoints
-from orion_nb.store.database import SCHEMA_VERSION, Database
+from orion_nb.store.database import Database
+from orion_nb.store.schema import SCHEMA_VERSION
 from tests.store.rows import keys, put
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orion_nb.errors import StoreUnavailable
-from orion_nb.store.database import SCHEMA_VERSION, Database
+from orion_nb.store.database import Database
+from orion_nb.store.schema import SCHEMA_VERSION
 from tests.store.rows import keys, put
 from tests.waiting import until
 
@@ -73,7 +74,7 @@ def test_a_newer_schema_is_left_alone(database):
 
 def test_a_schema_that_could_not_be_made_whole_is_made_anew(home, monkeypatch):
     """The disk is full, say, after the first table: nothing of it stays."""
-    from orion_nb.store import database as module
+    from orion_nb.store import schema as module
 
     whole = module.SCHEMA
     monkeypatch.setattr(module, "SCHEMA", (*whole[:3], "CREATE NONSENSE"))

@@ -12,7 +12,8 @@ import pytest
 from orion_nb.errors import StoreUnavailable
 from orion_nb.store import generate as described
 from orion_nb.store import migrate, statements
-from orion_nb.store.database import REVISION, SCHEMA_VERSION, Database
+from orion_nb.store.database import Database
+from orion_nb.store.schema import REVISION, SCHEMA_VERSION
 
 NEXT = SCHEMA_VERSION + 1
 

@@ -13,7 +13,7 @@ import pytest
 
 from orion_nb.schemas.states import Completed, Running
 from orion_nb.store import retention
-from orion_nb.store.database import PAGE_SIZE
+from orion_nb.store.schema import PAGE_SIZE
 from orion_nb.store.sources import Copies
 from tests.chaos.checker import check
 from tests.store.forgetting import DAY, KEY, later, names
