@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
@@ -18,6 +21,8 @@ from orion_nb.schemas.kinds import MISSING, ScheduleKind, Zone
 
 #: What a schedule keeps of a calendar is no longer.
 LONGEST = 256 * 1024
+
+_FOLD = re.compile(rb"\r?\n[ \t]")
 
 
 class CalendarEvent(ScheduleKind):
@@ -62,7 +67,9 @@ class CalendarEvent(ScheduleKind):
         if told.get("timezone"):
             return str(told["timezone"])
         series = _read(_reduced(told.get("ics"), told.get("event")), None).series
-        return getattr(series and series.zone, "key", None)
+        if series is None or series.zone is UTC:
+            return "UTC"
+        return series.zone.key if isinstance(series.zone, ZoneInfo) else None  # the file's own
 
     def _told(self) -> Event:
         return _read(self.ics, self.timezone)
@@ -105,7 +112,7 @@ def from_file(text: str, *, timezone: str | None = None) -> CalendarEvent:
 
 
 def read_file(path: Path) -> str:
-    """The text of a calendar file: UTF-8, or Latin-1 as old programs write it.
+    """The text of a calendar file: UTF-8 or UTF-16, or Windows-1252 as old programs write it.
 
     Raises:
         ScheduleError: there is no such file, or it is too long.
@@ -116,10 +123,14 @@ def read_file(path: Path) -> str:
         data = path.read_bytes()
     except (OSError, ValueError):
         raise ScheduleError(f"ics: {str(path)[:200]!r} can't be read", field="ics") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
+    for told in (data, _FOLD.sub(b"", data)):  # a fold may be within a character: section 3.1
+        try:
+            return told.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+    return data.decode("cp1252", errors="replace")
 
 
 def _reduced(value: Any, event: str | None) -> str:

@@ -28,6 +28,8 @@ NEEDED = {
 #: What a line that can't be read is called; it matters only in the event that is chosen.
 UNREADABLE = "X-UNREADABLE"
 
+_ZONE = re.compile(";TZID=", re.IGNORECASE)
+
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -111,6 +113,7 @@ def _properties(text: str) -> Iterator[Property]:
         if name not in needed:
             continue
         try:
+            line = _quoted(line)
             _, parameters, value = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
         except ValueError:
             yield Property(UNREADABLE, line)
@@ -120,6 +123,19 @@ def _properties(text: str) -> Iterator[Property]:
         told = {str(key).upper(): _one(each) for key, each in parameters.items()}
         wanted = ("TZID", "VALUE", "RANGE")
         yield Property(name, value, {key: told[key] for key in wanted if told.get(key)})
+
+
+def _quoted(line: str) -> str:
+    """A line whose TZID, such as (UTC+01:00) Amsterdam, Berlin, has the quotes that it needs."""
+    head, _, value = line.rpartition(":")  # no time has a colon
+    begins = _ZONE.search(head)
+    if begins is None or '"' in line:
+        return line
+    name, semicolon, more = head[begins.end() :].partition(";")
+    if not {":", ",", "\\"} & set(name):
+        return line
+    plain = _ESCAPED.sub(r"\1", name)
+    return f'{head[: begins.end()]}"{plain}"{semicolon}{more}:{value}'
 
 
 def _unfolded(text: str) -> Iterable[str]:

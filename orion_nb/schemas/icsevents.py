@@ -26,6 +26,10 @@ LISTED = 10
 _NO_PART = re.compile(r"(?:^|;)\s*(?:COUNT=-\d+|X-[A-Z0-9-]+=[^;]*|[A-Z]+=)(?=;|$)", re.IGNORECASE)
 
 
+#: Such as W2 TU TH #27, from before there was iCalendar.
+_VCALENDAR = re.compile(r"(?:D|W|M|MP|MD|YM|YD)\d+\b.*")
+
+
 @dataclass(frozen=True)
 class Shift:
     """From an occurrence on, all later ones are so much later: RANGE=THISANDFUTURE."""
@@ -211,12 +215,15 @@ class _Reader:
             )
         return replace(
             event, series=series, moved=tuple(sorted(moved)), shifts=tuple(shifts),
-            later=tuple(later), changed=len(changes) - deleted, deleted=deleted + len(gone),
+            later=tuple(later), changed=len(changes) - deleted,
+            deleted=deleted + len(gone) + len(days),
         )  # fmt: skip
 
     def _recurrence(self, part: Component) -> Recurrence:
         if part.first("DTSTART") is None:
             raise wrong(f"the event {_summary([part])[:60]!r} has no DTSTART")
+        if (old := part.first("RRULE")) is not None and _VCALENDAR.fullmatch(old.value):
+            raise wrong(f"{old.value[:40]!r} is a rule of vCalendar 1.0; save it as iCalendar 2.0")
         properties = [
             replace(told, value=_NO_PART.sub("", told.value)) if told.name == "RRULE" else told
             for told in part.properties

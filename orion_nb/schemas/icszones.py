@@ -29,6 +29,9 @@ _UTC_NAMES = ("UTC", "GMT", "Z", "Etc/UTC", "Etc/GMT")
 _OFFSET = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
 _MICROSOFT_UTC = "tzone://Microsoft/Utc"
 
+# As Windows shows a zone in its settings: (UTC+01:00) Amsterdam, Berlin, Bern, Rome.
+_SHOWN = re.compile(r"\((?:UTC|GMT)(?:([+-]\d\d)[:.]?(\d\d))?\)\s*(.+)", re.ASCII)
+
 
 class FileZone(tzinfo):
     """A time zone as a VTIMEZONE of RFC 5545 defines it, for which no name is known."""
@@ -96,7 +99,7 @@ class FileZones:
         if found is None and defined is not None:
             place = defined.text("X-LIC-LOCATION")
             found = (iana(place) if place else None) or _defined(name, defined)
-        found = found or iana(name) or _by_offset(name)
+        found = found or iana(name) or _by_offset(name) or _shown(name)
         if found is None:
             raise _wrong(
                 f"the time zone {name[:60]!r} is no IANA and no Windows name, and the file does "
@@ -132,6 +135,26 @@ def _windows(name: str) -> ZoneInfo | None:
 
     known = WINDOWS_TO_OLSON.get(name)
     return iana(known) if known else None
+
+
+def _shown(name: str) -> ZoneInfo | None:
+    """The zone that Windows shows as its offset and what lies in it, by the first that is known."""
+    match = _SHOWN.fullmatch(name.strip())
+    if match is None:
+        return None
+    offset = icaltimes.seconds(f"{match[1] or '+00'}{match[2] or '00'}")
+    for place in re.split("[,:/]", re.sub(r"\(.*?\)", "", match[3])):
+        zone = _windows(f"{place.strip().removesuffix(' Time')} Standard Time")
+        for found in [zone] if zone else map(zones.zone, zones.called(place)):
+            if _standard(found) == offset:
+                return found
+    return iana("UTC") if match[3] == "Coordinated Universal Time" else None
+
+
+def _standard(zone: ZoneInfo) -> timedelta:
+    """The offset of a zone without its summer time."""
+    seasons = (datetime(2026, month, 1, tzinfo=zone) for month in (1, 7))
+    return min(season.utcoffset() or timedelta() for season in seasons)
 
 
 def _defined(name: str, zone: Component) -> tzinfo | None:

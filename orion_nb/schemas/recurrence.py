@@ -285,7 +285,14 @@ def _zone_of(
     if isinstance(value, datetime) and value.tzinfo is not None:
         return utc_is
     name = start.parameters.get("TZID")
-    return find_zone(name) if name and isinstance(value, datetime) else local
+    if name is None:
+        return local
+    try:
+        return find_zone(name)
+    except ScheduleError:
+        if isinstance(value, datetime):
+            raise
+        return local  # a day needs no zone, but some programs say in which one it begins
 
 
 def values(told: Property, zone: tzinfo, find_zone: FindZone) -> Iterator[datetime | date]:

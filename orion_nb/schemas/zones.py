@@ -38,6 +38,12 @@ def spelt(name: str) -> str:
     return _names().get(name.lower().replace(" ", "_"), name)
 
 
+def called(place: str) -> list[str]:
+    """The IANA names of the zones that are called after this place, such as `Hong Kong`."""
+    wanted = place.strip().lower().replace(" ", "_")
+    return [known for name, known in _names().items() if name.rpartition("/")[2] == wanted]
+
+
 def wall(instant: datetime, zone: ZoneInfo) -> datetime:
     """What a clock on the wall shows at this instant."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
@@ -108,7 +114,7 @@ def _suggestion(name: str) -> str:
     names = _names()
     wanted = name.lower().replace(" ", "_")
     near = [SHORT[wanted].lower()] if SHORT.get(wanted, "").lower() in names else []
-    near += [known for known in names if known.rpartition("/")[2] == wanted]
+    near += [known.lower() for known in called(name)]
     near += difflib.get_close_matches(wanted, names, n=1)
     if near:
         return f"; did you mean {names[near[0]]!r}?"
