@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from orion_nb.api.connect import connect
@@ -88,13 +89,33 @@ class Frame:
         return as_text({"frames": [self._told], "error": ""}).rstrip()
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the code came to when it was tried last: its value, or the exception, still alive.
+
+    `source` is the code of a `%%replay` cell, and `run_id` the run that was made of it; of a call
+    both are None. `trace` is the traceback of the exception from the user's code on. `has_value`:
+    the cell ended in an expression, or made the names that it was to make.
+    """
+
+    value: Any = None
+    error: BaseException | None = None
+    trace: TracebackType | None = None
+    source: str | None = None
+    run_id: str | None = None
+    has_value: bool = True
+
+
 class Replay:
     """A run at hand again; nothing here changes it.
 
     `run` is the run, `inputs` what it was given, by argument; `missing` says why an argument is not
     to be had, `problem` why none is. `fn` is its function as it is now, None where it can't be
-    found. `frames` are those of its last failure, outermost first; empty if none were kept.
+    found. `frames` are those of its last failure, outermost first; empty if none were kept. `tried`
+    is what its code came to when it was called here, or executed in a `%%replay` cell, last.
     """
+
+    tried: Tried | None = None
 
     def __init__(self, orion: Orion, run: Run, fn: Callable[..., Any] | None) -> None:
         self._orion, self.run = orion, run
@@ -166,7 +187,14 @@ class Replay:
         if unknown := set(changes) - set(bound.signature.parameters):
             says = f"{self.run.name} takes no argument {min(unknown)!r}"
             raise InvalidInput(says, field="changes")
-        return self.fn(*bound.args, **bound.kwargs)
+        try:
+            value = self.fn(*bound.args, **bound.kwargs)
+        except BaseException as error:
+            trace = error.__traceback__
+            self.tried = Tried(error=error, trace=trace.tb_next if trace else None)
+            raise
+        self.tried = Tried(value)
+        return value
 
     def __repr__(self) -> str:
         state = self.run.state

@@ -11,8 +11,9 @@ import inspect
 import linecache
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
+from itertools import islice
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -53,7 +54,7 @@ def keep_frames(orion: Orion, run: Run, error: BaseException) -> None:
     Frames that a run within this one has kept already are left to it. Never raises.
     """
     try:
-        frames = list(_frames_of(error))
+        frames = list(_frames_of(error, getattr(error, _KEPT, set())))
         if not frames:
             return
         room = min(ALL, orion.artifact_room // 4)
@@ -85,15 +86,32 @@ def as_text(told: dict[str, Any]) -> str:
     return "\n".join([*lines, told["error"]])
 
 
+def frames_of(error: BaseException) -> list[dict[str, Any]]:
+    """The frames of the user's code that a live exception went through, as `as_text` takes them.
+
+    Outermost first; names are shown, and nothing is kept.
+    """
+    found = list(_frames_of(error, set()))[-MOST_FRAMES:]
+    return [
+        {
+            **_told(frame, line),
+            "names": [
+                {"name": name, "shown": preview(value, SHOWN)}
+                for name, value, _ in islice(_names_of(frame), MOST_NAMES)
+            ],
+        }
+        for frame, line in found
+    ]
+
+
 def _line_of(frame: dict[str, Any]) -> str:
     lines = frame["source"].splitlines()
     at = frame["line"] - frame["first"]
     return lines[at].strip() if 0 <= at < len(lines) else ""
 
 
-def _frames_of(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+def _frames_of(error: BaseException, kept: Collection[int]) -> Iterator[tuple[FrameType, int]]:
     """The frames of users' code, outermost first, but for those that are kept already."""
-    kept: set[int] = getattr(error, _KEPT, set())
     trace = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
@@ -125,14 +143,9 @@ class _Taker:
         return {"frames": taken[::-1], "values": self._values, "left_out": left_out}
 
     def _frame(self, frame: FrameType, line: int) -> dict[str, Any]:
-        source, first = _source(frame.f_code, line)
         names = list(_names_of(frame))
         return {
-            "file": clean(frame.f_code.co_filename, 1000),
-            "function": CELL if _is_cell(frame) else clean(frame.f_code.co_qualname, 300),
-            "line": line,
-            "first": first,
-            "source": redacted(source),
+            **_told(frame, line),
             "names": [self._name(*each) for each in names[:MOST_NAMES]],
             "left_out": max(0, len(names) - MOST_NAMES),
         }
@@ -163,6 +176,18 @@ class _Taker:
         self._room -= len(made.body)
         self._values.append(self._orion.keeper.packed(made))
         return len(self._values) - 1
+
+
+def _told(frame: FrameType, line: int) -> dict[str, Any]:
+    """Where a frame is, and its source."""
+    source, first = _source(frame.f_code, line)
+    return {
+        "file": clean(frame.f_code.co_filename, 1000),
+        "function": CELL if _is_cell(frame) else clean(frame.f_code.co_qualname, 300),
+        "line": line,
+        "first": first,
+        "source": redacted(source),
+    }
 
 
 def _is_cell(frame: FrameType) -> bool:

@@ -11,10 +11,12 @@ from orion_nb.engine.context import flow_observers
 from orion_nb.notebook import completing
 from orion_nb.notebook.cells import number
 from orion_nb.notebook.live import show_live
-from orion_nb.notebook.magics import OrionMagics, rewrite_task_cells
+from orion_nb.notebook.magics import OrionMagics
+from orion_nb.notebook.replay_magics import ReplayMagics
+from orion_nb.notebook.rewriting import rewrite_task_cells
 from orion_nb.notebook.session import is_headless
 
-_ATTRIBUTE = "orion_nb_magics"
+_ATTRIBUTE, _REPLAYS = "orion_nb_magics", "orion_nb_replays"
 #: Messages that a kernel keeps for its runner.
 QUEUE = 100_000
 
@@ -24,11 +26,13 @@ def load(shell: Any) -> None:
     if getattr(shell, _ATTRIBUTE, None) is not None:
         return
     magics = OrionMagics(shell)
-    shell.register_magics(magics)
+    replays = ReplayMagics(shell)
+    shell.register_magics(magics, replays)
     shell.input_transformers_cleanup.append(rewrite_task_cells)
     flow_observers.append(show_live)
     completing.register(shell)
     setattr(shell, _ATTRIBUTE, magics)
+    setattr(shell, _REPLAYS, replays)
     if is_headless():
         shell.events.register("pre_run_cell", magics.session.see)
         shell.events.register("post_run_cell", magics.session.look_back)
@@ -82,6 +86,8 @@ def unload(shell: Any) -> None:
     if is_headless():
         shell.events.unregister("pre_run_cell", magics.session.see)
         shell.events.unregister("post_run_cell", magics.session.look_back)
-    for kind, name in (("cell", "task"), ("line", "orion"), ("line", "replay")):
+    ours = (("cell", "task"), ("cell", "replay"), ("line", "orion"), ("line", "replay"))
+    for kind, name in ours:
         shell.magics_manager.magics[kind].pop(name, None)
     setattr(shell, _ATTRIBUTE, None)
+    setattr(shell, _REPLAYS, None)

@@ -64,7 +64,7 @@ class Cell:
         if not (is_headless() or self.is_cached):
             return None
         namespace = self.shell.user_ns
-        names = {name: namespace[name] for name in _assigned(self.tree) if name in namespace}
+        names = {name: namespace[name] for name in assigned(self.tree) if name in namespace}
         return to_keep(names, cell_id(self.shell))
 
     def restore(self, made: Any) -> None:
@@ -75,7 +75,7 @@ class Cell:
     def undo_names(self) -> None:
         """What a failed attempt assigned is as it was before: the next one starts alike."""
         namespace = self.shell.user_ns
-        for name in _assigned(self.tree):
+        for name in assigned(self.tree):
             if name in self._before:
                 namespace[name] = self._before[name]
             else:
@@ -141,7 +141,7 @@ def _compiled(shell: Any, tree: ast.Module, is_shown: bool) -> list[CodeType]:
     return codes
 
 
-def _assigned(tree: ast.Module) -> list[str]:
+def assigned(tree: ast.Module) -> list[str]:
     """The names bound or deleted at the top level of the body, in order."""
     found: dict[str | None, None] = {}
     for node in _top_level(tree):

@@ -10,6 +10,7 @@ from orion_nb.notebook import options, replaying
 from orion_nb.notebook.deploying import deploy_parser
 from orion_nb.notebook.magics import WORDS
 from orion_nb.notebook.managing import WITHIN, add_parser
+from orion_nb.notebook.replay_magics import WORDS as REPLAY_WORDS
 from orion_nb.schemas.deploy_options import OPTIONS, Option
 
 _OPTIONS = {flag: option for option in OPTIONS for flag in option.flags}
@@ -24,6 +25,8 @@ _OTHERS = {
     "notifications deliveries": ("--dead",),
     "notifications retry": ("--all",),
 }
+#: Options of the words that may follow `%replay`.
+_REPLAYED: dict[str, tuple[str, ...]] = {}
 #: What the name behind these words is one of.
 _NAMED = {
     **dict.fromkeys(("run", "pause", "resume", "show", "diff", "rm"), "deployments"),
@@ -70,7 +73,12 @@ def task(line: str) -> list[str]:
 
 def replay(line: str) -> list[str]:
     """What may stand at the end of a `%replay` line."""
-    return _beginning(replaying.parser()._option_string_actions, _split(line)[1])
+    before, word = _split(line)
+    if before and before[0] in REPLAY_WORDS:
+        return _beginning(_REPLAYED.get(before[0], ()), word)
+    if not before and not word.startswith("-"):
+        return _beginning(REPLAY_WORDS, word)
+    return _beginning(replaying.parser()._option_string_actions, word)
 
 
 def _values(option: Option) -> list[str]:

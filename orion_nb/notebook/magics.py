@@ -22,10 +22,10 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.options import options_of
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import InvalidInput, OrionError, RunStopped
-from orion_nb.notebook import deploying, managing, reading, render, replaying
+from orion_nb.notebook import deploying, managing, reading, render
 from orion_nb.notebook.caching import CellTask
-from orion_nb.notebook.cells import Cell, awaits, cell_id, number
-from orion_nb.notebook.options import HelpWanted, from_comment, read_line
+from orion_nb.notebook.cells import Cell, cell_id, number
+from orion_nb.notebook.options import HelpWanted, read_line
 from orion_nb.notebook.session import NotebookSession, is_headless, notebook_name
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
@@ -53,7 +53,7 @@ ORION_HELP = """\
 %orion limits [set NAME SLOTS | rm NAME]   how many runs execute at once
 %orion notifications [add NAME ... | test NAME | deliveries | retry --all | ...]   who is told
 %orion secrets [set NAME | rm NAME]   what there is, by name; a value is asked for, never shown
-%replay [RUN]             the inputs of a run that failed are set here, its code is put below
+%replay [RUN] | debug      a run that failed: its inputs are set here, its code put below; debugged
 RUN is an id, the end of one (4 digits or more), or a name."""
 
 
@@ -110,7 +110,7 @@ class OrionMagics(Magics):
     def orion(self, line: str) -> Shown | None:
         """Shows runs and says why: `%orion help`."""
         # Python would take a comment here; IPython hands it on with the line.
-        told = takewhile(lambda word: not word.startswith("#"), _words(line))
+        told = takewhile(lambda word: not word.startswith("#"), words_of(line))
         word, *rest = list(told) or ["runs"]
         known: dict[str, Callable[[Sequence[str]], Shown | None]] = {
             "runs": self._runs, "why": self._why, "cancel": self._cancel, "help": _help,
@@ -124,17 +124,6 @@ class OrionMagics(Magics):
             return known[word](rest)
         except OrionError as error:
             raise UsageError(f"%orion {word}: {error}") from None
-
-    @no_var_expand
-    @line_magic
-    def replay(self, line: str) -> Shown | None:
-        """A run that failed is at hand here: its inputs, its code. `%replay --help` says more."""
-        try:
-            return Shown(*replaying.load(self.shell, _words(line)))
-        except deploying.HelpShown:
-            return None
-        except OrionError as error:
-            raise UsageError(f"%replay: {error}") from None
 
     def _prepared(self, line: str, source: str) -> tuple[Cell, Task[..., Any]] | None:
         try:
@@ -167,7 +156,7 @@ class OrionMagics(Magics):
         error = ending.error or (None if ending.type is COMPLETED else RunStopped(str(ending)))
         if error is None:
             return
-        _show_without_our_frames(self.shell, error, f"orion: %orion why {short(ending.run_id)}")
+        show_without_our_frames(self.shell, error, f"orion: %orion why {short(ending.run_id)}")
         raise error
 
     @contextmanager
@@ -177,7 +166,7 @@ class OrionMagics(Magics):
         except BaseException as error:
             self.session.note(work.name, CANCELLED)
             last = f"orion: %orion why {work.name}"
-            _show_without_our_frames(self.shell, without_our_frames(error), last)
+            show_without_our_frames(self.shell, without_our_frames(error), last)
             raise
 
     def _runs(self, words: Sequence[str]) -> Shown:
@@ -245,70 +234,6 @@ class _Follow:
         self.chip.show(run)
 
 
-def rewrite_task_cells(lines: list[str]) -> list[str]:
-    """Task cells are calls of the task magic, awaited ones and those in comments too."""
-    if not is_headless() and _tagged("orion:only-headless"):
-        return ["# orion:only-headless: this cell is executed where nobody watches\n"]
-    found = _task_line(lines)
-    if found is None:
-        return _without_parameters_line(lines)
-    line, body = found
-    if is_disabled():
-        return ["\n", *body]
-    source = "".join(body) or "\n"  # IPython refuses a cell magic without a body, even --help
-    awaited = awaits(source, _transform_of_the_shell())
-    if awaited is None:
-        return ["\n", *body]  # IPython shows the syntax error as that of any cell
-    if awaited:
-        return [f"await get_ipython().orion_nb_magics.task_async({line!r}, {source!r})\n"]
-    return [f"get_ipython().run_cell_magic('task', {line!r}, {source!r})\n"]
-
-
-# Whether a cell is complete is asked of the cell itself, not of what we make of it.
-rewrite_task_cells.has_side_effects = True  # type: ignore[attr-defined]
-
-
-def _tagged(tag: str) -> bool:
-    """The cell being executed has this tag; front ends that don't tell have none."""
-    from IPython.core.getipython import get_ipython
-
-    shell: Any = get_ipython()
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    found = (parent.get("metadata") or {}).get("tags")
-    return isinstance(found, list) and tag in found
-
-
-def _without_parameters_line(lines: list[str]) -> list[str]:
-    """`%%parameters` marks a cell for who runs the notebook; the cell itself is like any other."""
-    first = next((line for line in lines if line.strip()), "")
-    if first.strip() != "%%parameters":
-        return lines
-    at = lines.index(first)
-    return [*lines[:at], "\n", *lines[at + 1 :]]
-
-
-def _transform_of_the_shell() -> Callable[[str], str]:
-    from IPython.core.getipython import get_ipython
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    shell: Any = get_ipython() or TransformerManager()  # type: ignore[no-untyped-call]
-    transform: Callable[[str], str] = shell.transform_cell
-    return transform
-
-
-def _task_line(lines: list[str]) -> tuple[str, list[str]] | None:
-    """The options of a task cell and its body; only blank lines and comments stand above them."""
-    for at, line in enumerate(lines):
-        words = line.split(maxsplit=1)
-        is_magic = line.startswith("%%task") and words[0] == "%%task"
-        told = "".join(words[1:]) if is_magic else from_comment(line)
-        if told is not None:
-            return told.strip(), lines[at + 1 :]
-        if words and not line.startswith("#"):
-            return None
-    return None
-
-
 def _cell_name(shell: Any) -> str:
     known = cell_id(shell)
     return f"cell-{known[:8]}" if known else f"cell-{number(shell)}"
@@ -320,7 +245,7 @@ def _is_kernel() -> bool:
     return hasattr(get_ipython(), "kernel")
 
 
-def _show_without_our_frames(shell: Any, error: BaseException, last: str) -> None:
+def show_without_our_frames(shell: Any, error: BaseException, last: str) -> None:
     """The error's traceback, as IPython will show it, begins in the cell."""
     try:
         shown = shell.InteractiveTB.structured_traceback(
@@ -331,7 +256,8 @@ def _show_without_our_frames(shell: Any, error: BaseException, last: str) -> Non
         return
 
 
-def _words(line: str) -> list[str]:
+def words_of(line: str) -> list[str]:
+    """The words of a line, in quotes or not."""
     try:
         return shlex.split(line)
     except ValueError:  # an apostrophe in a comment, say

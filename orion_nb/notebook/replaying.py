@@ -10,14 +10,17 @@ from typing import Any
 
 from orion_nb.api.connect import connect
 from orion_nb.engine.replaying import Replay, replay
-from orion_nb.errors import NotFound
+from orion_nb.errors import InvalidInput, NotFound
 from orion_nb.notebook import render
 from orion_nb.notebook.deploying import Parser
+from orion_nb.notebook.replayed import TAG
 from orion_nb.schemas.runs import short
 from orion_nb.schemas.states import CRASHED, FAILED
 
 #: The name that the replay itself gets in the notebook.
 ITSELF = "_replay"
+#: What may be done when the code was tried.
+NEXT = "Then: %replay debug"
 #: Characters of a value in its line.
 SHOWN = 100
 #: Decorators of these names make runs of what is called.
@@ -41,8 +44,8 @@ def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
     if not found.frames:
         notes.append("ORION_NB_FRAMES=1, or frames=True, keeps what the names of a failure hold")
     if code := cell_of(found):
-        shell.set_next_input(code)
-        notes.append("Its code is in the next cell; no run is made of what you try.")
+        shell.set_next_input(f"%%replay {short(found.run.id)}\n{code}")
+        notes.append(f"Its code is in the next cell: change it and run it. {NEXT}")
     notes.append(f"More: {ITSELF}.inputs, {ITSELF}.frames[-1].locals, {ITSELF}.call(...)")
     head = f"{found.run.kind} {found.run.name} ({short(found.run.id)}), {found.run.state.name}"
     head += f", attempt {found.run.attempt}" + (f": {found.error}" if found.error else "")
@@ -59,17 +62,36 @@ def parser() -> Parser:
     return made
 
 
+def at_hand(shell: Any) -> Replay:
+    """What is replayed here.
+
+    Raises:
+        InvalidInput: nothing is.
+    """
+    found = shell.user_ns.get(ITSELF)
+    if not isinstance(found, Replay):
+        raise InvalidInput("nothing is replayed here: `%replay RUN` first", field="run")
+    return found
+
+
 def newest_failure() -> str:
     """The id of the run that failed last: of a flow whose task failed it is the task's.
+
+    What was a replay itself is passed over.
 
     Raises:
         NotFound: none has.
     """
     states = [FAILED.value.lower(), CRASHED.value.lower()]
-    runs = connect().filter_runs(states=states, limit=1)["runs"]
-    if not runs:
-        raise NotFound("no run has failed")
-    return str(runs[0]["id"])
+    cursor: str | None = None
+    while True:
+        page = connect().filter_runs(states=states, limit=50, cursor=cursor)
+        for run in page["runs"]:
+            if not any(tag.startswith(TAG) for tag in run["tags"]):
+                return str(run["id"])
+        cursor = page["cursor"]
+        if cursor is None:
+            raise NotFound("no run has failed")
 
 
 def names_of(found: Replay) -> dict[str, Any]:

@@ -109,11 +109,11 @@ class Kernel:
             self._orion = Orion(Settings.load(home=self.home))
         return self._orion
 
-    def send(self, code: str, **metadata: str) -> str:
+    def send(self, code: str, *, allow_stdin: bool = False, **metadata: str) -> str:
         """The cell is sent to the kernel; its request's id."""
         content = {
             "code": code, "silent": False, "store_history": True, "user_expressions": {},
-            "allow_stdin": False, "stop_on_error": False,
+            "allow_stdin": allow_stdin, "stop_on_error": False,
         }  # fmt: skip
         message = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(message)
@@ -135,6 +135,14 @@ class Kernel:
         while reply["parent_header"].get("msg_id") != request:
             reply = self._next(self.client.get_shell_msg, deadline)
         return seen(reply["content"], messages)
+
+    def converse(self, code: str, *answers: str) -> Ran:
+        """The cell is run, and each time that it asks for a line it is given the next one."""
+        request = self.send(code, allow_stdin=True)
+        for answer in answers:
+            self._next(self.client.get_stdin_msg, time.monotonic() + PATIENCE)
+            self.client.input(answer)
+        return self.wait(request)
 
     def hear(self, text: str) -> None:
         """The cell that was sent has printed the text when this returns."""

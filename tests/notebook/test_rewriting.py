@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orion_nb.notebook.cells import awaits
-from orion_nb.notebook.magics import rewrite_task_cells
+from orion_nb.notebook.rewriting import rewrite_task_cells
 
 SYNC = "get_ipython().run_cell_magic('task', {!r}, {!r})\n"
 AWAITED = "await get_ipython().orion_nb_magics.task_async({!r}, {!r})\n"
