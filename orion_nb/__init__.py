@@ -19,15 +19,17 @@ from orion_nb.engine.telling import result
 from orion_nb.schemas.states import State
 
 if TYPE_CHECKING:
-    from orion_nb.api.deploying import deploy
-    from orion_nb.deployments.runner import run_notebook
+    from orion_nb.api.deploying import deploy, deploy_async
+    from orion_nb.deployments.handles import RunHandle, get_run, get_run_async
+    from orion_nb.deployments.runner import run_notebook, run_notebook_async
     from orion_nb.engine.executors import ExecutorRunner, ProcessRunner
-    from orion_nb.engine.replaying import replay
+    from orion_nb.engine.replaying import replay, replay_async
     from orion_nb.secrets import Secret, secret
 
 __all__ = [
     "ExecutorRunner",
     "ProcessRunner",
+    "RunHandle",
     "Secret",
     "State",
     "TaskFuture",
@@ -38,14 +40,19 @@ __all__ = [
     "concurrency",
     "connect",
     "deploy",
+    "deploy_async",
     "flow",
     "get_logger",
+    "get_run",
+    "get_run_async",
     "get_run_context",
     "pause",
     "pause_async",
     "replay",
+    "replay_async",
     "result",
     "run_notebook",
+    "run_notebook_async",
     "secret",
     "stop",
     "task",
@@ -57,10 +64,16 @@ __all__ = [
 _LATER = {
     "ExecutorRunner": "orion_nb.engine.executors",
     "ProcessRunner": "orion_nb.engine.executors",
+    "RunHandle": "orion_nb.deployments.handles",
     "Secret": "orion_nb.secrets",
     "deploy": "orion_nb.api.deploying",
+    "deploy_async": "orion_nb.api.deploying",
+    "get_run": "orion_nb.deployments.handles",
+    "get_run_async": "orion_nb.deployments.handles",
     "replay": "orion_nb.engine.replaying",
+    "replay_async": "orion_nb.engine.replaying",
     "run_notebook": "orion_nb.deployments.runner",
+    "run_notebook_async": "orion_nb.deployments.runner",
     "secret": "orion_nb.secrets",
 }
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import file_of, target_of
 from orion_nb.errors import InvalidInput, ScheduleError
@@ -83,6 +84,15 @@ def deploy(
     api = orion or connect()
     make = api.check_deployment if dry_run else api.create_deployment
     return make(called, joined(file, flow), paused=paused, update=update, **told)
+
+
+deploy_async = aside(
+    deploy,
+    """The same as `deploy`, to be awaited.
+
+    Who is cancelled meanwhile waits no longer; the deployment was made whole, or not at all.
+    """,
+)
 
 
 def deploy_as_said(

@@ -8,7 +8,7 @@ from typing import Any
 from orion_nb.api.cells import CellRoutes
 from orion_nb.api.routes import route
 from orion_nb.api.sources import SOURCE_LIMIT
-from orion_nb.errors import InvalidNotebook
+from orion_nb.errors import InvalidNotebook, NotebookNotFound
 from orion_nb.schemas.runs import short
 from orion_nb.settings import Settings
 
@@ -40,7 +40,7 @@ class OutputRoutes(CellRoutes):
         cells = (self._cells_of(run.id) or {"cells": []})["cells"]
         known = {cell["id"]: cell for cell in cells}
         found, room = [], MOST
-        for told in _shown(self._notebook(run.id)):
+        for told in _shown(self._notebook(run.id) or {}):
             data = told.pop("data")
             cell = known.get(told.pop("id")) or {"index": told["index"], "number": None}
             told = {**told, "cell": cell["number"], "index": cell["index"]}
@@ -52,8 +52,21 @@ class OutputRoutes(CellRoutes):
             found.append(told)
         return {"run": run.id, "outputs": found}
 
-    def _notebook(self, run_id: str) -> Json:
-        """The executed notebook of a run; {} if it has none."""
+    def executed_notebook(self, run_id: str) -> Json:
+        """The executed notebook of a run in nbformat 4, as far as it came.
+
+        Raises:
+            NotebookNotFound: it has none.
+            InvalidNotebook: it can't be read.
+        """
+        run = self.find(run_id)
+        found = self._notebook(run.id)
+        if found is None:
+            raise NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
+        return found
+
+    def _notebook(self, run_id: str) -> Json | None:
+        """The executed notebook of a run; None if it has none."""
         path = self.settings.notebooks / run_id / NOTEBOOK
         try:
             if path.stat().st_size > SOURCE_LIMIT:
@@ -61,7 +74,7 @@ class OutputRoutes(CellRoutes):
                 raise InvalidNotebook(says)
             told: Json = json.loads(path.read_bytes())
         except FileNotFoundError:
-            return {}
+            return None
         except (OSError, ValueError) as error:
             says = f"the notebook of run {short(run_id)} can't be read: {error}"
             raise InvalidNotebook(says) from error

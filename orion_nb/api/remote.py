@@ -214,6 +214,11 @@ class RemoteOrion(FromAfar):
         listed = [Pause(**each) for each in self.read_pauses(run.id)["pauses"]]
         return next((each for each in reversed(listed) if each.resumed is None), None)
 
+    def executed_notebook(self, run_id: str) -> dict[str, Any]:
+        """The executed notebook of a run in nbformat 4, as far as it came."""
+        told: dict[str, Any] = self.client.ask("GET", f"/runs/{quote(run_id, safe='')}/notebook")
+        return told
+
     def attendants(self) -> list[dict[str, Any]]:
         """The servers and workers that the server knows to be alive."""
         names, now = ("process", "host", "pid"), clock.now()

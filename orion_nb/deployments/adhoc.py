@@ -17,6 +17,7 @@ from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.api.sources import inspect
 from orion_nb.deployments.aftermath import settle_exit
+from orion_nb.deployments.awaiting import awaitable, wait_for_exit, why_interrupted
 from orion_nb.deployments.files import Spec, notebook_of, run_folder
 from orion_nb.deployments.launch import ahead, launch
 from orion_nb.engine.context import RUN_ID_VARIABLE, current
@@ -159,6 +160,16 @@ def run_notebook(
     return outcome
 
 
+run_notebook_async = awaitable(
+    run_notebook,
+    """The same as `run_notebook`, to be awaited; the event loop goes on.
+
+    Who is cancelled meanwhile goes on when the run was cancelled and no process of it is left; a
+    second cancellation does not wait for the grace.
+    """,
+)
+
+
 def _check_numbers(output_limit: int | None, retries: int) -> None:
     if output_limit is not None and not 1000 <= output_limit <= 100_000_000:
         says = f"output_limit: expected 1000..100000000, got {output_limit!r}"
@@ -205,7 +216,7 @@ def rerun_notebook(run: str, *, from_failed: bool = False, orion: Orion | None =
 
 def _wait(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> Outcome:
     try:
-        process.wait()
+        wait_for_exit(process)
     except KeyboardInterrupt:
         _stop(orion, run, process)
         raise Interrupted(_outcome(orion, run, process)) from None
@@ -214,9 +225,9 @@ def _wait(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> Outcome:
 
 def _stop(orion: Orion, run: Run, process: subprocess.Popen[bytes]) -> None:
     """The run is cancelled and its runner gone; a second Ctrl-C doesn't wait for the grace."""
-    orion.cancel(run.id, why="cancelled by Ctrl-C")
+    orion.cancel(run.id, why=why_interrupted())
     with suppress(KeyboardInterrupt):
-        process.wait()
+        wait_for_exit(process)
     if process.poll() is None:
         process.kill()
         process.wait()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from orion_nb import clock
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.adhoc import Interrupted, Outcome, run_notebook
+from orion_nb.deployments.adhoc import Interrupted, Outcome, run_notebook, run_notebook_async
 from orion_nb.deployments.endings import Ending
 from orion_nb.deployments.files import Spec, run_folder
 from orion_nb.errors import Conflict, OrionError, StoreUnavailable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orion_nb.deployments.attempt import Attempt
     from orion_nb.deployments.standby import Standby
 
-__all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook"]
+__all__ = ["Interrupted", "Outcome", "Runner", "main", "run_notebook", "run_notebook_async"]
 
 #: Where a notebook or a flow asks for a secret by name.
 SECRETS = re.compile(r"secret\(\s*\\?[\"']([A-Za-z_][A-Za-z0-9_.-]{0,99})\\?[\"']")

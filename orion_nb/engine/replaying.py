@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.api.results import Inputs
@@ -225,6 +226,9 @@ def replay(ref: str, fn: Callable[..., Any] | None = None) -> Replay:
     """
     orion = connect()
     return Replay(orion, orion.find(ref), fn)
+
+
+replay_async = aside(replay, "The same as `replay`, to be awaited; a `call` of it is not.")
 
 
 def _find(run: Run) -> Work[..., Any] | None:
