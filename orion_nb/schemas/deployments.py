@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -138,6 +139,20 @@ class DeploymentSpec(BaseModel):
         told = self.model_dump(mode="json", include=set(DeploymentSpec.model_fields))
         told["schedules"] = [dump_schedule(schedule) for schedule in self.schedules]
         return told
+
+    def kept(self) -> dict[str, Any]:
+        """The spec as it is written: what is none, empty or off unless somebody says so is not.
+
+        Other defaults are: a deployment keeps to them when those of a later version differ.
+        """
+        nothing = _nothing()
+        return {name: value for name, value in self.spec().items() if value or name not in nothing}
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> frozenset[str]:
+    """The fields of a spec that say nothing by default."""
+    return frozenset(name for name, value in DeploymentSpec(path="").spec().items() if not value)
 
 
 class SchedulePause(BaseModel):

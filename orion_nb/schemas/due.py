@@ -26,12 +26,13 @@ from orion_nb.schemas.values import evolve, frozen
 GRANTED = tuple(
     name
     for name in DeploymentSpec.model_fields
-    if name in RunPolicy.__dataclass_fields__ or name in ("schedules", "catch_up_max", "jitter")
+    if (name in RunPolicy.__dataclass_fields__ and name not in ("kernel", "env"))
+    or name in ("schedules", "catch_up_max", "jitter")
 )
 _FIELDS = Deployment.model_fields.keys()
 _SPEC = DeploymentSpec(path="").spec()
 #: What they say when nobody has said anything of them; most deployments say it of most.
-_USUAL = tuple((name, _SPEC[name]) for name in GRANTED)
+_USUAL = {name: _SPEC[name] for name in GRANTED}
 
 
 @frozen
@@ -92,14 +93,11 @@ def read_due(key: str, name: str, spec: str, revision: int, next_due: int) -> Du
     told = json.loads(spec)
     if not told.keys() <= _FIELDS:
         raise ValueError(f"{', '.join(told.keys() - _FIELDS)}: no field of a deployment")
-    path, parameters, tags = told["path"], told.get("parameters", {}), told.get("tags", ())
+    path, parameters, tags = told["path"], told.get("parameters", {}), told.get("tags", [])
     if not (isinstance(path, str) and isinstance(parameters, dict) and isinstance(tags, list)):
         raise TypeError("path, parameters and tags are a text, an object and a list of texts")
-    policy, schedules, catch_up, most, late = _granted(
-        json.dumps(
-            {name: said for name, usual in _USUAL if (said := told.get(name, usual)) != usual}
-        )
-    )
+    granted = {name: said for name, said in told.items() if name in _USUAL and said != _USUAL[name]}
+    policy, schedules, catch_up, most, late = _granted(json.dumps(granted))
     return Due(
         key,
         name,

@@ -158,10 +158,10 @@ def _unreadable(row: tuple[Any, ...], error: Exception) -> Unreadable:
 
 def _row(deployment: Deployment) -> tuple[Any, ...]:
     d = deployment
-    told = d.spec()
+    told = d.kept()
     if d.pause is not None:
         told["pause"] = d.pause.model_dump()
-    spec = json.dumps(told, ensure_ascii=False)
+    spec = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     key = bytes.fromhex(d.id)
     return (key, d.name, spec, int(d.paused), d.next_due, d.revision, d.created, d.updated)
 

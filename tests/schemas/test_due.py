@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from orion_nb.clock import SECOND
+from orion_nb.errors import OrionError
 from orion_nb.schemas.deployments import Deployment
 from orion_nb.schemas.due import read_due
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
@@ -25,9 +27,13 @@ ALL: dict[str, Any] = {
 @pytest.mark.parametrize(
     "told", [ALL, {"path": "/reports/daily.ipynb"}, {"path": "/reports/f.py", "flow": "nightly"}]
 )
-def test_it_is_what_the_model_says(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kept", [Deployment.spec, Deployment.kept])
+def test_it_is_what_the_model_says(
+    told: dict[str, Any], kept: Callable[[Deployment], dict[str, Any]]
+) -> None:
     known = Deployment(**told, id="0" * 32, name="report", revision=3, next_due=5)
-    due = read_due(known.id, known.name, json.dumps(known.spec()), 3, 5)
+    due = read_due(known.id, known.name, json.dumps(kept(known)), 3, 5)
+    assert Deployment(**kept(known), id=known.id, name="report", revision=3, next_due=5) == known
     assert (due.key, due.policy, due.timing) == (known.key, known.policy, known.timing)
     assert (due.tags, due.parameters, due.jitter) == (
         known.tags, known.parameters, known.jitter * SECOND
@@ -35,11 +41,19 @@ def test_it_is_what_the_model_says(told: dict[str, Any]) -> None:
     assert (due.policy is DEFAULT_POLICY) == (told is not ALL)
 
 
+def test_of_what_is_kept_only_what_says_nothing_is_left_out() -> None:
+    known = Deployment(path="/a.ipynb", grace=0.0, id="0" * 32, name="report")
+    kept = known.kept()
+    assert kept["grace"] == 0.0  # not the default
+    assert kept["overlap"] == "allow"  # a default that may change
+    assert not {"timeout", "retries", "env", "isolated"} & kept.keys()
+
+
 def test_nothing_that_a_policy_takes_from_a_spec_is_left_out() -> None:
     made, plain = Deployment(**ALL, id="0" * 32, name="report").policy, RunPolicy()
     of_a_spec = Deployment.model_fields.keys() & plain.as_json().keys()
     same = {name for name in of_a_spec if made.as_json()[name] == plain.as_json()[name]}
-    assert same == set()  # what is new belongs above, too
+    assert same == {"kernel", "env"}  # said of one run alone; what is new belongs above, too
 
 
 def test_runs_wait_up_to_the_jitter_and_as_long_whoever_asks() -> None:
@@ -63,5 +77,5 @@ def test_runs_wait_up_to_the_jitter_and_as_long_whoever_asks() -> None:
     ],
 )  # fmt: skip
 def test_one_that_cant_be_read_says_so(spec: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, TypeError, LookupError)):
+    with pytest.raises((OrionError, ValueError, TypeError, LookupError)):
         read_due("0" * 32, "report", json.dumps(spec), 1, 5)
