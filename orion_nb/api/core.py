@@ -15,7 +15,7 @@ from orion_nb.rules import POLICIES, SAYS, Policy, Rule
 from orion_nb.rules.users import load_rules, with_user_rules
 from orion_nb.schemas.runs import Kind, Run, is_hex, is_id, new_id
 from orion_nb.settings import Settings
-from orion_nb.store import listing, runs, sessions
+from orion_nb.store import listing, runs, sessions, sharing
 from orion_nb.store.database import Connection, Database
 from orion_nb.store.ids import Ids
 from orion_nb.store.reports import Reports
@@ -35,6 +35,7 @@ class Core:
         if settings.rules:
             self.use(*load_rules(settings.rules))
         self.database = Database(settings.database_path, settings.synchronous)
+        sharing.note(settings.home, self.database.path)
         self.reports = Reports()
         self._reached: set[tuple[str, str]] = set()
         self.database.on_rollback += [self.reports.forget, self._reached.clear]

@@ -20,7 +20,7 @@ from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.runs import is_id
 from orion_nb.schemas.states import NAMES, TERMINAL
 from orion_nb.schemas.values import evolve
-from orion_nb.store import health, retention
+from orion_nb.store import health, retention, sharing
 from orion_nb.store.database import Connection
 from orion_nb.store.previews import said
 from orion_nb.store.retention import Choice
@@ -93,6 +93,8 @@ class Retention(ResultRoutes, DeploymentRoutes):
         removed there is told in `errors`, and left. So do pinned copies of files (`sources`) that
         no deployment runs and no run that is kept has executed. The room in the database's file is
         given back to the disk bit by bit: `before` and `after` are its size in bytes.
+
+        Where other databases use the same data folder all files stay: they may be theirs.
         """
         choice = _choice(older_than, keep_last, states)
         if deployment is not None:
@@ -157,6 +159,7 @@ class _Work:
         self.errors: list[str] = []
         self.stayed: Counter[str] = Counter()
         self._values: set[tuple[str, str | None]] = set()
+        self._sharing = sharing.others(core.settings.home, core.database.path)
 
     def trees(self) -> None:
         with self.core.database.read() as connection:
@@ -211,6 +214,10 @@ class _Work:
             core.database.write(
                 lambda tx: retention.delete_remains(tx, self.choice.before, now - ANSWERS)
             )
+        if self._sharing:
+            told = ", ".join(map(str, self._sharing))
+            self.errors.append(f"files stay: {core.settings.home} is also used by {told}")
+            return
         self._drop_results({value for value in self._values if value[0] not in kept})
         self._drop_sources()
         self.folders += sum(self._drop_folder(run_id) for run_id in list(self._left_behind()))
@@ -219,7 +226,7 @@ class _Work:
         import shutil
 
         folder = self.core.settings.notebooks / run_id
-        if not folder.is_dir():
+        if self._sharing or not folder.is_dir():
             return False
         shutil.rmtree(folder, ignore_errors=True)
         return True

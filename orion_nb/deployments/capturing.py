@@ -12,10 +12,10 @@ from typing import Any
 from jupyter_client.client import KernelClient
 from jupyter_client.manager import KernelManager
 from jupyter_client.session import Session
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import output_from_msg
 
-from orion_nb.deployments.outputs import Outputs, Shown, Streams
+from orion_nb.deployments.outputs import Outputs, Shown, Streams, check_depth
 
 Json = dict[str, Any]
 
@@ -121,7 +121,8 @@ class Beside:
 
 def _made_of(msg: Json) -> NotebookNode | None:
     try:
+        check_depth(msg)
         made: NotebookNode = output_from_msg(msg)  # type: ignore[no-untyped-call]
-    except ValueError:
-        return None  # the message is no output
+    except (ValueError, ValidationError, RecursionError):
+        return None  # the message is no output, or none that a notebook can hold
     return made

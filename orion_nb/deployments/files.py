@@ -89,9 +89,10 @@ def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
 
     If `durable`, it has it after a loss of power too.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Another thread, or a process in another container, may be writing the same file.
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+        with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
             file.write(text.encode("utf-8", "replace"))
             file.flush()
             if durable:

@@ -31,6 +31,8 @@ class Journal:
         self.path = path
         self.n = 0
         self.size = 0
+        #: A record could not be written whole: until the notebook is saved none comes behind it.
+        self._is_torn = False
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC
         self._file: int | None = None
         with suppress(OSError):
@@ -42,14 +44,18 @@ class Journal:
 
     def write(self, do: str, cell: int, **told: Any) -> None:
         """One record is in the file: it outlives this process, if not a loss of power."""
-        if self._file is None:
-            return
         self.n += 1
+        if self._file is None or self._is_torn:
+            return
         line = json.dumps(
             {"n": self.n, "do": do, "cell": cell, **redacted_json(told)}, separators=(",", ":")
         )
+        record, written = line.encode() + b"\n", 0
         with suppress(OSError):
-            self.size += os.write(self._file, line.encode() + b"\n")
+            written = os.write(self._file, record)
+        self.size += written
+        if written < len(record):  # the disk is full
+            self._is_torn, self.size = True, LARGE + 1
 
     def begin_anew(self) -> None:
         """All that is in the journal is in the notebook's file."""
@@ -57,6 +63,7 @@ class Journal:
         if self._file is not None:
             with suppress(OSError):
                 os.ftruncate(self._file, 0)
+                self._is_torn = False
 
     def remove(self) -> None:
         """The notebook's file holds everything, for good."""

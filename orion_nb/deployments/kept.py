@@ -40,7 +40,7 @@ class KeptNotebook:
         self.settle: Callable[[], None] = lambda: None
         self._changed = self._between_cells = False
         self._saved = time.monotonic()
-        self._cost = 0.0
+        self._cost = self._again = 0.0
 
     @classmethod
     def of(
@@ -70,9 +70,12 @@ class KeptNotebook:
             OSError: it can't be written.
         """
         pause = BETWEEN_CELLS if self._between_cells else WITHIN_CELL
-        passed = time.monotonic() - self._saved
-        if self._changed and (passed >= max(pause, self._cost / SHARE) or self.journal.is_large):
+        now = time.monotonic()
+        is_due = now - self._saved >= max(pause, self._cost / SHARE) or self.journal.is_large
+        if self._changed and is_due and now >= self._again:
+            self._again = now + WITHIN_CELL  # if it can't be written
             self.save(durable=False)
+            self._again = 0.0
 
     def finish(self) -> None:
         """The file is as the notebook is, for good; the journal is not needed any more.

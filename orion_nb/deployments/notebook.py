@@ -6,7 +6,6 @@ It runs in a runner's process, never in a server: nbclient takes the process for
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -26,8 +25,6 @@ from orion_nb.schemas.states import Completed, Crashed, Failed, State, TimedOut
 #: Seconds from an interrupt to a kill, unless the run says otherwise.
 GRACE = 10.0
 LOOK = 0.25
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +167,7 @@ class Execution(Taking):
         at = self.kept.progress.end(cell_index, "Failed" if failed else "Completed")
         self.kept.journal.write("end", cell_index, at=at, count=cell.execution_count)
         self.kept.touch(between_cells=True)
-        self._save_if_due()
+        self.save_if_due()
         if self._order is not None:
             raise _Ended(self._as_ordered())
         if isinstance(verdict, Stop):
@@ -234,11 +231,4 @@ class Execution(Taking):
         """What a long cell prints is saved while it runs."""
         while True:
             await asyncio.sleep(LOOK)
-            self._save_if_due()
-
-    def _save_if_due(self) -> None:
-        """A notebook that can't be saved now may be at the end: the cells are executed."""
-        try:
-            self.kept.save_if_due()
-        except OSError:
-            log.warning("%s can't be saved", self.kept.path, exc_info=True)
+            self.save_if_due()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ MANY = 10_000
 SHOWN = 16 * 1024 * 1024
 #: Characters of the words of an error.
 ERROR = 64 * 1024
+#: JSON that is shown may be nested this deep: readers of notebooks go down level by level.
+DEEPEST = 100
 
 Outputs = list[NotebookNode]
 
@@ -59,6 +62,25 @@ class Shown:
         size = sum(len(value if isinstance(value, str) else "") for value in data.values())
         self._room = max(0, self._room - size)
         return size
+
+
+def check_depth(msg: Mapping[str, Any]) -> None:
+    """What a message shows is not nested too deep.
+
+    Raises:
+        RecursionError: it is.
+    """
+    level, seen = [msg["content"].get("data")], 0
+    while level := [part for each in level for part in _inside(each)]:
+        seen += 1
+        if seen > DEEPEST:
+            raise RecursionError(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _trim_error(output: NotebookNode) -> int:

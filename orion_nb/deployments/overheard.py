@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import IO, Any
 
 from orion_nb.secrets import Unbroken
@@ -48,6 +49,8 @@ def _copy(pipe: IO[bytes]) -> None:
 
 
 def _write(text: str) -> None:
+    """Where the disk is full it is lost: whoever stopped reading would stop the process, too."""
     if text:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()

@@ -69,22 +69,26 @@ def _run(
         )  # fmt: skip
     except (OSError, ValueError) as error:
         raise Undelivered(f"{command[0]!r} can't be started: {error}") from error
+    said, is_late = b"", False
     with process:
         try:
             _, said = process.communicate(told, timeout)
-        except subprocess.TimeoutExpired:
-            raise Undelivered(f"not done within {timeout:g} s, and killed") from None
-        finally:
+        except subprocess.TimeoutExpired as error:
+            # It may have ended, and something that it left running holds the pipe.
+            said, is_late = error.stderr or b"", process.poll() is None
             _end(process)
+        except BaseException:
+            _end(process)
+            raise
+    if is_late:
+        raise Undelivered(f"not done within {timeout:g} s, and killed")
     if process.returncode != 0:
         text = said.decode("utf-8", "replace").strip()[-SAID:]
         raise Undelivered(f"exit code {process.returncode}: {text}".rstrip(": "))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Nothing of it is left, if it has not ended by itself."""
-    if process.poll() is not None:
-        return
+    """Nothing of it is left. As long as one process of its group is, no other has its number."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -9,12 +9,12 @@ from typing import Any
 from jupyter_client.client import KernelClient
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
 
 from orion_nb.deployments.capturing import Beside, Capture
 from orion_nb.deployments.floods import room
 from orion_nb.deployments.kept import KeptNotebook
-from orion_nb.deployments.outputs import SHOWN, Outputs, Shown, Streams
+from orion_nb.deployments.outputs import SHOWN, Outputs, Shown, Streams, check_depth
 from orion_nb.deployments.widgets import STATE, is_ours, kept_with
 from orion_nb.secrets import Unbroken, redacted_json
 
@@ -22,6 +22,9 @@ from orion_nb.secrets import Unbroken, redacted_json
 LAG = 60
 #: The module and the name of the model of Output widgets, for nbclient's register.
 OUTPUT = "@jupyter-widgets/output", "OutputModel"
+
+#: What a kernel shows may be no output that a notebook can hold.
+UNFIT = (ValidationError, RecursionError)
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +64,21 @@ class Taking(NotebookClient):
             self.streams.pop(index).settle()
         self.shown.pop(index, None)
         if not self.is_idle:
-            told = f"… the output may be cut off: it did not end within {LAG} s …\n"
-            made = NotebookNode(output_type="stream", name="stderr", text=told)  # type: ignore[no-untyped-call]
-            cell.outputs.append(made)
-            self.kept.journal.write("add", index, output=made)
+            told = f"the output may be cut off: it did not end within {LAG} s"
+            self._say(cell.outputs, index, told)
+
+    def _say(self, outs: Outputs, index: int, told: str) -> None:
+        """Beside the cell's outputs stands what we have to say of them."""
+        made = NotebookNode(output_type="stream", name="stderr", text=f"… {told} …\n")  # type: ignore[no-untyped-call]
+        outs.append(made)
+        self.kept.journal.write("add", index, output=made)
+
+    def save_if_due(self) -> None:
+        """A notebook that can't be saved now may be at the end: the cells are executed."""
+        try:
+            self.kept.save_if_due()
+        except OSError:
+            log.warning("%s can't be saved", self.kept.path, exc_info=True)
 
     def leave_widgets(self) -> None:
         """No widget is told anything any more."""
@@ -139,12 +153,17 @@ class Taking(NotebookClient):
         self.kept.journal.write("text", index, name=name, text=text)
         self.kept.progress.at(index).output_bytes += len(text)
         if self.kept.journal.is_large:
-            self.kept.save_if_due()
+            self.save_if_due()
 
     def _show(
         self, outs: Outputs, msg: dict[str, Any], display_id: str | None, index: int
     ) -> NotebookNode | None:
-        made = super().output(outs, msg, display_id, index)
+        try:
+            check_depth(msg)
+            made = super().output(outs, msg, display_id, index)
+        except UNFIT as error:
+            self._say(outs, index, f"an output can't be kept: {_told(error)}")
+            return None
         if made is not None:
             _blot(made)
             self.kept.progress.at(index).output_bytes += self.shown[index].trim(made)
@@ -152,7 +171,12 @@ class Taking(NotebookClient):
         return made
 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
-        super()._update_display_id(display_id, msg)
+        try:
+            check_depth(msg)
+            super()._update_display_id(display_id, msg)
+        except UNFIT as error:
+            log.warning("an output can't be kept: %s", _told(error))
+            return
         self.kept.touch()
         for index, places in self._display_id_map.get(display_id, {}).items():
             outputs = self.nb["cells"][index]["outputs"]
@@ -226,6 +250,10 @@ def _opens_widget(msg: dict[str, Any]) -> bool:
     state = data.get("state") if isinstance(data, dict) else None
     is_widget = msg["msg_type"] == "comm_open" and content.get("target_name") == "jupyter.widget"
     return is_widget and isinstance(state, dict) and not is_ours(state)
+
+
+def _told(error: Exception) -> str:
+    return str(getattr(error, "message", error)).partition("\n")[0][:300]
 
 
 def _blot(output: NotebookNode) -> None:

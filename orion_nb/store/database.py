@@ -265,6 +265,8 @@ class Database:
         """What another connection may have changed is not remembered; nor too much."""
         (version,) = self._writer.execute("PRAGMA data_version").fetchone()
         if version != self._memo_of or len(self.memo) > MOST_REMEMBERED:
+            if self._is_open:  # somebody may have upgraded it since
+                check(self.path, version_of(self._writer))
             self._forget_all()
             self._memo_of = version
 

@@ -39,6 +39,7 @@ def check(path: Path, found: int) -> None:
     """
     if found == SCHEMA_VERSION:
         return
-    remedy = "upgrade orion_nb" if found > SCHEMA_VERSION else "run `orion-nb db upgrade`"
+    older = "run `orion-nb db upgrade`"
+    remedy = "upgrade orion_nb, and restart" if found > SCHEMA_VERSION else older
     says = f"database {path} has schema {found}, this orion_nb has {SCHEMA_VERSION}"
     raise StoreUnavailable(f"{says}; {remedy}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -109,13 +110,19 @@ class Copies:
 
     def _write(self, sha256: str, text: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self.folder / f".{sha256}.{os.getpid()}"
-        handle = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with open(handle, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path(sha256))
+        # Another thread, or a process in another container, may be writing the same copy.
+        temporary = self.folder / f".{sha256}.{secrets.token_hex(8)}"
+        try:
+            with open(
+                os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb"
+            ) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path(sha256))
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def path(self, sha256: str) -> Path:
         return self.folder / sha256

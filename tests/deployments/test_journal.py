@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from orion_nb.deployments.journal import JOURNAL, LARGE, Journal, replay
 
 
@@ -55,3 +57,38 @@ def test_who_only_starts_notebooks_does_not_import_nbformat():
     code = "import sys, orion_nb.deployments.runner; print('nbformat' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
+
+
+WRITES = """
+import resource, sys
+from orion_nb.deployments.journal import Journal, LARGE
+from pathlib import Path
+
+journal = Journal(Path(sys.argv[1]))
+journal.write("text", 0, name="stdout", text="one ")
+resource.setrlimit(resource.RLIMIT_FSIZE, (journal.size + 10, resource.RLIM_INFINITY))
+journal.write("text", 0, name="stdout", text="two ")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+journal.write("text", 0, name="stdout", text="three ")
+print(journal.n, journal.is_large)
+if sys.argv[2] == "saved":
+    journal.begin_anew()
+    journal.write("text", 0, name="stdout", text="four")
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "saved", "kept"), [("lost", 0, "one "), ("saved", 3, "one two three four")]
+)
+def test_behind_a_record_that_had_no_room_comes_none(
+    tmp_path, code, script, finish, then, saved, kept
+):
+    """The notebook is to be saved then, and the journal goes on behind that."""
+    path = tmp_path / JOURNAL
+    assert finish(script(WRITES, path, then)) == "3 True\n"
+    cell = code("x")
+    if saved:
+        text = "one two three "
+        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
+    replay({"cells": [cell]}, path, saved)
+    assert cell["outputs"][0]["text"] == kept

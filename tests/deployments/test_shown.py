@@ -30,3 +30,35 @@ def test_plain_cells_have_artifacts_and_a_log(home, write_notebook):
     _, packed = archive(orion, run.id)
     assert b"outputs/cell-2-1.html" in packed
     assert b"outputs/cell-2-2.svg" in packed
+
+
+BREAKS = """
+import os, sys
+folder = os.path.dirname(os.environ["ORION_NB_PARAMS"])
+os.rename(folder, folder + ".away")
+open(folder, "w").close()
+sys.stdout.write("x" * 6_000_000)
+"""
+MENDS = "os.remove(folder)\nos.rename(folder + '.away', folder)"
+ODD = """
+from IPython.display import display
+deep = {}
+for _ in range(300):
+    deep = {"a": deep}
+display({"application/json": deep, "text/plain": "deep"}, raw=True)
+display({"text/plain": ["a", 3]}, raw=True)
+held = display("before", display_id="held")
+held.update({"text/plain": {"no": "text"}}, raw=True)
+"""
+
+
+def test_what_can_not_be_kept_costs_no_run_its_life(home, write_notebook, kept):
+    """Neither a notebook that can't be saved for a while, nor an output that is none."""
+    done = run_notebook(write_notebook(BREAKS, MENDS, ODD))
+    assert done.state.name == "Completed", done.state
+    outputs = kept(done.notebook)[2]["outputs"]
+    said = [each["text"] for each in outputs if each["output_type"] == "stream"]
+    assert len(said) == 2
+    assert said[0] == "… an output can't be kept: it is nested deeper than 100 levels …\n"
+    assert "an output can't be kept: ['a', 3] is not valid" in said[1]
+    assert outputs[-1]["data"] == {"text/plain": ["'before'"]}

@@ -141,3 +141,16 @@ def test_without_wal_readers_and_writers_wait_for_one_another(home, monkeypatch)
         list(pool.map(one, numbers))
     assert keys(slow) == list(numbers)
     slow.close()
+
+
+def test_one_that_was_upgraded_meanwhile_is_written_by_no_older_orion(database):
+    database.write(put(1))
+    newer = sqlite3.connect(database.path)
+    newer.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    newer.close()
+    with pytest.raises(
+        StoreUnavailable,
+        match=rf"has schema {SCHEMA_VERSION + 1}, .* has {SCHEMA_VERSION}; upgrade orion_nb, and",
+    ):
+        database.write(put(2))
+    assert keys(database) == [1]

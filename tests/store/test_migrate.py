@@ -14,6 +14,7 @@ from orion_nb.store import generate as described
 from orion_nb.store import migrate, statements
 from orion_nb.store.database import Database
 from orion_nb.store.schema import REVISION, SCHEMA_VERSION
+from tests.waiting import until
 
 NEXT = SCHEMA_VERSION + 1
 
@@ -180,30 +181,33 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(made, scripts):
 
 
 def test_what_others_wrote_before_it_is_in_the_copy_and_nothing_is_lost(made, scripts):
-    """A writer is at work until the lock is had, and goes on afterwards."""
+    """A writer is at work until the lock is had; afterwards the file is none of its kind."""
     folder = scripts(NEXT, "ALTER TABLE reports ADD COLUMN more TEXT")
-    database, stop, written = Database(made), threading.Event(), []
+    database, written, refused = Database(made), [], []
 
     def write():
         n = 100
-        while not stop.is_set():
+        while not refused:
             n += 1
-            database.write(
-                lambda tx, n=n: tx.execute(
-                    "INSERT INTO reports (digest, body) VALUES (?, '')", (n,)
+            try:
+                database.write(
+                    lambda tx, n=n: tx.execute(
+                        "INSERT INTO reports (digest, body) VALUES (?, '')", (n,)
+                    )
                 )
-            )
-            written.append(n)
+                written.append(n)
+            except StoreUnavailable as error:
+                refused.append(str(error))
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        until(lambda: len(written) > 5)
         copy = migrate.upgrade(made, folder)
-        after = len(written)
-        while len(written) < after + 5 and writer.is_alive():
-            stop.wait(0.001)
+        writer.join(60)
+        assert f"has schema {NEXT}, this orion_nb has {SCHEMA_VERSION}; upgrade" in refused[0]
     finally:
-        stop.set()
+        refused.append("the test is over")
         writer.join()
         database.close()
     with closing(sqlite3.connect(made)) as now, closing(sqlite3.connect(copy)) as then:
