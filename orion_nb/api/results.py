@@ -6,6 +6,7 @@ reference, with a preview.
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.errors import Interruption, InvalidInput, ResultUnavailable
 from orion_nb.schemas.results import is_key
-from orion_nb.schemas.values import frozen
+from orion_nb.schemas.values import evolve, frozen
 from orion_nb.store import kept
 
 if TYPE_CHECKING:
@@ -70,6 +71,21 @@ class ResultRoutes(Proposals):
         if kind is int and -1_000_000_000 < value < 1_000_000_000:
             return f'{{"inline":{value}}}'
         return self.keeper.save(value, limit).to_text()
+
+    def keep_described(self, value: Any, schema: Any = None) -> str:
+        """The same, with the JSON Schema of the value, if that is JSON; it says why if not kept.
+
+        With a `schema`, as `described.declared` takes it, what is kept is the value as JSON.
+
+        Raises:
+            InvalidInput: the schema is none, or the value doesn't fit it.
+        """
+        from orion_nb.schemas.described import declared
+
+        if schema is None:
+            return with_schema(self.keep(value), value)
+        plain, made = declared(schema, value)
+        return with_schema(self.keep(plain), plain, made)
 
     def load(self, text: str | None) -> Any:
         """The value that a reference points to.
@@ -136,14 +152,19 @@ class ResultRoutes(Proposals):
 
     @route("GET", "/runs/{run_id}/result", action="read")
     def read_result(self, run_id: str) -> dict[str, Any]:
-        """What is known of a run's result: where it is kept and a preview, never more."""
+        """What is known of a run's result: where it is kept and a preview; if it is small, all.
+
+        `schema` is the JSON Schema (2020-12) of a result that is JSON: as its notebook or its flow
+        declared it, else as it was read off the value; null if the result is anything else. A small
+        result has its `value` here.
+        """
         run = self.find(run_id)
         if run.state.result is None:
             return {"run": run.id, "result": None}
         try:
             told = _reference(run.state.result).as_json()
         except InvalidInput:  # whoever proposed it over HTTP keeps results in their own way
-            told = {"status": "foreign", "preview": run.state.result[:1000]}
+            told = {"status": "foreign", "preview": run.state.result[:1000], "schema": None}
         return {"run": run.id, "result": told}
 
     @route("GET", "/results/{key}", action="read")
@@ -188,6 +209,33 @@ class ResultRoutes(Proposals):
 
     def _forget(self, each: kept.Trouble) -> None:
         self.database.write(lambda tx: kept.forget_problem(tx, each.run, each.what))
+
+
+def with_schema(text: str, value: Any, schema: dict[str, Any] | None = None) -> str:
+    """The reference with a schema of its value: this one, or that read off a value that is JSON.
+
+    What is inline needs no other than a declared one: it is read off it whenever it is asked for.
+    """
+    reference = _reference(text)
+    if schema is None and reference.serializer == "json":
+        from orion_nb.schemas.described import inferred
+
+        schema = None if reference.inline is not None else inferred(value)
+    if schema is None or not reference.is_kept:
+        return text
+    told = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    return evolve(reference, schema=told).to_text()
+
+
+def with_annotation(text: str, value: Any, annotation: Any) -> str:
+    """The reference with the schema of an annotation, if the value fits that; else with its own."""
+    from orion_nb.schemas.described import annotated
+
+    reference = _reference(text)
+    is_small = reference.inline is not None or (
+        reference.serializer == "json" and reference.size <= SMALL
+    )
+    return with_schema(text, value, annotated(annotation, value) if is_small else None)
 
 
 def _reference(text: str) -> Reference:

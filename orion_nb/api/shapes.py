@@ -147,7 +147,10 @@ SHAPES: dict[str, Schema] = {
     "put_pause": ref("Pause"),
     "pin": fields(run=TEXT, pinned=FLAG, why=or_null(TEXT)),
     "unpin": fields(run=TEXT, pinned=FLAG, was_pinned=FLAG),
-    "read_result": fields(run=TEXT, result=or_null(fields(status=TEXT, preview=TEXT))),
+    "read_result": fields(
+        run=TEXT,
+        result=or_null(fields(status=TEXT, preview=TEXT, schema=or_null({"type": "object"}))),
+    ),
     "read_inputs": fields(run=TEXT, reference=or_null(TEXT)),
     "put_inputs": fields(run=TEXT),
     "read_stored_result": fields(key=TEXT, status=TEXT, serializer=TEXT, size=COUNT, url=TEXT),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Of a value that was loaded, so many characters are printed.
 LONGEST = 100_000
+LONGEST_SCHEMA = 300
 
 HOW = {
     "inline": "in the database",
@@ -174,10 +175,18 @@ def _facts(result: Mapping[str, Any]) -> Any:
         "key": result.get("key"),
         "problem": result.get("problem"),
     }
+    if schema := result.get("schema"):
+        from orion_nb.schemas.described import brief
+
+        shown["schema"] = _cut(brief(schema))
     for name, value in shown.items():
         if value:
             table.add_row(Text(name, style="dim"), Text(output.plain(str(value))))
     return table
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SCHEMA else f"{text[:LONGEST_SCHEMA]}…"
 
 
 def _as_json(value: Any) -> dict[str, Any]:

@@ -160,6 +160,16 @@ class RunHandle:
             return None
         return self._orion.load(run.state.result)
 
+    @property
+    def result_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema (2020-12) of its result: as it was declared, or read off the value.
+
+        None if it has no result yet, or one that is not JSON.
+        """
+        told = self._orion.read_result(self.id)["result"] or {}
+        found: dict[str, Any] | None = told.get("schema")
+        return found
+
     def wait(self, timeout: float | None = None) -> State:
         """The run has ended when this returns: the state it ended in. Never raises for a failure.
 

@@ -10,8 +10,9 @@ import json
 import signal
 import sys
 import traceback
+import typing
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from orion_nb import clock, secrets
 from orion_nb.api.codec import read_report, read_run
 from orion_nb.api.connect import connect
+from orion_nb.api.results import with_annotation
 from orion_nb.api.sources import inspect
 from orion_nb.deployments.endings import refusal
 from orion_nb.deployments.files import Spec, run_folder, write_whole
@@ -105,12 +107,24 @@ class Host:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
         if outcome.error is not None:
             _log(self.orion, self.run, outcome.error)
+        elif outcome.result is not None:
+            outcome = _described(flow, outcome)
         return told_of(flow, outcome)
 
     def tell(self, told: dict[str, Any] | None) -> None:
         """What `on_change` names was called with the run and the report; None: there is none."""
         if told is not None and self.flow is not None:
             self.flow.tell(read_run(told["as"]), read_report(told["report"]))
+
+
+def _described(flow: Flow[..., Any], outcome: Outcome) -> Outcome:
+    """What the flow came to, with the JSON Schema that it is annotated to return, if it does."""
+    try:
+        returns = typing.get_type_hints(flow.fn).get("return", Any)
+        told = with_annotation(outcome.result or "", outcome.value, returns)
+    except Exception:  # an annotation for checkers only, a value's own code: it has none then
+        return outcome
+    return replace(outcome, result=told)
 
 
 def told_of(flow: Flow[..., Any], outcome: Outcome) -> Told:

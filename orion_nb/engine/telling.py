@@ -16,18 +16,32 @@ STOP = "orion_nb.stop"
 RESULT = "orion_nb.result"
 
 
-def result(value: T) -> T:
+def result(value: T, schema: Any = None) -> T:
     """The value is the result of the notebook that this cell is in, and given back.
 
     A runner keeps it with the notebook's run when the run completes: `GET /runs/{id}/result`, and
     `run_notebook(...).result()`. Of several the last one counts. In a kernel that people work in
-    nothing is kept, and nothing is wrong.
+    nothing is kept, and nothing is wrong; the value is checked all the same.
+
+    Args:
+        value: anything. One that JSON holds as it is has a JSON Schema, which is kept with it.
+        schema: what the value has to fit: a type, an annotation, a pydantic model or a JSON Schema
+            (draft 2020-12) as a dict. The value is then kept as JSON, a model as an object, say;
+            default: the schema is read off a value that is JSON.
+
+    Raises:
+        InvalidInput: the value doesn't fit the schema: it names the place, as `result.rows`; or the
+            schema is none.
 
     Example:
-        >>> orion_nb.result({"rows": 41, "file": "report.csv"})
+        >>> orion_nb.result({"rows": 41, "file": "report.csv"}, dict[str, int | str])
     """
     if is_executed():
-        tell_runner(RESULT, reference=connect().keep(value))
+        tell_runner(RESULT, reference=connect().keep_described(value, schema))
+    elif schema is not None:
+        from orion_nb.schemas.described import declared
+
+        declared(schema, value)
     return value
 
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from orion_nb.errors import InvalidInput, ResultUnavailable
+from orion_nb.schemas.described import inferred
 from orion_nb.schemas.values import frozen
 
 #: JSON up to so many bytes is kept in the reference itself, and costs no file.
@@ -24,7 +25,8 @@ class Reference:
     A small value is `inline`, as JSON text. Any other is named by its `key`, the SHA-256 of what
     is stored; `size` is in bytes, without the signature, and `url` where it is to be found.
     `spooled`: when this was written the value lay in the spool, on its way to `url`. `problem`
-    says what was wrong then; without a key the value was not kept at all.
+    says what was wrong then; without a key the value was not kept at all. `schema` is the JSON
+    Schema (2020-12) of a value that is JSON, as text.
     """
 
     inline: str | None = None
@@ -35,6 +37,7 @@ class Reference:
     note: str = ""
     problem: str | None = None
     spooled: bool = False
+    schema: str | None = None
 
     @property
     def status(self) -> str:
@@ -74,8 +77,11 @@ class Reference:
     def to_text(self) -> str:
         """The reference as `from_text` reads it: compact JSON, for one column of the states."""
         if self.inline is not None:
-            return f"{_HEAD}{self.inline}}}"
+            behind = "" if self.schema is None else f',"schema":{self.schema}'
+            return f"{_HEAD}{self.inline}{behind}}}"
         told = {name: value for name in _NAMES if (value := getattr(self, name))}
+        if self.schema is not None:
+            told["schema"] = json.loads(self.schema)
         return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -91,9 +97,11 @@ class Reference:
             told = None
         if not isinstance(told, dict) or not all(_is_right(*item) for item in told.items()):
             raise InvalidInput(f"result: {text[:80]!r} is no reference", field="result")
+        schema = told.pop("schema", None)
+        schema = None if schema is None else _dumps(schema)
         if "inline" in told:
-            return cls(inline=_dumps(told["inline"]))
-        return cls(**told)
+            return cls(inline=_dumps(told["inline"]), schema=schema)
+        return cls(**told, schema=schema)
 
     def as_json(self) -> dict[str, Any]:
         """For people and other programs: what is known without reading what is stored."""
@@ -103,7 +111,19 @@ class Reference:
                 told[name] = value
         if self.inline is not None:
             told |= {"serializer": "json", "size": len(self.inline.encode()), "value": self.value}
+        told["schema"] = self.json_schema
         return told
+
+    @property
+    def json_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema (2020-12) of the value, as declared or read off it; None if it has none.
+
+        Only a value that JSON holds as it is has one.
+        """
+        if self.schema is not None:
+            told: dict[str, Any] = json.loads(self.schema)
+            return told
+        return None if self.inline is None else inferred(self.value)
 
 
 def is_key(text: str) -> bool:
@@ -120,6 +140,8 @@ _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 def _is_right(name: str, value: Any) -> bool:
     if name == "inline":
         return True
+    if name == "schema":
+        return isinstance(value, dict)
     if name == "key":
         return isinstance(value, str) and _KEY.fullmatch(value) is not None
     return name in _NAMES and type(value) is _TYPES.get(name, str)

@@ -15,7 +15,8 @@ from orion_nb.schemas.results import PREVIEW, Reference
 KEY = "ab" * 32
 REFERENCES = [
     Reference(inline="null"),
-    Reference(inline='{"a":[1,2.5,"é"]}'),
+    Reference(inline='{"a":[1,2.5,"é"]}', schema='{"type":"object"}'),
+    Reference(key=KEY, serializer="json", size=5000, url="file:///r", schema='{"type":"array"}'),
     Reference(key=KEY, serializer="npy", size=12, url="file:///results", note="array é"),
     Reference(key=KEY, serializer="pickle", size=1, url="s3://b", spooled=True, problem="away"),
     Reference(note="<lock>", problem="value.lock: cannot pickle '_thread.lock' object"),
@@ -32,9 +33,9 @@ def test_it_comes_back_from_its_text(reference):
 
 def test_its_status_tells_where_the_value_was_when_it_was_written():
     assert [one.status for one in REFERENCES] == (
-        ["inline", "inline", "stored", "spooled", "unpersisted"]
+        ["inline", "inline", "stored", "stored", "spooled", "unpersisted"]
     )
-    assert [one.is_kept for one in REFERENCES] == [True, True, True, True, False]
+    assert [one.is_kept for one in REFERENCES] == [True, True, True, True, True, False]
 
 
 def test_an_unpersisted_one_says_so_and_why():
@@ -51,7 +52,7 @@ def test_a_stored_value_is_not_in_the_reference():
     with pytest.raises(ResultUnavailable, match="stored elsewhere"):
         _ = REFERENCES[2].value
     with pytest.raises(ResultUnavailable, match=r"value\.lock"):
-        _ = REFERENCES[4].value
+        _ = REFERENCES[-1].value
 
 
 def test_what_people_are_told_has_a_short_preview():
@@ -59,11 +60,12 @@ def test_what_people_are_told_has_a_short_preview():
     assert len(told["preview"]) == PREVIEW
     assert told["size"] == 3002
     assert told["value"] == "x" * 3000
-    assert REFERENCES[4].as_json() == {
+    assert REFERENCES[-1].as_json() == {
         "status": "unpersisted",
         "preview": "<lock>",
         "size": 0,
         "problem": "value.lock: cannot pickle '_thread.lock' object",
+        "schema": None,
     }
 
 
