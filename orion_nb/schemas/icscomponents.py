@@ -145,7 +145,7 @@ def _unfolded(text: str) -> Iterable[str]:
 
 
 def _one(value: object) -> str:
-    return str(value if isinstance(value, str) else next(iter(value), ""))  # type: ignore[call-overload]
+    return str(value if isinstance(value, str) else next(iter(value), "")).strip()  # type: ignore[call-overload]
 
 
 def wrong(message: str) -> ScheduleError:

@@ -29,8 +29,8 @@ _UTC_NAMES = ("UTC", "GMT", "Z", "Etc/UTC", "Etc/GMT")
 _OFFSET = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
 _MICROSOFT_UTC = "tzone://Microsoft/Utc"
 
-# As Windows shows a zone in its settings: (UTC+01:00) Amsterdam, Berlin, Bern, Rome.
-_SHOWN = re.compile(r"\((?:UTC|GMT)(?:([+-]\d\d)[:.]?(\d\d))?\)\s*(.+)", re.ASCII)
+# As Windows shows a zone in its settings: (UTC+01:00) Amsterdam, Berlin; some leave the offset out.
+_SHOWN = re.compile(r"(\((?:UTC|GMT)(?:([+-]\d\d)[:.]?(\d\d))?\))?\s*(.+)", re.ASCII)
 
 
 class FileZone(tzinfo):
@@ -140,15 +140,15 @@ def _windows(name: str) -> ZoneInfo | None:
 def _shown(name: str) -> ZoneInfo | None:
     """The zone that Windows shows as its offset and what lies in it, by the first that is known."""
     match = _SHOWN.fullmatch(name.strip())
-    if match is None:
+    if match is None or not (match[1] or "," in name):
         return None
-    offset = icaltimes.seconds(f"{match[1] or '+00'}{match[2] or '00'}")
-    for place in re.split("[,:/]", re.sub(r"\(.*?\)", "", match[3])):
+    offset = icaltimes.seconds(f"{match[2] or '+00'}{match[3] or '00'}")
+    for place in re.split("[,:/]", re.sub(r"\(.*?\)", "", match[4])):
         zone = _windows(f"{place.strip().removesuffix(' Time')} Standard Time")
         for found in [zone] if zone else map(zones.zone, zones.called(place)):
-            if _standard(found) == offset:
+            if not match[1] or _standard(found) == offset:
                 return found
-    return iana("UTC") if match[3] == "Coordinated Universal Time" else None
+    return iana("UTC") if match[4] == "Coordinated Universal Time" else None
 
 
 def _standard(zone: ZoneInfo) -> timedelta:

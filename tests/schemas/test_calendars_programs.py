@@ -70,12 +70,18 @@ def test_a_start_without_offset_is_in_utc_where_the_event_is():
         ("(UTC+05:30) Chennai, Kolkata, Mumbai, New Delhi", "Asia/Kolkata"),
         ("(UTC+10:00) Canberra, Melbourne, Sydney", "Australia/Canberra"),
         ("(UTC-07:00) Arizona", "US/Arizona"),
+        ("Amsterdam, Belgrade, Berlin, Brussels, Budapest, Madrid, Paris", "Europe/Amsterdam"),
         ("(UTC) Coordinated Universal Time", "UTC"),
     ],
 )
 def test_a_zone_is_known_by_the_name_that_windows_shows(name, zone):
     for written in (f'"{name}"', name, name.replace(",", "\\,")):  # not all programs quote it
         assert found(from_ics(daily(written))) == found(from_ics(daily(zone)))
+
+
+def test_blanks_around_a_zone_do_not_matter():
+    event = 'DTSTART;TZID=" Our zone":20260302T090000'
+    assert found(from_ics(calendar(event, head=OWN_ZONE))) == ["03-02 08:00"]
 
 
 def test_a_shown_name_whose_places_have_another_offset_is_no_zone():
