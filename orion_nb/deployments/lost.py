@@ -16,7 +16,6 @@ from orion_nb.deployments import marks
 from orion_nb.deployments.files import NOTEBOOK, Spec, set_aside, write_whole
 from orion_nb.deployments.journal import JOURNAL
 from orion_nb.deployments.progress import Progress
-from orion_nb.errors import OrionError
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import CANCELLING, PAUSED, RUNNING, State
 from orion_nb.schemas.values import evolve
@@ -42,7 +41,7 @@ def mark_lost(orion: Orion, run: Run, end: State) -> None:
             _make(folder, run)
         if (folder / NOTEBOOK).is_file():
             marks.finish_lost(folder / NOTEBOOK, evolve(run, state=end), clock.now())
-    except (OrionError, OSError, ValueError, KeyError, TypeError):
+    except Exception:  # whatever is in the file, it holds up the end of no run
         log.warning("the notebook of run %s can't be marked", run.id, exc_info=True)
 
 

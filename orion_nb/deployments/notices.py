@@ -113,6 +113,11 @@ class Notices:
             self._not_taken(known, claimed, error, error.final)
         except OrionError as error:
             self._not_taken(known, claimed, error, final=False)
+        except Exception as error:
+            # It is counted as the others are: else it would be tried for ever, before all others.
+            self.log.exception("delivery %s", claimed.id)
+            told = OrionError(f"{type(error).__name__}: {error}"[:500])
+            self._not_taken(known, claimed, told, final=False)
         else:
             self._settle(claimed, "delivered", None)
 
@@ -125,6 +130,13 @@ class Notices:
                 told = payload_of(self.orion, known, delivery, self._link())
             except RunNotFound as error:
                 self._settle(delivery, "dead", f"{error}")
+                return None
+            except OrionError:
+                raise
+            except Exception as error:
+                self.log.exception("delivery %s", delivery.id)
+                says = f"what it is about can't be told: {type(error).__name__}: {error}"[:500]
+                self._settle(delivery, "dead", says)
                 return None
             payload = json.dumps(told, separators=(",", ":"))
         return self.orion.claim_delivery(delivery, payload, known.timeout)

@@ -81,7 +81,7 @@ def failing_cell(orion: Orion, run: Run, state: State) -> Json | None:
     path = notebook_of(orion.settings, run.id)
     if path is None or not state.is_terminal or state.type == "COMPLETED":
         return None
-    with suppress(OSError, ValueError, KeyError, TypeError, IndexError):
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         if path.stat().st_size <= LARGEST:
             nb = json.loads(path.read_text(encoding="utf-8"))
             if nb["metadata"][METADATA]["attempt"] == state.attempt:

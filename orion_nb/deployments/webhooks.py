@@ -153,6 +153,9 @@ class _Connection(http.client.HTTPConnection):
                 error = found
         else:
             raise error or OSError("no address")
+        if self.was_cut:  # there was nothing to be cut yet
+            self.close()
+            raise TimeoutError
         if self._secure:
             context = ssl.create_default_context()
             self.sock = context.wrap_socket(self.sock, server_hostname=self.host)

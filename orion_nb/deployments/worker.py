@@ -18,7 +18,7 @@ from orion_nb.deployments.launch import NONE, kernel_of, launch, remove_abandone
 from orion_nb.deployments.loops import Loop, Watched
 from orion_nb.deployments.pool import WarmRunners
 from orion_nb.deployments.standby import NATIVE
-from orion_nb.errors import Conflict, DeploymentNotFound
+from orion_nb.errors import Conflict, DeploymentNotFound, RunNotFound, StoreUnavailable
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import Cancelled, Crashed, State
 
@@ -118,9 +118,8 @@ class Worker:
     def _pass(self) -> None:
         for pid, (run_id, process) in list(self._runners.items()):
             if process.poll() is not None:
+                self._settle(run_id, process)
                 del self._runners[pid]
-                if run_id not in self.active:
-                    self._settle(run_id, process)
         for run in self.orion.schedule_due():
             self.log.info("run %s of %s is due", run.id, run.name)
         self._take()
@@ -130,9 +129,26 @@ class Worker:
         self._warm.tend(self._wanted)
 
     def _settle(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
+        """The run does not seem to go on, if this was its last runner.
+
+        Nobody else ends one that never began, for it is ours: if it can't be now, it is later.
+
+        Raises:
+            StoreUnavailable: it can't be now.
+        """
+        others = self._started() - {process.pid}
+        if any(self._runners[pid][0] == run_id for pid in others):
+            return
         again = run_id not in self._given_back
-        if settle_exit(self.orion, run_id, process, self._started(), again=again):
-            self._given_back.add(run_id)
+        try:
+            if settle_exit(self.orion, run_id, process, others, again=again):
+                self._given_back.add(run_id)
+        except StoreUnavailable:
+            raise
+        except RunNotFound:
+            self.log.info("run %s was deleted while it was executed", run_id)
+        except Exception:
+            self.log.exception("the end of run %s can't be seen to", run_id)
 
     def _wanted(self) -> str | None:
         """The kernel of the run to come, as far as that is known; None: there won't be any."""

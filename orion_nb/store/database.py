@@ -107,7 +107,7 @@ class Database:
             if self._is_open:
                 self._begin(0.0)
                 begun = self._run_all(jobs) and not any(job.error for job in jobs)
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError, StoreUnavailable):
             pass  # it is tried again by `write_all`, which tells what is wrong
         finally:
             if not begun:

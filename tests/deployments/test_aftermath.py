@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from orion_nb.deployments.aftermath import reap, settle_exit
+from orion_nb.deployments.aftermath import clear_up, reap, settle_exit
 from orion_nb.deployments.files import NOTEBOOK, Spec, notebook_of, run_folder, set_aside
 from orion_nb.deployments.kept import KeptNotebook
 from orion_nb.deployments.kernel import GuardedKernelManager
 from orion_nb.deployments.source import read_source
 from orion_nb.deployments.standby import StandbyKernel
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE
-from orion_nb.schemas.states import Running
+from orion_nb.schemas.states import Crashed, Running
 
 
 @pytest.fixture(params=[0])
@@ -162,3 +162,15 @@ def test_nothing_is_written_where_a_flow_of_a_process_was_lost(orion, other):
     other.close()
     assert len(reap(orion)) == 1
     assert not orion.settings.notebooks.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", '{"metadata": []}', "[" * 100_000, '{"metadata": {}}'])
+def test_a_notebook_that_is_none_holds_up_the_end_of_no_run(orion, handed, text):
+    run, _ = orion.judge(handed.id, Running(), claims=0, session=orion.session)
+    folder = run_folder(orion.settings, run.id)
+    (folder / NOTEBOOK).write_text(text, "utf-8")
+    Spec(str(folder / "none.ipynb")).write(folder)
+
+    clear_up(orion, run, Crashed("its runner is gone"))
+
+    assert (folder / NOTEBOOK).read_text("utf-8") == text

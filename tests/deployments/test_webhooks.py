@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -71,28 +72,50 @@ def test_a_name_that_is_none_and_a_port_where_nobody_is():
             post(f"http://127.0.0.1:{free.getsockname()[1]}/", b"", {}, 5, LOOPBACK)
 
 
-def test_who_sends_a_byte_now_and_then_holds_nobody():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        done = threading.Event()
+@contextmanager
+def drips():
+    """Listens, and answers a byte now and then."""
+    done = threading.Event()
 
-        def drip():
+    def drip():
+        with suppress(OSError):
             connection, _ = listening.accept()
             with connection:
                 for letter in b"HTTP/1.1 200 OK and so on and on and on":
-                    try:
-                        connection.send(bytes([letter]))
-                    except OSError:
-                        break
+                    connection.send(bytes([letter]))
                     if done.wait(0.1):
                         break
 
+    with socket.create_server(("127.0.0.1", 0)) as listening:
         dripping = threading.Thread(target=drip)
         dripping.start()
+        yield listening
+        done.set()
+        listening.shutdown(socket.SHUT_RDWR)  # in case that nobody came
+        dripping.join(60)
+
+
+def test_who_sends_a_byte_now_and_then_holds_nobody():
+    with drips() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         with pytest.raises(Undelivered, match=r"no answer within 0\.5 s"):
             post(url, b"{}", {}, 0.5, LOOPBACK)
-        done.set()
-        dripping.join(60)
+
+
+def test_nor_who_does_so_behind_an_address_that_could_not_be_reached():
+    """The time was over before there was a connection that could be cut."""
+    with ExitStack() as opened:
+        port = opened.enter_context(drips()).getsockname()[1]
+        full = opened.enter_context(socket.socket())
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        for _ in range(3):  # now it takes nobody any more
+            waits = opened.enter_context(socket.socket())
+            waits.setblocking(False)
+            waits.connect_ex(("127.0.0.2", port))
+        url, found = f"http://x.invalid:{port}/", ["127.0.0.2", "127.0.0.1"]
+        with pytest.raises(Undelivered, match=r"no answer within 0\.3 s"):
+            post(url, b"{}", {}, 0.3, LOOPBACK, lambda host, port: found)
 
 
 def test_tls_is_checked(receiver):

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import logging
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from orion_nb.clock import SECOND
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.worker import Worker
+from orion_nb.errors import StoreUnavailable
 from orion_nb.store.listing import RunFilter
 
 pytestmark = pytest.mark.slow
@@ -251,3 +254,30 @@ def test_a_worker_that_is_told_to_end_leaves_its_runs_at_work_and_nothing_else(
     eventually(lambda: processes() == {})
     states = [run.state.type for run in runs_of("long")]
     assert states == ["COMPLETED", "SCHEDULED"]
+
+
+def test_a_runner_whose_end_can_not_be_noted_now_is_seen_to_later(
+    orion, runs_of, write_notebook, eventually
+):
+    """Its run had not begun: it is the worker's, and as long as that lives nobody else's."""
+    orion.create_deployment("once", str(write_notebook("1")))
+    run = orion.run_deployment("once")
+    worker = Worker(orion, concurrency=1)
+    worker._pass()
+    ((_, process),) = worker._runners.values()
+    process.kill()
+    process.wait()
+    assert orion.find(run.id).state.name == "Submitting"
+    with closing(sqlite3.connect(orion.database.path)) as other:
+        (known,) = other.execute("PRAGMA user_version").fetchone()
+        other.execute(f"PRAGMA user_version={known + 1}")  # what can be read, and not written
+        with pytest.raises(StoreUnavailable):
+            worker._pass()
+        other.execute(f"PRAGMA user_version={known}")
+
+    def is_done():
+        worker._pass()
+        return orion.find(run.id).state.is_terminal and not worker.active
+
+    eventually(is_done)
+    assert str(orion.find(run.id).state) == "Completed"

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from orion_nb.errors import StoreUnavailable
+from orion_nb.store.schema import SCHEMA_VERSION
 from tests.store.rows import keys, put
 
 
@@ -36,6 +37,18 @@ def test_nothing_is_begun_while_another_program_writes(database):
     other.execute("BEGIN IMMEDIATE")
     assert database.begin_all([put(1)]) is None
     other.execute("COMMIT")
+    other.close()
+    database.write(put(2))
+    assert keys(database) == [2]
+
+
+def test_nothing_is_begun_in_a_file_that_was_upgraded_meanwhile(database):
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("PRAGMA user_version=1000")
+    assert database.begin_all([put(1)]) is None
+    with pytest.raises(StoreUnavailable, match="has schema 1000"):
+        database.write(put(1))
+    other.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     other.close()
     database.write(put(2))
     assert keys(database) == [2]

@@ -15,6 +15,7 @@ import standardwebhooks
 from orion_nb import clock
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.duties import Duties
+from orion_nb.deployments.files import NOTEBOOK, run_folder
 from orion_nb.errors import Conflict
 from orion_nb.schemas.states import Completed, Failed
 from orion_nb.settings import Settings
@@ -220,3 +221,24 @@ def test_a_test_is_a_delivery_about_no_run(orion, receiver, tell):
     tell()
     assert orion.read_delivery(made["id"])["status"] == "delivered"
     assert receiver.told()[0]["type"] == "notification.test"
+
+
+def test_what_can_not_be_told_at_all_is_given_up_and_holds_up_no_other(orion, receiver, tell):
+    """A row that was damaged, say: whatever is wrong with it, its tries are counted."""
+    orion.add_notification("broken", call="json:dumps", retries=0)
+    orion.add_notification("team", webhook=receiver.url)
+    run = end(orion, "daily", Failed("no data"))
+    folder = run_folder(orion.settings, run.id)
+    (folder / NOTEBOOK).write_text("[" * 100_000, "utf-8")  # nor is this a notebook
+
+    def damage(tx):
+        key = bytes.fromhex(orion.find_notification("broken").id)
+        tx.execute("UPDATE deliveries SET payload = '{' WHERE notification = ?", (key,))
+
+    orion.note_states()
+    orion.database.write(damage)
+    tell()
+    told = {each["notification"]: each for each in deliveries(orion)}
+    assert (told["broken"]["status"], told["team"]["status"]) == ("dead", "delivered")
+    assert "JSONDecodeError" in told["broken"]["error"]
+    assert len(receiver.got) == 1
