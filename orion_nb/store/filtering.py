@@ -10,6 +10,7 @@ from orion_nb.schemas.filter_values import Value
 from orion_nb.schemas.filters import Term
 from orion_nb.schemas.states import NAMES, late_before
 from orion_nb.store.runs import plain
+from orion_nb.store.sessions import NOTEBOOK
 from orion_nb.store.stretches import END
 
 #: A condition, and the values of its question marks.
@@ -158,6 +159,15 @@ def _key(key: str, value: Value, now: int) -> Sql:
     return r"runs.key LIKE ? ESCAPE '\'", [like(value)]
 
 
+def _notebook(key: str, value: Value, now: int) -> Sql:
+    path = like(value)
+    if not re.match(r"/|\w:|%", path):
+        path = f"%/{path}"  # wherever the folder is that it is relative to
+    called = r"SELECT id FROM sessions WHERE label LIKE ? ESCAPE '\'"
+    sql = rf"runs.key LIKE ? ESCAPE '\' OR runs.session IN ({called})"
+    return sql, [f"notebook:{path}", f"{NOTEBOOK}{path}"]
+
+
 def _id(key: str, value: Value, now: int) -> Sql:
     if (whole := _bytes(value.text)) is not None:
         return "runs.id = ?", [whole]
@@ -198,6 +208,7 @@ def first_id(micros: int) -> bytes:
 _CONDITIONS: dict[str, Callable[[str, Value, int], Sql]] = {
     "state": _state, "is": _aspect, "kind": _kind, "flow": _of_kind, "task": _of_kind,
     "name": _name, "deployment": _deployment, "tag": _listed, "mark": _listed,
-    "param": _parameter, "key": _key, "id": _id, "root": _family, "parent": _family,
+    "param": _parameter, "key": _key, "notebook": _notebook, "id": _id, "root": _family,
+    "parent": _family,
     "text": _text,
 }  # fmt: skip

@@ -31,6 +31,8 @@ OUTERMOST = "4026531836"
 
 #: How the label of a runner's session begins.
 RUNNER = "runner of "
+#: How the label of a kernel's session begins; the path of its notebook follows.
+NOTEBOOK = "notebook "
 
 _COLUMNS = "id, host, pid, pid_start, label, started, ended, beat"
 

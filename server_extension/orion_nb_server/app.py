@@ -99,10 +99,15 @@ class OrionApp(ExtensionApp):
         return Settings.load(api_url="").warm_runners
 
     def initialize_settings(self) -> None:
+        # JupyterLab's pages carry it: the extension in them knows that there is a server to ask.
+        page = self.settings.setdefault("page_config_data", {})
+        page["orionNb"] = API
+        page["orionNbRoot"] = self._root()
         try:
             self._open()
         except OrionError as error:
             self.settings[TROUBLE] = str(error)  # the server goes on; whoever asks is told why
+            page["orionNbTrouble"] = str(error)
             self.log.warning("Orion can't start: %s", error)
 
     def initialize_handlers(self) -> None:
@@ -120,7 +125,7 @@ class OrionApp(ExtensionApp):
         self.services = Services(
             orion,
             self.log,
-            root=lambda: getattr(contents, "root_dir", "") or self._server.root_dir,
+            root=self._root,
             allow_hidden=lambda: bool(contents.allow_hidden),
         )
         self.live = Live(orion, self.log, self.slow_reader)
@@ -142,6 +147,10 @@ class OrionApp(ExtensionApp):
             self.services.work(self.concurrency, self.warm_runners, self._dashboard, more)
         else:
             self.services.look_after_runs(self._dashboard, more)
+
+    def _root(self) -> str:
+        """The folder that paths are relative to."""
+        return getattr(self._server.contents_manager, "root_dir", "") or self._server.root_dir
 
     def _dashboard(self) -> str | None:
         """The address of the dashboard as people see it, for links; without a token."""

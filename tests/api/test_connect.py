@@ -136,3 +136,19 @@ def test_closing_twice_and_closing_what_is_gone_do_no_harm(orion, home):
         orion.close()
     orion.close()
     assert orion.database.is_closed
+
+
+def test_the_runs_of_a_kernel_are_found_by_its_notebook(home, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/50% off/daily.ipynb")
+    orion = connect()
+    run, _ = orion.begin(orion.new_run("flow", "called"), Running())
+    orion.close()
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/other.ipynb")
+    other = connect()
+    other.begin(other.new_run("flow", "elsewhere"), Running())
+    deployed = other.create_run("flow", "daily", key="notebook:/work/50% off/daily.ipynb")
+    for path in ('"/work/50% off/daily.ipynb"', "daily.ipynb", '"50% off/daily.ipynb"', "/w*/d*b"):
+        found = other.filter_runs(q=f"notebook:{path}")["runs"]
+        assert {each["id"] for each in found} == {run.id, deployed.id}, path
+    for path in ("aily.ipynb", "/daily.ipynb", '"/work/50_ off/daily.ipynb"'):
+        assert other.filter_runs(q=f"notebook:{path}")["runs"] == []

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.waiting import PATIENCE
 
@@ -40,12 +41,12 @@ def chromium() -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture
-def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
+@contextmanager
+def launched(chromium: str, profile: Path) -> Iterator[BrowserContext]:
     """A browser with an empty profile of its own."""
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path / "chromium",
+            profile,
             executable_path=chromium,
             args=ARGUMENTS,
             viewport={"width": 1280, "height": 900},
@@ -53,6 +54,12 @@ def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
         context.set_default_timeout(PATIENCE * 1000)
         yield context
         context.close()
+
+
+@pytest.fixture
+def browser(chromium: str, tmp_path: Path) -> Iterator[BrowserContext]:
+    with launched(chromium, tmp_path / "chromium") as context:
+        yield context
 
 
 @pytest.fixture
@@ -64,9 +71,16 @@ def console_errors() -> list[str]:
 @pytest.fixture
 def page(browser: BrowserContext, console_errors: list[str]) -> Page:
     """An empty page; what goes wrong in it is kept in `console_errors`."""
-    page = browser.pages[0]
-    page.on(
-        "console", lambda line: console_errors.append(line.text) if line.type == "error" else None
-    )
-    page.on("pageerror", lambda error: console_errors.append(str(error)))
+    return overheard(browser.pages[0], console_errors)
+
+
+def overheard(page: Page, errors: list[str]) -> Page:
+    """The page; what goes wrong in it is added to `errors`."""
+
+    def note(line: ConsoleMessage) -> None:
+        if line.type == "error":
+            errors.append(f"{line.text} ({line.location['url']})")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     return page

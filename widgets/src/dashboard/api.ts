@@ -1,12 +1,9 @@
 // Asks the server: every call is same-origin JSON and carries the XSRF token.
-// A hub's server takes a cookie from a script only with it, for what is read as well.
+import { connection, xsrf } from "./connection";
 import type {
   ArtifactPage, Cells, Delivery, Deployment, DeploymentWithSource, DeployOptions, Diff, Entry, FullArtifact, Inspected,
   Limit, LogPage, LogQuery, Notification, OwnOfRun, Page, Preview, Report, Run, RunQuery, SecretName, Why,
 } from "./types";
-
-const mount = typeof document === "undefined" ? null : document.getElementById("orion");
-export const API = mount?.dataset.api?.replace(/\/$/, "") ?? "/orion/api/v1";
 
 /** An answer that is an error; `status` 0 means that there was none. */
 export class ApiError extends Error {
@@ -35,18 +32,14 @@ export class ApiError extends Error {
   }
 }
 
-export function xsrf(cookies: string): string {
-  return /(?:^|;\s*)_xsrf=([^;]*)/.exec(cookies)?.[1] ?? "";
-}
-
 async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json", "X-XSRFToken": xsrf(document.cookie) };
+  const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["Content-Type"] = "application/json";
-  const init: RequestInit = { method, headers, signal, credentials: "same-origin", redirect: "manual" };
+  const init: RequestInit = { method, headers, signal, redirect: "manual" };
   if (body !== undefined) init.body = JSON.stringify(body);
   let answer: Response;
   try {
-    answer = await fetch(API + path, init);
+    answer = await connection.fetch(connection.api + path, init);
   } catch (error) {
     if ((error as Error).name === "AbortError") throw error;
     throw new ApiError(0, "The server can't be reached.");
@@ -91,13 +84,13 @@ export const api = {
     call<{ counts: Record<string, number> }>("POST", "/runs/count-by", query, signal),
   why: (run: string) => call<Why>("GET", `/runs/${id(run)}/why`),
   states: (run: string) => call<{ states: Entry[] }>("GET", `/runs/${id(run)}/states`),
-  cancel: (run: string) => call<Report>("POST", `/runs/${id(run)}/cancel`, { by: "dashboard" }),
+  cancel: (run: string) => call<Report>("POST", `/runs/${id(run)}/cancel`, { by: connection.by }),
   deployments: async () => ({ deployments: await pages<Deployment>("/deployments", "deployments") }),
   deployment: (name: string) => call<DeploymentWithSource>("GET", `/deployments/${id(name)}`),
   diff: (name: string) => call<Diff>("GET", `/deployments/${id(name)}/diff`),
   pause: (name: string, until?: string | number, why?: string) =>
-    call<Deployment>("POST", `/deployments/${id(name)}/pause`, { by: "dashboard", until: until ?? null, why: why || null }),
-  resume: (name: string) => call<Deployment>("POST", `/deployments/${id(name)}/resume`, { by: "dashboard" }),
+    call<Deployment>("POST", `/deployments/${id(name)}/pause`, { by: connection.by, until: until ?? null, why: why || null }),
+  resume: (name: string) => call<Deployment>("POST", `/deployments/${id(name)}/resume`, { by: connection.by }),
   runNow: (name: string, parameters: Record<string, unknown> = {}, own: OwnOfRun = {}) =>
     call<Run>("POST", `/deployments/${id(name)}/runs`, { parameters, ...own }),
   deploy: (told: Record<string, unknown>) => call<DeploymentWithSource>("POST", "/deployments", told),
@@ -109,7 +102,7 @@ export const api = {
   inspect: (path: string, anything: boolean) =>
     call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
   rerun: (run: string, own: OwnOfRun = {}) =>
-    call<Report>("POST", `/runs/${id(run)}/rerun`, { by: "dashboard", ...own }),
+    call<Report>("POST", `/runs/${id(run)}/rerun`, { by: connection.by, ...own }),
   /** null where the run has no cells, or none yet */
   cells: async (run: string) => {
     try {
@@ -155,7 +148,7 @@ export const api = {
   setSecret: (name: string, value: string) => call<SecretName>("PUT", `/secrets/${id(name)}`, { value }),
   removeSecret: (name: string) => call<unknown>("DELETE", `/secrets/${id(name)}`),
   /** where an artifact, or all that a run has shown, is downloaded */
-  content: (artifact: string) => `${API}/artifacts/${id(artifact)}/content`,
-  shown: (run: string) => `${API}/runs/${id(run)}/artifacts.zip`,
-  notebook: (run: string, ext: "html" | "ipynb") => `${API}/runs/${id(run)}/notebook.${ext}`,
+  content: (artifact: string) => `${connection.api}/artifacts/${id(artifact)}/content`,
+  shown: (run: string) => `${connection.api}/runs/${id(run)}/artifacts.zip`,
+  notebook: (run: string, ext: "html" | "ipynb") => `${connection.api}/runs/${id(run)}/notebook.${ext}`,
 };

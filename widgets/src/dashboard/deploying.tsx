@@ -11,6 +11,8 @@ import { fieldsOf, read, type Texts, Unreadable, written } from "./values";
 interface FormProps {
   /** what is changed; without it one is made */
   deployment?: Deployment | undefined;
+  /** what is deployed, to begin with */
+  path?: string;
   onDone(name: string): void;
   onLeave(): void;
 }
@@ -22,17 +24,23 @@ const TYPING_MS = 400;
 const FIRST = ["retries", "timeout", "tags"];
 const GROUPS = { execution: "How it is run", rules: "When runs meet, wait or are late", itself: "To begin with" };
 
-function textsOf(of: Deployment | undefined, options: DeployOption[]): Texts {
+function textsOf(of: Deployment | undefined, options: DeployOption[], path: string): Texts {
   const zones = new Set((of?.schedules ?? []).map(({ timezone }) => timezone).filter(Boolean));
   const zone = zones.size === 1 ? String([...zones][0]) : ZONE;
   return {
-    name: of?.name ?? "",
-    path: of ? (of.flow ? `${of.path}:${of.flow}` : of.path) : "",
+    name: of?.name ?? nameFor(path),
+    path: of ? (of.flow ? `${of.path}:${of.flow}` : of.path) : path,
     zone,
     schedules: (of?.schedules ?? []).map((each) => lineOf(each, zone)).join("\n"),
     parameters: of && Object.keys(of.parameters).length ? JSON.stringify(of.parameters) : "",
     ...Object.fromEntries(options.map((option) => [option.field, of ? written(option, of[option.field]) : ""])),
   };
+}
+
+/** A name for what is at a path: that of the file, without what names don't have. */
+function nameFor(path: string): string {
+  const file = path.split("/").pop()!.replace(/\.[^.]*$/, "");
+  return file.replace(/[^\w .-]+/g, "-").replace(/^\W+/, "").slice(0, 100);
 }
 
 /** A schedule as a line: the text that says it all, or else JSON. */
@@ -90,9 +98,9 @@ export function DeployForm(props: FormProps) {
   );
 }
 
-function Form({ deployment, onDone, onLeave, described }: FormProps & { described: DeployOptions }) {
+function Form({ deployment, path = "", onDone, onLeave, described }: FormProps & { described: DeployOptions }) {
   const options = fieldsOf(described.options).filter(({ field }) => !(deployment && field === "paused"));
-  const [before] = useState(() => textsOf(deployment, options));
+  const [before] = useState(() => textsOf(deployment, options, path));
   const [texts, setTexts] = useState(before);
   const [wrong, setWrong] = useState<{ field: string; says: string } | null>(null);
   const [found, setFound] = useState<Preview | null>(null);

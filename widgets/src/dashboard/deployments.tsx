@@ -4,27 +4,35 @@ import { api } from "./api";
 import { isPaused, NoDeployments } from "./deployment";
 import { DeployForm } from "./deploying";
 import { PauseForm, RunNowForm } from "./doing";
+import { LastRuns } from "./lately";
 import { act, Ago, Failure, Loading } from "./parts";
 import { useQuery } from "./query";
-import { hrefs } from "./router";
-import type { Deployment, Run } from "./types";
-import { lookOf, words } from "../shared/looks";
-import { absolute, duration } from "../shared/times";
+import { hrefs, place, replaceHash } from "./router";
+import type { Deployment } from "./types";
+import { absolute } from "../shared/times";
 
 export function DeploymentsPage() {
   const { data, error, reload } = useQuery("deployments", api.deployments, (event) => event.kind === "flow");
-  const [deploying, setDeploying] = useState(false);
+  const path = place.value.query.get("deploy");
+  const [asked, setAsked] = useState(false);
+  const deploying = asked || path !== null;
+  const leave = () => {
+    setAsked(false);
+    replaceHash(hrefs.deployments());
+  };
   return (
     <>
       <div class="title">
         <h1 tabIndex={-1}>Deployments</h1>
         <div class="actions">
-          <button type="button" aria-expanded={deploying} onClick={() => setDeploying(!deploying)}>
+          <button type="button" aria-expanded={deploying} onClick={() => (deploying ? leave() : setAsked(true))}>
             Deploy…
           </button>
         </div>
       </div>
-      {deploying && <DeployForm onDone={(name) => (location.hash = hrefs.deployment(name))} onLeave={() => setDeploying(false)} />}
+      {deploying && (
+        <DeployForm key={path} path={path ?? ""} onDone={(name) => (location.hash = hrefs.deployment(name))} onLeave={leave} />
+      )}
       {error && <Failure error={error} again={reload} />}
       {!data && !error && <Loading />}
       {data && data.deployments.length === 0 && <NoDeployments />}
@@ -111,32 +119,5 @@ function Schedule({ deployment }: { deployment: Deployment }) {
         </span>
       )}
     </p>
-  );
-}
-
-/** The last runs, oldest first: a bar each, as high as it took long, in the colour of its state. */
-function LastRuns({ runs }: { runs: Run[] }) {
-  if (!runs.length) return <p class="last quiet">No runs yet</p>;
-  const took = (run: Run) => (run.start_time && run.end_time ? run.end_time - run.start_time : 0);
-  const longest = Math.max(1, ...runs.map(took));
-  return (
-    <ul class="last" aria-label="Last runs">
-      {[...runs].reverse().map((run) => {
-        const look = lookOf(run.state.type, run.state.name);
-        const height = 30 + Math.round((70 * took(run)) / longest);
-        const told = `${words(run.state.name)}${took(run) ? `, ${duration(took(run) / 1000)}` : ""}`;
-        return (
-          <li key={run.id}>
-            <a href={hrefs.run(run.id)} aria-label={`Run ${run.id.slice(-8)}: ${told}`} title={told}>
-              <span
-                class="orion-part"
-                data-type={run.state.type}
-                style={`height:${height}%;--orion-light:${look.light};--orion-dark:${look.dark}`}
-              />
-            </a>
-          </li>
-        );
-      })}
-    </ul>
   );
 }

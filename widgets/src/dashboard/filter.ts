@@ -3,7 +3,7 @@ import { NAMES, type StateType } from "../shared/looks";
 
 /** What the words of a filter may begin with; the server knows the same, and says so if not. */
 export const KEYS = [
-  "state:", "is:", "kind:", "flow:", "task:", "name:", "deployment:", "tag:", "mark:", "param:", "key:", "id:",
+  "state:", "is:", "kind:", "flow:", "task:", "name:", "deployment:", "tag:", "mark:", "param:", "key:", "notebook:", "id:",
   "root:", "parent:", "since:", "until:", "created>", "scheduled>", "start>", "end>", "dur>", "attempt>",
 ];
 export const ASPECTS = ["late", "finished", "unfinished", "top", "deployed", "retried", "pinned"];

@@ -2,6 +2,7 @@
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ArtifactsPage } from "./artifacts";
+import { connect, connection } from "./connection";
 import { DeploymentPage } from "./deployment";
 import { DeploymentsPage } from "./deployments";
 import { keepDeployments } from "./known";
@@ -14,6 +15,7 @@ import { focusHeading, type Place, place, startRouter } from "./router";
 import { Lost, RunPage } from "./run";
 import { RunsPage } from "./runs";
 import { SecretsPage } from "./secrets";
+import { followTheme, lab } from "./theme";
 
 const TITLES: Record<Place["page"], string> = {
   runs: "Runs",
@@ -91,6 +93,7 @@ function skip(event: Event, main: HTMLElement | null): void {
 const LINKS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting…" };
 
 const WAYS = {
+  socket: "The server tells of changes as they happen.",
   stream: "The server tells of changes as they happen.",
   poll: "Something between here and the server holds streams back: it is asked for changes instead.",
 };
@@ -104,12 +107,11 @@ function Link() {
   );
 }
 
-/** `data-theme` follows the system, for the colours of states. */
-function followTheme(): void {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const set = () => (document.documentElement.dataset.theme = dark.matches ? "dark" : "light");
-  dark.addEventListener("change", set);
-  set();
+/** A browser opens six connections to a server and no more: the tabs of a JupyterLab take sockets. */
+function takeSocket(): void {
+  const live = new URL(`${connection.api}/live`, location.href);
+  live.protocol = live.protocol.replace("http", "ws");
+  connect({ socket: live.href });
 }
 
 /** A token in the address has done its work once the page is there: it's taken out of sight. */
@@ -124,6 +126,10 @@ const mount = document.getElementById("orion");
 if (mount) {
   hideToken();
   followTheme();
+  if (lab) {
+    document.documentElement.dataset.lab = "";
+    takeSocket();
+  }
   startRouter();
   startClock();
   follow();

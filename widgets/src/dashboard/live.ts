@@ -1,13 +1,14 @@
 // Follows the server's events; says whether we are live, and passes events on in small batches.
 import { signal } from "@preact/signals";
-import { API, xsrf } from "./api";
+import { connection } from "./connection";
+import { openSocket } from "./socket";
 import type { LiveEvent } from "./types";
 
 export type Link = "connecting" | "live" | "reconnecting";
 
 export const link = signal<Link>("connecting");
-/** how events come: as a stream, or asked for again and again where something holds streams back */
-export const way = signal<"stream" | "poll">("stream");
+/** how events come: pushed, or asked for again and again where something holds them back */
+export const way = signal<"socket" | "stream" | "poll">("stream");
 /** now, ms; moves once a second while the page is seen */
 export const now = signal(Date.now());
 
@@ -42,7 +43,7 @@ function take(event: LiveEvent): void {
 }
 
 /** The server was heard: what may have been missed meanwhile is looked for. */
-function heard(how: "stream" | "poll"): void {
+function heard(how: "socket" | "stream" | "poll"): void {
   const missed = link.value === "reconnecting" || (how === "poll" && link.value !== "live");
   link.value = "live";
   way.value = how;
@@ -59,13 +60,40 @@ const POLL_S = 25;
 const POLLING_MS = 60_000;
 
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
-const place = () => (last === null ? "" : `after=${last}`);
 
-/** Follows the stream of events; where none comes through, asks for them. */
+/** What is asked for, and from where on. */
+function asked(more: Record<string, string>): string {
+  const only = Object.entries(connection.only).map(([name, value]) => [name, String(value)]);
+  const place = last === null ? {} : { after: String(last) };
+  return String(new URLSearchParams({ ...Object.fromEntries(only), ...place, ...more }));
+}
+
+/** Follows the events: through a socket if there is one, else as a stream; else it asks for them. */
 export function follow(tries = 0): void {
-  // It can't send headers.
-  const token = `_xsrf=${encodeURIComponent(xsrf(document.cookie))}`;
-  const source = new EventSource(`${API}/events?${token}&${place()}`);
+  if (connection.socket) followSocket(tries);
+  else followStream(tries);
+}
+
+/** a socket came through to this page at least once */
+let sockets = false;
+
+function followSocket(tries: number): void {
+  const come = (events: LiveEvent[], n: number) => {
+    tries = 0;
+    sockets = true;
+    heard("socket");
+    events.forEach(take);
+    last = n;
+  };
+  openSocket(last, come, () => {
+    if (link.value === "live") link.value = "reconnecting";
+    if (sockets) setTimeout(() => follow(tries + 1), RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]!);
+    else followStream(tries); // something between here and the server may let no sockets through
+  });
+}
+
+function followStream(tries: number): void {
+  const source = new EventSource(`${connection.api}/events?${asked(connection.pass())}`);
   let breaks = 0;
   let deaf = 0;
   let greeted = false;
@@ -114,9 +142,7 @@ async function poll(tries: number): Promise<void> {
 }
 
 async function ask(patience: number): Promise<void> {
-  const answer = await fetch(`${API}/events?wait=${patience}&${place()}`, {
-    credentials: "same-origin",
-    headers: { "X-XSRFToken": xsrf(document.cookie) },
+  const answer = await connection.fetch(`${connection.api}/events?${asked({ wait: String(patience) })}`, {
     redirect: "error",
     signal: AbortSignal.timeout((patience + 15) * 1000),
   });

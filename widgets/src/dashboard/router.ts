@@ -1,5 +1,6 @@
 // Where we are, from the part of the address after `#`.
 import { signal } from "@preact/signals";
+import { connection } from "./connection";
 
 export interface Place {
   page: "runs" | "run" | "deployments" | "deployment" | "logs" | "artifacts" | "limits" | "notifications" | "secrets" | "lost";
@@ -52,9 +53,12 @@ export function replaceHash(hash: string): void {
   place.value = parsePlace(hash);
 }
 
+/** The addresses of places in the dashboard, from wherever they are asked for. */
 export const hrefs = {
-  runs: (filter = "") => (filter ? `#/?q=${encodeURIComponent(filter)}` : "#/"),
-  deployments: () => "#/deployments",
-  deployment: (name: string) => `#/deployments/${encodeURIComponent(name)}`,
-  run: (id: string, task = "") => `#/runs/${id}${task ? `?task=${task}` : ""}`,
+  runs: (filter = "") => `${connection.home}${filter ? `#/?q=${encodeURIComponent(filter)}` : "#/"}`,
+  deployments: () => `${connection.home}#/deployments`,
+  /** the form that deploys the notebook or the flow at `path` */
+  deploy: (path: string) => `${connection.home}#/deployments?deploy=${encodeURIComponent(path)}`,
+  deployment: (name: string) => `${connection.home}#/deployments/${encodeURIComponent(name)}`,
+  run: (id: string, task = "") => `${connection.home}#/runs/${id}${task ? `?task=${task}` : ""}`,
 };

@@ -102,7 +102,11 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
     setAsking(false);
     reload();
   };
+  const called = run.run_name ?? run.name;
   useEffect(focusHeading, []);
+  useEffect(() => {
+    document.title = `${called} · Orion`;
+  }, [called]);
   const cancel = async () => {
     setAsked(true);
     await act(async () => ({ text: outcome(await api.cancel(run.id)) }));
@@ -123,7 +127,7 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
         {run.parent && <a href={hrefs.run(run.parent)}>the run it is part of</a>}
       </nav>
       <div class="title">
-        <h1 tabIndex={-1}>{run.run_name ?? run.name}</h1>
+        <h1 tabIndex={-1}>{called}</h1>
         <div class="actions">
           {notebook && (
             <>

@@ -67,7 +67,7 @@ function usePages(query: RunQuery) {
 }
 
 /** The page with the states that events tell of, before the server is asked again. */
-function entered(page: Page, events: LiveEvent[]): Page {
+export function entered(page: Page, events: LiveEvent[]): Page {
   const latest = new Map(events.map((event) => [event.run, event]));
   const runs = page.runs.map((run) => {
     const event = latest.get(run.id);

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { now } from "./live";
 import { firstLine, RunState, Took } from "./parts";
 import { hrefs } from "./router";
+import { onTheme } from "./theme";
 import type { Run } from "./types";
 import { Grid } from "../shared/grid";
 import { isTerminal, lookOf } from "../shared/looks";
@@ -156,12 +157,10 @@ function TaskGrid({ branches, top }: { branches: Branch[]; top: Run }) {
     grid.current = new Grid(canvas.current!, cells, look, 200);
     const resized = new ResizeObserver(() => grid.current?.repaint());
     resized.observe(canvas.current!.parentElement!);
-    const theme = matchMedia("(prefers-color-scheme: dark)");
-    const repaint = () => grid.current?.repaint();
-    theme.addEventListener("change", repaint);
+    const stop = onTheme(() => grid.current?.repaint());
     return () => {
       resized.disconnect();
-      theme.removeEventListener("change", repaint);
+      stop();
     };
   }, []);
   useEffect(() => grid.current?.paint({ size: branches.length, codeAt: (index) => index }), [branches]);

@@ -288,6 +288,7 @@ export interface LiveEvent {
   state_name: string;
   timestamp: number;
   message: string | null;
+  deployment: string | null;
 }
 
 /** What is said of one run alone. */

@@ -1,7 +1,7 @@
 // The page that shows the API: every route of the server's own OpenAPI document, searched and tried.
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { xsrf } from "../dashboard/api";
+import { xsrf } from "../dashboard/connection";
 import { type Document, type Route, routesOf, search } from "./document";
 import { RouteView } from "./route";
 import { Text } from "./text";

@@ -1,6 +1,6 @@
 // A form that sends the request to this server, as whoever is signed in, and shows what came back.
 import { useState } from "preact/hooks";
-import { xsrf } from "../dashboard/api";
+import { xsrf } from "../dashboard/connection";
 import { bodyOf, kind, type Route, target } from "./document";
 
 const PATIENCE_MS = 15_000;
