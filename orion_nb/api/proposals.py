@@ -9,14 +9,9 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.alike import Alike, Beginning, Ending, is_plain_start, is_silent_end
 from orion_nb.api.answers import Answer, Proposal, handed_out, unfenced
-from orion_nb.api.by_hand import set_by_hand
+from orion_nb.api.by_hand import check_at, set_by_hand
 from orion_nb.api.core import Core
-from orion_nb.errors import (
-    Conflict,
-    Fenced,
-    RunNotFound,
-    StoreUnavailable,
-)
+from orion_nb.errors import Fenced, RunNotFound, StoreUnavailable
 from orion_nb.rules import POLICIES, enters, evaluate
 from orion_nb.rules.bookkeeping import bookkeep
 from orion_nb.schemas.reports import Report, Status
@@ -228,8 +223,7 @@ class Proposals(Core):
             run = _reread(tx, run_id)
             if transition_id and (told := _replay(tx, run, transition_id)):
                 return run, told
-            if expected_seq is not None and run.state.seq != expected_seq:
-                raise Conflict(f"run {run_id} has moved on: it is {run.state.name} now")
+            check_at(run, expected_seq)
             after, report = self._judge(
                 tx, run, proposed, session, claims=claims, token=token, retriable=retriable,
                 rerun=rerun,
@@ -250,16 +244,20 @@ class Proposals(Core):
             run = _reread(connection, run_id)
             report = _replay(connection, run, transition_id) if transition_id else None
             if report is None:
+                check_at(run, claim.pop("expected_seq", None))
                 after, report = self._judge(connection, run, proposed, None, **claim)
                 report = handed_out(report, run, after)
         return evolve(report, attempt=None, token=None)
 
-    def force(self, run_id: str, proposed: State, *, by: str, why: str) -> tuple[Run, Report]:
+    def force(
+        self, run_id: str, proposed: State, *, by: str, why: str, seq: int | None = None
+    ) -> tuple[Run, Report]:
         """The state is entered without asking a rule; the report says by whom and why.
 
-        A run that was finished and is not any more gets a new attempt when it next runs.
+        With `seq` only if the run is in its state of that number. A run that was finished and is
+        not any more gets a new attempt when it next runs.
         """
-        forced = set_by_hand(proposed, by, why)
+        forced = set_by_hand(proposed, by, why, seq)
 
         def work(tx: Connection) -> tuple[Run, Report]:
             run = _reread(tx, run_id)
@@ -269,9 +267,9 @@ class Proposals(Core):
 
         return self.database.write(work)
 
-    def foresee_forced(self, run_id: str, proposed: State, *, by: str, why: str) -> Report:
+    def foresee_forced(self, run_id: str, proposed: State, **hand: Any) -> Report:
         """The same as `force` answers, and nothing is written nor handed out."""
-        forced = set_by_hand(proposed, by, why)
+        forced = set_by_hand(proposed, **hand)
         with self.database.read() as connection:
             _, report = forced(_reread(connection, run_id))
         return evolve(report, attempt=None, token=None)

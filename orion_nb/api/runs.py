@@ -152,6 +152,7 @@ class RunRoutes(ListRoutes):
         token: str | None = None,
         transition_id: str | None = None,
         retriable: bool = True,
+        seq: int | None = None,
         force: bool = False,
         why: str | None = None,
         by: str | None = None,
@@ -159,7 +160,8 @@ class RunRoutes(ListRoutes):
     ) -> Report:
         """A state is proposed; the rules accept it, enter another one, wait or abort, and say why.
 
-        With `explain` nothing is written: the report says what would happen.
+        With `seq` only if the run still is in its state of that number; else it is a conflict. With
+        `explain` nothing is written: the report says what would happen.
         """
         if not is_id(run_id):
             run_id = self.find(run_id).id
@@ -168,7 +170,7 @@ class RunRoutes(ListRoutes):
             result=result, by=by,
         )  # fmt: skip
         if force:
-            hand = {"by": by or "api", "why": why or ""}
+            hand: dict[str, Any] = {"by": by or "api", "why": why or "", "seq": seq}
             if explain:
                 return self.foresee_forced(run_id, proposed, **hand)
             return self.force(run_id, proposed, **hand)[1]
@@ -176,7 +178,7 @@ class RunRoutes(ListRoutes):
             raise InvalidInput("attempt: a token is that of an attempt; give both", field="attempt")
         claim: dict[str, Any] = {
             "claims": attempt, "token": token, "retriable": retriable,
-            "transition_id": transition_id,
+            "transition_id": transition_id, "expected_seq": seq,
         }  # fmt: skip
         if explain:
             return self.foresee(run_id, proposed, **claim)

@@ -120,7 +120,7 @@ class Replay:
 
     def __init__(self, orion: Orion, run: Run, fn: Callable[..., Any] | None) -> None:
         self._orion, self.run = orion, run
-        self.work = fn if isinstance(fn, Work) else None if fn is not None else _find(run)
+        self.work = fn if isinstance(fn, Work) else None if fn is not None else find_work(run)
         self.fn: Callable[..., Any] | None = self.work.fn if self.work is not None else fn
         self.problem: str | None = None
         self._given = Inputs((), {}, {})
@@ -231,7 +231,7 @@ def replay(ref: str, fn: Callable[..., Any] | None = None) -> Replay:
 replay_async = aside(replay, "The same as `replay`, to be awaited; a `call` of it is not.")
 
 
-def _find(run: Run) -> Work[..., Any] | None:
+def find_work(run: Run) -> Work[..., Any] | None:
     """The flow or task that the run is one of, where its module is imported here already.
 
     Nothing is imported for it: a script would do all its work.

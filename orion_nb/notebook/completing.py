@@ -26,7 +26,7 @@ _OTHERS = {
     "notifications retry": ("--all",),
 }
 #: Options of the words that may follow `%replay`.
-_REPLAYED: dict[str, tuple[str, ...]] = {}
+_REPLAYED = {"commit": ("--resume", "--why")}
 #: What the name behind these words is one of.
 _NAMED = {
     **dict.fromkeys(("run", "pause", "resume", "show", "diff", "rm"), "deployments"),

@@ -53,7 +53,7 @@ ORION_HELP = """\
 %orion limits [set NAME SLOTS | rm NAME]   how many runs execute at once
 %orion notifications [add NAME ... | test NAME | deliveries | retry --all | ...]   who is told
 %orion secrets [set NAME | rm NAME]   what there is, by name; a value is asked for, never shown
-%replay [RUN] | debug      a run that failed: its inputs are set here, its code put below; debugged
+%replay [RUN] | debug | diff | commit [--resume] | drop   a failure, at hand here
 RUN is an id, the end of one (4 digits or more), or a name."""
 
 

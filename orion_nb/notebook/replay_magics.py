@@ -13,14 +13,15 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.replaying import Replay, replay
 from orion_nb.engine.tasks import Task
 from orion_nb.errors import OrionError, RunStopped
-from orion_nb.notebook import debugging, deploying, render, replayed, replaying
+from orion_nb.notebook import debugging, deploying, patching, render, replayed, replaying
 from orion_nb.notebook.magics import Chip, Shown, show_without_our_frames, words_of
 from orion_nb.notebook.replayed import TriedCell
 from orion_nb.schemas.states import COMPLETED
 
 _WORDS: dict[str, Callable[[Any, Sequence[str]], deploying.Told | None]] = {
-    "debug": debugging.debug,
-}
+    "debug": debugging.debug, "diff": patching.diff, "commit": patching.commit,
+    "drop": patching.drop,
+}  # fmt: skip
 #: What may follow `%replay` besides a run.
 WORDS = tuple(_WORDS)
 

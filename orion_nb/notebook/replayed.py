@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from orion_nb.engine.lead import Ending
 from orion_nb.engine.options import options_of
 from orion_nb.engine.replaying import Replay, Tried
 from orion_nb.engine.tasks import Task
+from orion_nb.engine.work import Work
 from orion_nb.notebook.cells import Cell, assigned
 from orion_nb.notebook.made import to_keep
 from orion_nb.schemas.states import COMPLETED
@@ -45,20 +48,36 @@ class TriedCell(Cell):
 
     def run(self) -> Any:
         """The body runs on this thread, in the user's namespace; its value is answered."""
-        super().run()
-        if self._last is not None:
-            found = eval(self._last, self.shell.user_global_ns, self.shell.user_ns)
-            self._show(found)
-        return self._valued()
+        with self._leaving_works():
+            super().run()
+            if self._last is not None:
+                found = eval(self._last, self.shell.user_global_ns, self.shell.user_ns)
+                self._show(found)
+            return self._valued()
 
     async def run_async(self) -> Any:
         """The same for a body that awaits."""
-        await super().run_async()
-        if self._last is not None:
-            found = eval(self._last, self.shell.user_global_ns, self.shell.user_ns)
-            awaits = self._last.co_flags & inspect.CO_COROUTINE
-            self._show(await found if awaits else found)
-        return self._valued()
+        with self._leaving_works():
+            await super().run_async()
+            if self._last is not None:
+                found = eval(self._last, self.shell.user_global_ns, self.shell.user_ns)
+                awaits = self._last.co_flags & inspect.CO_COROUTINE
+                self._show(await found if awaits else found)
+            return self._valued()
+
+    @contextmanager
+    def _leaving_works(self) -> Iterator[None]:
+        """Flows and tasks of the notebook are what they were when the cell is done.
+
+        The cell has the function without its decorator: a flow that is rerun here is to call the
+        task, whose result may have been completed by hand, and not that function.
+        """
+        namespace = self.shell.user_ns
+        names = {name: namespace.get(name) for name in assigned(self.tree)}
+        try:
+            yield
+        finally:
+            namespace.update({name: each for name, each in names.items() if isinstance(each, Work)})
 
     def _show(self, value: Any) -> None:
         if not self.makes_names:

@@ -20,7 +20,7 @@ from orion_nb.schemas.states import CRASHED, FAILED
 #: The name that the replay itself gets in the notebook.
 ITSELF = "_replay"
 #: What may be done when the code was tried.
-NEXT = "Then: %replay debug"
+NEXT = "Then: %replay debug | diff | commit [--resume] | drop."
 #: Characters of a value in its line.
 SHOWN = 100
 #: Decorators of these names make runs of what is called.

@@ -109,6 +109,12 @@ def test_a_proposal_for_a_state_that_has_passed_is_a_conflict(orion):
     orion.propose(run.id, RUNNING)
     with pytest.raises(Conflict, match="has moved on: it is Running now"):
         orion.judge(run.id, Crashed(), expected_seq=run.state.seq)
+    seq = orion.find(run.id).state.seq
+    for asked in ({}, {"force": True, "why": "it hangs"}, {"explain": True}):
+        with pytest.raises(Conflict, match="has moved on: it is Running now"):
+            orion.propose(run.id, FAILED, seq=run.state.seq, **asked)
+    assert orion.find(run.id).state.seq == seq
+    assert orion.propose(run.id, FAILED, seq=seq, force=True, why="it hangs").state.seq == seq + 1
 
 
 def test_a_run_that_is_not_there_is_named(orion):

@@ -90,7 +90,7 @@ MUTANTS = {
         "store.runs:withdraw", "n=?", "n=? AND n < 0", "orphan"
     ),
     "an expected state is not asked for": _mutant(
-        f"{PROPOSALS}judge", "expected_seq is not None", "expected_seq == -1", "lost update"
+        f"{PROPOSALS}judge", "(run, expected_seq)", "(run, None)", "lost update"
     ),
     "a repeated proposal is a new one": _mutant(
         f"{PROPOSALS}judge", "if transition_id and", "if not transition_id and", "error"
