@@ -22,6 +22,7 @@ FEW = {
     "notebooks": ("--cells=2", "2 cells, plain"),
     "due": ("--times=1", "to Running"),
     "cache_hit": ("--calls=20", "cache hit"),
+    "big_run": ("--tasks=20", "run, graph"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
 from orion_nb.schemas.runs import Run
-from orion_nb.store import edges, listing, runs
+from orion_nb.store import edges, runs
 
 
 class LineageRoutes(Proposals):
@@ -29,15 +29,18 @@ class LineageRoutes(Proposals):
 
     @route("GET", "/runs/{run_id}/graph", action="read")
     def graph(self, run_id: str) -> dict[str, Any]:
-        """All runs of the tree that a run belongs to, and the edges between them."""
+        """All runs of the tree that a run belongs to, in brief, and the edges between them.
+
+        `GET /runs/{run_id}` has the rest of what there is to say of one.
+        """
         run = self.find(run_id)
         with self.database.read() as connection:
             connection.execute("BEGIN")
-            nodes = listing.tree(connection, run.root)
+            nodes = edges.nodes(connection, run.root)
             links = edges.of_tree(connection, run.root)
         return {
             "root": run.root,
-            "runs": [node.as_json() for node in nodes],
+            "runs": nodes,
             "edges": [link.as_json() for link in links],
         }
 

@@ -22,6 +22,7 @@ from orion_nb.api.pauses import PauseRoutes
 from orion_nb.api.replays import ReplayRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
+from orion_nb.api.retrying import RetryRoutes
 from orion_nb.api.routes import Route, route, routes_of
 from orion_nb.api.scheduling import Scheduling
 from orion_nb.api.services import Services
@@ -41,6 +42,7 @@ class Orion(
     LineageRoutes,
     CacheRoutes,
     PauseRoutes,
+    RetryRoutes,
     LimitRoutes,
     SecretRoutes,
     DescribingRoutes,

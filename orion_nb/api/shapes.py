@@ -63,6 +63,14 @@ NAMED: dict[str, Schema] = {
         n=COUNT, run=TEXT, root=TEXT, parent=or_null(TEXT), kind=TEXT, name=TEXT, seq=COUNT,
         type=TEXT, state_name=TEXT, timestamp=MOMENT, attempt=COUNT, message=or_null(TEXT),
     ),
+    "Node": fields(
+        "A run of a graph, in brief.",
+        id=TEXT, kind=TEXT, name=TEXT, run_name=or_null(TEXT), parent=or_null(TEXT),
+        deployment=or_null(TEXT),
+        state=fields(type=TEXT, name=TEXT, scheduled_time=or_null(MOMENT)),
+        attempt=COUNT, run_count=COUNT, created=MOMENT, start_time=or_null(MOMENT),
+        end_time=or_null(MOMENT), tags=listed(TEXT), marks=listed(TEXT),
+    ),
     "Deployment": fields(
         "A deployment, with its next times and its last runs.",
         id=TEXT, name=TEXT, path=TEXT, parameters=OBJECT, schedules=listed(OBJECT),
@@ -141,7 +149,7 @@ SHAPES: dict[str, Schema] = {
         states=listed(ref("Entry")), blocked=or_null(ref("Report")), pause=or_null(ref("Pause")),
         notes=listed(OBJECT), problems=listed(OBJECT), tasks=RUNS,
     ),
-    "graph": fields(root=TEXT, runs=RUNS, edges=listed(ref("Edge"))),
+    "graph": fields(root=TEXT, runs=listed(ref("Node")), edges=listed(ref("Edge"))),
     "lineage": fields(run=TEXT, upstream=listed(ref("Edge")), downstream=listed(ref("Edge"))),
     "read_pauses": fields(pauses=listed(ref("Pause"))),
     "put_pause": ref("Pause"),
@@ -253,6 +261,7 @@ EXAMPLES: dict[str, Schema] = {
     "pause": {"why": "the disk is full"},
     "resume": {"input": {"ok": True}},
     "rerun": {"why": "the database is back"},
+    "retry_now": {"why": "the database is back", "by": "ann"},
     "replay_run": {"parameters": {"rows": 100}},
     "create_deployment": {
         "name": "daily", "path": "reports/daily.ipynb", "schedules": ["0 9 * * 1-5"],

@@ -1,4 +1,4 @@
-"""`orion-nb runs rerun` and `set-state`: a run is opened again, or put into a state by hand."""
+"""`orion-nb runs rerun`, `retry` and `set-state`: a run goes on, or is put into a state by hand."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def register(runs: typer.Typer) -> None:
         "orion-nb runs rerun 4f2a9c01 --code etl.py:nightly",
     )
     command(runs, "rerun", examples=again)(rerun)
+    command(runs, "retry", examples=("orion-nb runs retry 4f2a9c01",))(retry)
     by_hand = (
         "orion-nb runs set-state 4f2a9c01 completed --why 'data was loaded by hand'",
         "orion-nb runs set-state 4f2a9c01 completed --name Skipped --why 'no data today' --yes",
@@ -100,6 +101,21 @@ def rerun(
     _takes_none_of({"param": param, "params-file": params_file}, "a rerun has those it had")
     own |= {"why": why, "from_failed": from_failed}
     return _rerun_deployed(orion, found, own, wait=wait, as_json=as_json)
+
+
+def retry(run: RunRef, why: Why = None, as_json: Json = False) -> None:
+    """Wait no longer for the retry that a run awaits, nor for those of runs in it.
+
+    As JSON: {"retried": [{"id", "name"}]}.
+    """
+    from orion_nb.api.connect import connect
+
+    told = connect().retry_now(run, why=why, by="cli")
+    if as_json:
+        return output.print_json(told)
+    for each in told["retried"]:
+        output.console().print(f"{output.plain(each['name'])} {short(each['id'])} is retried now.")
+    return None
 
 
 def set_state(

@@ -50,6 +50,7 @@ ORION_HELP = """\
 %orion diff NAME          how its file differs from what is pinned
 %orion rm NAME            remove it; its runs stay
 %orion rerun RUN [--from-failed]   run a finished run of a deployment once more
+%orion retry RUN          wait no longer for the retry that it awaits, or a run in it
 %orion limits [set NAME SLOTS | rm NAME]   how many runs execute at once
 %orion notifications [add NAME ... | test NAME | deliveries | retry --all | ...]   who is told
 %orion secrets [set NAME | rm NAME]   what there is, by name; a value is asked for, never shown
@@ -282,7 +283,7 @@ _DEPLOYING = {
     for call in (
         deploying.params, deploying.deploy, deploying.run, deploying.pause, deploying.resume,
         deploying.deployments, deploying.preview, managing.show, managing.diff, managing.rm,
-        managing.rerun, managing.limits, managing.notifications, managing.secrets,
+        managing.rerun, managing.retry, managing.limits, managing.notifications, managing.secrets,
     )
 }  # fmt: skip
 #: The words that may follow `%orion`.

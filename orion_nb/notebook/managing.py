@@ -62,6 +62,14 @@ def rerun(words: Sequence[str]) -> Told:
     return [f"{run.name} {short(run.id)}: {report.state.name}{reason}"], "", report.as_json()
 
 
+def retry(words: Sequence[str]) -> Told:
+    """The retry that a run awaits is due now, and those of the runs within it."""
+    run = _named("%orion retry", "Wait no longer for the retry of a run.", words)
+    told = connect().retry_now(run, by="notebook")
+    said = [f"{each['name']} {short(each['id'])} is retried now" for each in told["retried"]]
+    return said, "", told
+
+
 def limits(words: Sequence[str]) -> Told:
     """How many runs may execute at once: listed, set, removed."""
     return _one_of("limits", {"ls": _limits_ls, "set": _limits_set, "rm": _limits_rm}, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Literal, get_args
 
 from orion_nb.schemas.values import frozen
@@ -77,12 +78,11 @@ class RunPolicy:
 
     def as_json(self) -> dict[str, Any]:
         """All of it, as JSON has it."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return told | {
-            "retry_delay": list(self.retry_delay),
-            "concurrency": dict(self.concurrency),
-            "env": dict(self.env),
-        }
+        told = dict(zip(_NAMES, _values(self), strict=True))
+        told["retry_delay"] = list(self.retry_delay)
+        told["concurrency"] = dict(self.concurrency)
+        told["env"] = dict(self.env)
+        return told
 
     def told(self) -> dict[str, Any]:
         """What differs from the default, as JSON has it."""
@@ -92,8 +92,7 @@ class RunPolicy:
     @classmethod
     def of(cls, told: dict[str, Any]) -> RunPolicy:
         """The policy that `told` or `as_json` wrote; what it does not know is left out."""
-        known = {field.name for field in fields(cls)}
-        given = {name: value for name, value in told.items() if name in known}
+        given = {name: value for name, value in told.items() if name in _NAMES}
         if "retry_delay" in given:
             given["retry_delay"] = tuple(given["retry_delay"])
         for name in given.keys() & {"concurrency", "env"}:
@@ -101,4 +100,6 @@ class RunPolicy:
         return cls(**given)
 
 
+_NAMES = tuple(field.name for field in fields(RunPolicy))
+_values = attrgetter(*_NAMES)
 DEFAULT_POLICY = RunPolicy()

@@ -282,19 +282,15 @@ def ids_named(
     return [], rest
 
 
-def tree(connection: sqlite3.Connection, root: str, limit: int = 10_000) -> list[Run]:
-    """The runs of a tree, in the order of their creation."""
-    return read_many(
-        connection, "WHERE runs.root = ? ORDER BY runs.id LIMIT ?", (bytes.fromhex(root), limit)
-    )
-
-
-def unfinished_below(connection: sqlite3.Connection, run: Run) -> list[str]:
-    """The ids of the runs within a run that have not ended, outer ones first."""
-    sql = "SELECT id, parent FROM runs WHERE root = ? AND end_time IS NULL ORDER BY id"
+def unfinished_below(
+    connection: sqlite3.Connection, run: Run, state_name: str | None = None
+) -> list[str]:
+    """The ids of the runs within a run that have not ended, outer ones first; of one state."""
+    sql = "SELECT id, parent, state_name FROM runs WHERE root = ? AND end_time IS NULL ORDER BY id"
     inside, found = {bytes.fromhex(run.id)}, []
-    for key, parent in connection.execute(sql, (bytes.fromhex(run.root),)):
+    for key, parent, name in connection.execute(sql, (bytes.fromhex(run.root),)):
         if parent in inside:
             inside.add(key)
-            found.append(key.hex())
+            if state_name in (None, name):
+                found.append(key.hex())
     return found

@@ -31,6 +31,26 @@ LISTEN = """() => {
         if (words && said.at(-1) !== words) said.push(words);
     }).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""
+# A task that fails, waits an hour for its retry, and then sleeps for another one.
+BUSY = """%load_ext orion_nb
+import time
+from orion_nb import flow, task
+
+tries = []
+
+@task(retries=1, retry_delay="1h")
+def sleeps():
+    tries.append(1)
+    if len(tries) == 1:
+        raise RuntimeError("not yet")
+    time.sleep(3600)
+
+@flow
+def stays():
+    sleeps()
+
+stays()
+"""
 RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
 
@@ -46,8 +66,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def opened(page: Page, server: Server) -> Page:
-    page.goto(f"{server.url}/lab/tree/{NOTEBOOK.name}?token={TOKEN}&reset")
+def opened(page: Page, server: Server, name: str = NOTEBOOK.name) -> Page:
+    page.goto(f"{server.url}/lab/tree/{name}?token={TOKEN}&reset")
     expect(page.locator(".jp-Notebook")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=120_000)
     return page
@@ -100,6 +120,40 @@ def test_states_move_while_the_cell_runs_and_the_saved_file_stays_readable(
     shown = "\n".join(page.locator(".jp-OutputArea").all_inner_texts())
     assert shown.count("✔ Completed") > 30
     assert "Error" not in shown
+
+
+def test_a_run_is_cancelled_and_a_retry_hurried_while_the_kernel_is_busy(
+    lab: Server, page: Page
+) -> None:
+    told = json.loads(NOTEBOOK.read_text("utf-8")) | {"cells": [_cell(BUSY)]}
+    (lab.root / "busy.ipynb").write_text(json.dumps(told), "utf-8")
+    opened(page, lab, "busy.ipynb")
+    card, busy = page.locator(".orion-card"), page.locator(".jp-InputPrompt", has_text="[*]")
+    page.evaluate(RUN_ALL)
+    expect(card).to_contain_text("Awaiting retry", timeout=120_000)
+    expect(busy).to_be_visible()
+    card.get_by_role("button", name="Retry now: stays").click()
+    expect(card.get_by_role("row").filter(has_text="sleeps")).to_contain_text("Retrying")
+    expect(card.get_by_role("button", name="Retry now")).to_have_count(0)
+    expect(busy).to_be_visible()
+    card.get_by_role("button", name="Cancel: stays").click()
+    output = page.locator(".jp-OutputArea")
+    expect(output.locator("table", has_text="attempts")).to_contain_text("⊘ Cancelled")
+    expect(busy).to_have_count(0)
+    expect(card).to_have_count(0)  # what is settled has no buttons
+    expect(output.get_by_role("button")).to_have_count(0)
+
+    page.route("**/orion/api/**", lambda each: each.fulfill(status=404, body="{}"))
+    page.evaluate(RUN_ALL)
+    expect(card).to_contain_text("Cancel: interrupt the kernel", timeout=120_000)
+    expect(card.get_by_role("button")).to_have_count(0)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    expect(card).to_have_count(0)
+
+
+def _cell(source: str) -> dict[str, Any]:
+    told = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None}
+    return {**told, "source": source}
 
 
 def export(server: Server, folder: Path) -> Path:

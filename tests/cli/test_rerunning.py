@@ -7,7 +7,8 @@ import pytest
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.files import Spec, run_folder
 from orion_nb.errors import Conflict
-from orion_nb.schemas.runs import Run
+from orion_nb.schemas.policies import RunPolicy
+from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import Completed, Failed, Running
 
 SAYS = "what these tasks made was not kept: load (it has no result)"
@@ -46,3 +47,13 @@ def test_nor_is_one_of_a_notebook(call, here, notebook):
     done = call("runs", "rerun", run.id, "--from-failed")
     assert (done.code, here.find(run.id).state.name) == (2, "Failed")
     assert SAYS in done.err
+
+
+def test_a_retry_is_not_waited_for_any_longer(call, here):
+    made = here.new_run("task", "load", policy=RunPolicy(1, (3600.0,)))
+    run, _ = here.advance(here.begin(made, Running())[0], Failed("no disk"))
+    done = call("runs", "retry", run.id, "--why", "it is back")
+    assert (done.code, done.out) == (0, f"load {short(run.id)} is retried now.\n")
+    assert here.find(run.id).state.message == "it is back"
+    here.advance(here.find(run.id), Running())
+    assert "it awaits no retry" in call("runs", "retry", run.id).err

@@ -40,15 +40,13 @@ def printed(orion, kept):
     return read
 
 
-@pytest.mark.parametrize("warm", [0, 1])
 def test_a_run_is_executed_as_said_of_it_alone(
-    orion, working, write_notebook, other_kernel, ended, printed, eventually, warm
+    orion, working, write_notebook, other_kernel, ended, printed, eventually
 ):
     path = write_notebook(LOOK)
     orion.create_deployment("looks", str(path), env={"STAGE": "live", "TEAM": "a"})
-    worker = working(warm=warm)
-    if warm:
-        eventually(lambda: worker._warm.pids)  # with a kernel of another name and environment
+    worker = working(warm=1)
+    eventually(lambda: worker._warm.pids)  # with a kernel of another name and environment
 
     own = ended(orion.run_deployment("looks", kernel=other_kernel, env={"STAGE": "test"}))
     plain = ended(orion.run_deployment("looks"))

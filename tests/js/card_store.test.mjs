@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { load } from "./load.mjs";
 
 const { RunStore, summary } = await load("card/store.ts");
+const { apiOf } = await load("card/actions.tsx");
 const { decodeFrame } = await load("card/frames.ts");
 
 const RUN = {
@@ -113,4 +114,17 @@ test("any order of drops and snapshots ends where the kernel is", () => {
   store.load({ seq: 500, run: RUN, tasks: [...truth.values()], total: 0, counts: {} }, 0);
   for (const [index, one] of truth) assert.equal(store.stateAt(index).name, one[3]);
   assert.equal(store.count("PENDING", "RUNNING", "COMPLETED", "FAILED"), truth.size);
+});
+
+test("the API is looked for on the server that the page came from, and nowhere else", () => {
+  const page = (config) => ({
+    getElementById: (id) => (id === "jupyter-config-data" && config !== null ? { textContent: config } : null),
+  });
+  const here = "https://hub.example/user/ann/lab/tree/x.ipynb";
+  const of = (config) => apiOf(page(config), here);
+  assert.equal(of('{"baseUrl": "/user/ann/"}'), "/user/ann/orion/api/v1");
+  assert.equal(of('{"baseUrl": "/"}'), "/orion/api/v1");
+  assert.equal(of('{"baseUrl": "https://hub.example/user/ann"}'), "/user/ann/orion/api/v1");
+  for (const none of [null, "", "{}", '{"baseUrl": "https://elsewhere.example/"}', '{"baseUrl": "//elsewhere.example/"}'])
+    assert.equal(of(none), "", String(none));
 });

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.states import Failed, Pending, Running
 
 
@@ -44,6 +45,11 @@ def test_a_deployment_is_shown_compared_rerun_and_removed(kernel: Any, saved: Pa
     orion.cancel(newest["id"])
     kernel.do(f"%orion rerun {newest['id']} --env STAGE=two")
     assert dict(orion.find(newest["id"]).policy.env) == {"STAGE": "two"}
+    made = orion.new_run("task", "hurried", policy=RunPolicy(1, (3600.0,)))
+    waits, _ = orion.advance(orion.begin(made, Running())[0], Failed("no"))
+    assert kernel.do(f"%orion retry {waits.id}").result.startswith("hurried ")
+    assert orion.find(waits.id).state.message == "retried at once, on request"
+    assert "awaits no retry" in kernel.run(f"%orion retry {newest['id']}").stderr
     assert "its runs stay" in kernel.do("%orion rm managed").result
     assert "no deployment 'managed'" in kernel.run("%orion show managed").stderr
 

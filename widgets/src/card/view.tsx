@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact
 import type { Feed } from "./index";
 import type { Row } from "./frames";
 import { type RunStore, summary } from "./store";
+import { Actions } from "./actions";
 import { GridView } from "./grid_view";
 import { Glyph } from "../shared/icon";
 import { isTerminal, lookOf, type Looks, words } from "../shared/looks";
@@ -126,6 +127,7 @@ function Header({ store, looks, url }: { store: RunStore; looks: Looks; url: str
           {spent(store, run.state.type, run.started, run.ended)}
         </span>
       </span>
+      <Actions store={store} />
     </header>
   );
 }

@@ -103,6 +103,8 @@ export const api = {
     call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
   rerun: (run: string, own: OwnOfRun = {}) =>
     call<Report>("POST", `/runs/${id(run)}/rerun`, { by: connection.by, ...own }),
+  retryNow: (run: string) =>
+    call<{ retried: { id: string; name: string }[] }>("POST", `/runs/${id(run)}/retry`, { by: connection.by }),
   /** null where the run has no cells, or none yet */
   cells: async (run: string) => {
     try {

@@ -55,7 +55,7 @@ export function RunPage({ id }: { id: string }) {
   const chosen = branches.find((branch) => branch.run.id === task)?.run;
   return (
     <>
-      <RunHeader run={run} reload={reload} />
+      <RunHeader run={run} awaits={[run, ...data.tasks].some(({ state }) => state.name === "AwaitingRetry")} reload={reload} />
       {error && <Failure error={error} again={reload} />}
       {run.state.message && <Callout run={run} />}
       <div class="two">
@@ -95,7 +95,7 @@ function NotYet({ id, error, again }: { id: string; error: ApiError | undefined;
   );
 }
 
-function RunHeader({ run, reload }: { run: Run; reload(): void }) {
+function RunHeader({ run, awaits, reload }: { run: Run; awaits: boolean; reload(): void }) {
   const [asked, setAsked] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const done = () => {
@@ -116,6 +116,15 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
   const rerun = async () => {
     setAsked(true);
     await act(async () => ({ text: outcome(await api.rerun(run.id)) }));
+    setAsked(false);
+    reload();
+  };
+  const retry = async () => {
+    setAsked(true);
+    await act(async () => {
+      const { retried } = await api.retryNow(run.id);
+      return { text: `Retried now: ${[...new Set(retried.map(({ name }) => name))].join(", ")}.` };
+    });
     setAsked(false);
     reload();
   };
@@ -148,6 +157,11 @@ function RunHeader({ run, reload }: { run: Run; reload(): void }) {
                 Rerun
               </button>
             </>
+          )}
+          {awaits && (
+            <button type="button" disabled={asked} onClick={() => void retry()}>
+              Retry now
+            </button>
           )}
           {!isTerminal(run.state.type) && (
             <button type="button" class="danger" disabled={asked || run.state.type === "CANCELLING"} onClick={() => void cancel()}>
