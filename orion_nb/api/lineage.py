@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from orion_nb.api.proposals import Proposals
 from orion_nb.api.routes import route
+from orion_nb.api.written import Written
 from orion_nb.schemas.runs import Run
 from orion_nb.store import edges, runs
 
@@ -35,14 +36,9 @@ class LineageRoutes(Proposals):
         """
         run = self.find(run_id)
         with self.database.read() as connection:
-            connection.execute("BEGIN")
-            nodes = edges.nodes(connection, run.root)
-            links = edges.of_tree(connection, run.root)
-        return {
-            "root": run.root,
-            "runs": nodes,
-            "edges": [link.as_json() for link in links],
-        }
+            written = Written(edges.graph(connection, run.root))
+        # A server sends it as it is, and only a server is impatient.
+        return cast("dict[str, Any]", written) if self.patience is not None else written.as_json()
 
     def children(self, run_id: str, root: str) -> list[Run]:
         """The runs that a run has called, in the order of their creation."""

@@ -31,6 +31,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from orion_nb.api.routes import Route
+from orion_nb.api.written import Written
 from orion_nb.clock import LAST_MOMENT, micros
 from orion_nb.errors import BadRequest, InvalidInput
 from orion_nb.schemas.values import frozen
@@ -153,6 +154,8 @@ def read_body(body: bytes) -> dict[str, Any]:
 
 def render(result: Any) -> bytes:
     """A result as JSON: of values with `as_json`, what that says."""
+    if isinstance(result, Written):
+        return result.text.encode()
     told = result.as_json() if hasattr(result, "as_json") else result
     try:
         text = json.dumps(told, allow_nan=False, separators=(",", ":"), default=str)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orion_nb.cli import output
 from orion_nb.cli.command import command, group
 from orion_nb.cli.options import Json
-from orion_nb.errors import SecretNotFound
+
+if TYPE_CHECKING:
+    from orion_nb.api.orion import Orion
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What code asks for: secret('NAME').")]
 
@@ -27,30 +29,38 @@ def register(app: typer.Typer) -> None:
 def set_(name: Name, as_json: Json = False) -> None:
     """Keep a secret in a file that only you may read; its value is asked for, or read from stdin.
 
-    It is never given as an argument: others can see those.
+    It is never given as an argument: others can see those. Where ORION_NB_API_URL is set, it is
+    kept by the server there, in a file that only the server's user may read.
     """
     from orion_nb import secrets
+    from orion_nb.api.connect import connect
 
     secrets.check_name(name)
     if sys.stdin.isatty():
         value = typer.prompt(f"The value of {name}", hide_input=True, err=True)
     else:
         value = sys.stdin.read().removesuffix("\n")
-    secrets.keep(name, value)
+    orion = connect()
+    told = orion.set_secret(name, value)
     if as_json:
-        return output.print_json({"name": name, "where": "file"})
-    return output.say(f"{name} is kept.")
+        return output.print_json(told)
+    return output.say(f"{name} is kept{_place(orion)}.")
 
 
 def ls(as_json: Json = False) -> None:
-    """List the names of the secrets there are; no value is ever shown."""
-    from orion_nb import secrets
+    """List the names of the secrets there are; no value is ever shown.
 
-    found = [{"name": name, "where": where} for name, where in secrets.names().items()]
+    Where ORION_NB_API_URL is set, they are those of the server there.
+    """
+    from orion_nb.api.connect import connect
+
+    orion = connect()
+    told = orion.list_secrets()
     if as_json:
-        return output.print_json({"secrets": found})
+        return output.print_json(told)
+    found = told["secrets"]
     if not found:
-        return output.say("No secrets yet; `orion-nb secrets set NAME` keeps one.")
+        return output.say(f"No secrets yet{_place(orion)}; `orion-nb secrets set NAME` keeps one.")
     from orion_nb.cli.looks import plain_table
 
     table = plain_table("name", "where")
@@ -60,9 +70,16 @@ def ls(as_json: Json = False) -> None:
 
 
 def rm(name: Name, as_json: Json = False) -> None:
-    """Remove a secret that is kept in a file."""
-    from orion_nb import secrets
+    """Remove a secret that is kept in a file, here or by the server at ORION_NB_API_URL."""
+    from orion_nb.api.connect import connect
 
-    if not secrets.forget(name):
-        raise SecretNotFound(f"no secret {name!r} is kept in a file")
-    return output.print_json({"removed": name}) if as_json else output.say(f"{name} is removed.")
+    orion = connect()
+    orion.delete_secret(name)
+    if as_json:
+        return output.print_json({"removed": name})
+    return output.say(f"{name} is removed{_place(orion)}.")
+
+
+def _place(orion: Orion) -> str:
+    """Where that is, if it isn't here."""
+    return f" at {orion.settings.api_url}" if orion.settings.api_url else ""

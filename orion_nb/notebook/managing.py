@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from IPython.core.error import UsageError
 
@@ -15,6 +17,8 @@ from orion_nb.notebook.deploying import Parser, Told, add_own, own_of, times_of
 from orion_nb.schemas.runs import short
 
 Call = Callable[[Sequence[str]], Told]
+#: The folder of the data folder with secrets that sign webhooks, each until its receiver has it.
+SIGNING = "signing"
 
 
 def show(words: Sequence[str]) -> Told:
@@ -163,11 +167,24 @@ def _told_add(words: Sequence[str]) -> Told:
     given["on"] = given["on"].split(",") if given["on"] else None
     given["headers"] = plainly.headers_of(given.pop("header"))
     given["command"] = shlex.split(given["command"]) if given["command"] else None
-    told = connect().add_notification(given.pop("name"), **given)
+    orion = connect()
+    told = orion.add_notification(given.pop("name"), **given)
     said = [plainly.tells(told)]
     if told["secret"]:
-        said.append(f"it is signed with {told['secret']}, which is not shown again")
+        file = _put_aside(orion.settings.home / SIGNING / f"{told['name']}.txt", told["secret"])
+        said.append(f"the secret that signs it is in {file}, which only you may read")
+        said.append("give it to the receiver and delete the file: it is not shown again")
+        told = {**told, "secret": "whsec_…", "secret_file": str(file)}
     return said, "", told
+
+
+def _put_aside(path: Path, secret: str) -> Path:
+    """A file that only its owner may read has the secret: what a cell shows is saved with it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secret + "\n")
+    return path
 
 
 def _told_rm(words: Sequence[str]) -> Told:

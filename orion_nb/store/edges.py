@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -12,6 +11,29 @@ from orion_nb.schemas.values import frozen
 STREAMED = "~"
 #: The path of an argument whose run may fail begins so.
 MAY_FAIL = "?"
+
+_NODES = """
+    SELECT json_group_array(json_object(
+        'id', lower(hex(id)), 'kind', kind, 'name', name, 'run_name', run_name,
+        'parent', nullif(lower(hex(parent)), ''),
+        'deployment', nullif(lower(hex(deployment)), ''),
+        'state', json_object(
+            'type', state_type, 'name', state_name,
+            'scheduled_time', iif(state_type = 'SCHEDULED', scheduled_time, NULL)),
+        'attempt', attempt, 'run_count', run_count, 'created', created,
+        'start_time', start_time, 'end_time', end_time,
+        'tags', json(coalesce(tags, '[]')), 'marks', json(coalesce(marks, '[]'))))
+    FROM (SELECT * FROM runs WHERE root = ? ORDER BY id)"""
+#: The same as `Edge.as_json`.
+_EDGES = f"""
+    SELECT json_group_array(json_object(
+        'upstream', lower(hex(upstream)), 'run', lower(hex(run)),
+        'path', nullif(ltrim(path, '{STREAMED}{MAY_FAIL}'), ''),
+        'streamed', json(iif(path LIKE '{STREAMED}%', 'true', 'false')),
+        'name', name, 'state', state_name))
+    FROM (SELECT edges.upstream, edges.run, edges.path, above.name, above.state_name
+        FROM runs JOIN edges ON edges.run = runs.id JOIN runs AS above ON above.id = edges.upstream
+        WHERE runs.root = ? ORDER BY edges.run, edges.upstream)"""
 
 
 @frozen
@@ -45,42 +67,14 @@ def out_of(connection: sqlite3.Connection, run_id: str) -> list[Edge]:
     return _edges(connection, "run", "WHERE edges.upstream = ?", run_id)
 
 
-def of_tree(connection: sqlite3.Connection, root: str) -> list[Edge]:
-    """The edges that end within a tree of runs."""
-    joined = "JOIN runs AS below ON below.id = edges.run WHERE below.root = ?"
-    return _edges(connection, "upstream", joined, root)
+def graph(connection: sqlite3.Connection, root: str) -> str:
+    """The runs of a tree in brief, in the order of their creation, and the edges that end in it.
 
-
-def nodes(connection: sqlite3.Connection, root: str) -> list[dict[str, Any]]:
-    """What is to be drawn of each run of a tree, as JSON values, in the order of their creation.
-
-    No run is made of a row: a tree may have ten thousand.
+    It is JSON, written by SQLite: of ten thousand runs no object is made, and other threads go on.
     """
-    sql = (
-        "SELECT lower(hex(id)), kind, name, run_name, lower(hex(parent)), lower(hex(deployment)), "
-        "state_type, state_name, iif(state_type = 'SCHEDULED', scheduled_time, NULL), attempt, "
-        "run_count, created, start_time, end_time, tags, marks "
-        "FROM runs WHERE root = ? ORDER BY id"
-    )
-    return [
-        {
-            "id": row[0],
-            "kind": row[1],
-            "name": row[2],
-            "run_name": row[3],
-            "parent": row[4] or None,
-            "deployment": row[5] or None,
-            "state": {"type": row[6], "name": row[7], "scheduled_time": row[8]},
-            "attempt": row[9],
-            "run_count": row[10],
-            "created": row[11],
-            "start_time": row[12],
-            "end_time": row[13],
-            "tags": json.loads(row[14]) if row[14] else [],
-            "marks": json.loads(row[15]) if row[15] else [],
-        }
-        for row in connection.execute(sql, (bytes.fromhex(root),))
-    ]
+    sql = f"SELECT json_object('root', ?, 'runs', json(({_NODES})), 'edges', json(({_EDGES})))"
+    key = bytes.fromhex(root)
+    return str(connection.execute(sql, (root, key, key)).fetchone()[0])
 
 
 def within(connection: sqlite3.Connection, parent: str, root: str) -> dict[str, frozenset[str]]:

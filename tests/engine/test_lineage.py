@@ -170,6 +170,25 @@ def test_downstream_and_the_graph(told: Any) -> None:
     graph = connect().graph(told.run("etl").id)
     assert {each["name"] for each in graph["runs"]} == {"etl", "make", "take"}
     assert len(graph["edges"]) == 1
+    (edge,) = connect().lineage(told.run("take").id)["upstream"]
+    assert graph["edges"] == [edge]
+    for node in graph["runs"]:
+        run = connect().find(node["id"]).as_json()
+        state = {name: run["state"][name] for name in node["state"]}
+        assert node == {**{name: run[name] for name in node}, "state": state}
+
+
+def test_the_edges_of_a_graph_are_told_as_those_of_a_run(told: Any) -> None:
+    @flow
+    def etl() -> None:
+        made = [make.submit(n) for n in range(3)]
+        take({"all": made, "ä~?'": made[0]})
+
+    etl()
+    take_id = told.run("take").id
+    upstream = connect().lineage(take_id)["upstream"]
+    assert len(upstream) == 4
+    assert connect().graph(take_id)["edges"] == upstream
 
 
 class Thing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ def test_limits_notifications_and_secrets_are_changed_in_a_line(kernel: Any) -> 
     kernel.do("%orion notifications add managers --on failed,late --command 'echo \"a b\"'")
     assert kernel.orion.find_notification("managers").command == ("echo", "a b")
     assert "managers: on failed, late, to echo 'a b'" in kernel.do("%orion notifications").result
+    hook = kernel.do("%orion notifications add hooked --webhook https://example.com/hook").result
+    assert "whsec_" not in hook
+    file = kernel.orion.settings.home / "signing" / "hooked.txt"
+    assert f"the secret that signs it is in {file}, which only you may read" in hook
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert kernel.orion.find_notification("hooked").secret == file.read_text("utf-8").strip()
+    assert "whsec_…" in kernel.do("_.data['secret']").result
+    kernel.do("%orion notifications rm hooked")
     kernel.do("%orion notifications test managers")
     told = kernel.do("%orion notifications deliveries managers").result
     assert "managers: test, waiting after 0 tries" in told
