@@ -151,6 +151,7 @@ SHAPES: dict[str, Schema] = {
     ),
     "graph": fields(root=TEXT, runs=listed(ref("Node")), edges=listed(ref("Edge"))),
     "lineage": fields(run=TEXT, upstream=listed(ref("Edge")), downstream=listed(ref("Edge"))),
+    "retry_now": fields(retried=listed(fields(id=TEXT, name=TEXT))),
     "read_pauses": fields(pauses=listed(ref("Pause"))),
     "put_pause": ref("Pause"),
     "pin": fields(run=TEXT, pinned=FLAG, why=or_null(TEXT)),
