@@ -10,6 +10,7 @@ from orion_nb.engine.artifacts import artifact
 from orion_nb.engine.context import get_run_context
 from orion_nb.engine.flows import flow
 from orion_nb.engine.futures import TaskFuture, allow_failure, as_completed, unmapped, wait
+from orion_nb.engine.hooks import on_cancel
 from orion_nb.engine.logs import get_logger
 from orion_nb.engine.pausing import pause, pause_async, stop
 from orion_nb.engine.runners import ThreadRunner
@@ -46,6 +47,7 @@ __all__ = [
     "get_run",
     "get_run_async",
     "get_run_context",
+    "on_cancel",
     "pause",
     "pause_async",
     "replay",

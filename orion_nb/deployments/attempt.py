@@ -175,10 +175,21 @@ class Attempt:
         )  # fmt: skip
         execution = Execution(kept, kernel, limits)
         try:
-            return await self.steer(execution, execution.play())
+            ending = await self.steer(execution, execution.play())
+            if execution.is_ordered or self._is_stopping(ending):
+                await execution.call_hooks()
+            return ending
         finally:
             execution.memory.look()
             kept.progress.about["peak_memory"] = execution.memory.peak
+
+    def _is_stopping(self, ending: Ending) -> bool:
+        """A cell failed since a task in it was stopped; the order to stop all was still to come."""
+        if ending.state.type is COMPLETED:
+            return False
+        with suppress(OrionError):
+            return self.orion.find(self.run.id).state.type is CANCELLING
+        return False
 
     async def steer(self, execution: Stoppable, playing: Awaitable[T]) -> T:
         """What an execution comes to, which is stopped when the run, or the runner, is to end."""

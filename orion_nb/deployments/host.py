@@ -25,9 +25,10 @@ from orion_nb.api.sources import inspect
 from orion_nb.deployments.endings import refusal
 from orion_nb.deployments.files import Spec, run_folder, write_whole
 from orion_nb.engine.attempts import without_our_frames
+from orion_nb.engine.hooks import call_of_process, is_stop
 from orion_nb.engine.lead import Outcome, describe, state_of
 from orion_nb.engine.loading import load_flow
-from orion_nb.errors import OrionError, ParameterError
+from orion_nb.errors import OrionError, ParameterError, RunStopped
 from orion_nb.schemas.literals import SecretName
 from orion_nb.schemas.states import Completed, Failed, State, StateType
 
@@ -105,6 +106,8 @@ class Host:
         except KeyboardInterrupt as error:  # the second one: its code was left by the first
             outcome = Outcome(error=error)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
+        if is_stop(outcome.error) or isinstance(outcome.error, RunStopped):
+            call_of_process()
         if outcome.error is not None:
             _log(self.orion, self.run, outcome.error)
         elif outcome.result is not None:
@@ -182,7 +185,11 @@ def main(told: dict[str, Any], lines: BinaryIO) -> int:
             host.load(text)
             host.tell(ended)
             return 0
-        host.play(text, told.get("began")).write(host.folder)
+        try:
+            host.play(text, told.get("began")).write(host.folder)
+        except KeyboardInterrupt:  # before the flow was called
+            call_of_process()
+            raise
         wants_more = host.flow is not None and host.flow.options.on_change
         if wants_more and (line := lines.readline()):
             host.tell(json.loads(line))

@@ -202,6 +202,12 @@ class Kernel:
         """How the kernel's process ended, in words: `killed by signal 9`, `exited with code 3`."""
         return fate(self._process.poll())
 
+    @property
+    def speaks_ipython(self) -> bool:
+        """It is one of IPython's, which executes Python."""
+        spec = self.manager.kernel_spec
+        return spec is not None and _is_ipykernel(spec)
+
     async def connect(self, within: float = READY) -> CellClient:
         """A client for this kernel, once it answers and what it prints is heard.
 

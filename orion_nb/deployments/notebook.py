@@ -6,6 +6,8 @@ It runs in a runner's process, never in a server: nbclient takes the process for
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -25,6 +27,8 @@ from orion_nb.schemas.states import Completed, Crashed, Failed, State, TimedOut
 #: Seconds from an interrupt to a kill, unless the run says otherwise.
 GRACE = 10.0
 LOOK = 0.25
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Execution(Taking):
         self._index: int | None = None
         self._order: tuple[State, str] | None = None
         self._ordered = asyncio.Event()
+        self._stopped: float | None = None
         self._cell_alarm: asyncio.TimerHandle | None = None
 
     async def play(self) -> Ending:
@@ -93,13 +98,31 @@ class Execution(Taking):
                 task.cancel()
             self.leave_widgets()
 
+    async def call_hooks(self) -> None:
+        """What the notebook wants called when it is stopped was called, or is cut off.
+
+        The grace began with the order to stop; nothing is called in a kernel that was killed.
+        """
+        from orion_nb.deployments.hooks import call_hooks
+
+        began = self._stopped if self._stopped is not None else time.monotonic()
+        left = began + self.limits.grace - time.monotonic()
+        if left > 0 and not await call_hooks(self.kernel, left):
+            log.warning("what on_cancel names was cut off: the grace of %g s", self.limits.grace)
+            self.kernel.kill()
+
+    @property
+    def is_ordered(self) -> bool:
+        """It was told to end."""
+        return self._order is not None
+
     def stop(self, state: State, ename: str) -> None:
         """The execution is told to end in `state`; of several orders the first one counts.
 
         The cell is interrupted, and after the grace killed with its kernel.
         """
         if self._order is None:
-            self._order = state, ename
+            self._order, self._stopped = (state, ename), time.monotonic()
             self._ordered.set()
 
     async def _play(self) -> Ending:

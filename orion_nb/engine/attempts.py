@@ -14,6 +14,7 @@ from orion_nb.engine.context import RunContext, current, entered
 from orion_nb.engine.deadline import within
 from orion_nb.engine.depth import FIRST, deeper
 from orion_nb.engine.drive import Proposer
+from orion_nb.engine.hooks import call_of_run
 from orion_nb.engine.lead import Outcome, SliceRerun, Stopped
 from orion_nb.engine.logs import collect, flush
 from orion_nb.engine.options import Options
@@ -105,6 +106,7 @@ class Attempt:
             except BaseException as error:
                 if drop_all(context) and _waits_after(error):
                     join_all(context, stoppable.patience)
+                call_of_run(context, error, stoppable)
                 return self._raised(context, error)
 
     async def call_async(self, body: Callable[[], Awaitable[Any]], run: Run) -> Outcome:
@@ -133,6 +135,7 @@ class Attempt:
                     error = TaskTimeout(f"{self.work.name!r} exceeded {timeout:g} s")
                 if drop_all(context) and _waits_after(error):
                     await join_all_async(context, stoppable.patience)
+                call_of_run(context, error, stoppable)
                 return self._raised(context, error)
             finally:
                 await stoppable.settled()

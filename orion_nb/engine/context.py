@@ -40,6 +40,8 @@ class RunContext:
     pauses: int = 0
     #: Told of each submitted task that is done.
     on_done: Callable[[Any], None] | None = None
+    #: What is called when it is stopped, the last one first.
+    hooks: list[Callable[[], object]] | None = None
     #: How many runs are around it in this process.
     depth: int = 0
 
