@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import keyword
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from orion_nb.api.connect import connect
@@ -35,7 +37,7 @@ def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
     told = parser().parse_args(words)
     found = replay(told.run or newest_failure())
     names = names_of(found)
-    rows = _bound(shell.user_ns, found, names, told.overwrite)
+    rows = _bound(_space(shell.user_ns, told.into, told.overwrite), found, names, told.overwrite)
     rows += [(name, "", f"not kept: {why}") for name, why in found.missing.items()]
     shell.user_ns[ITSELF] = found
     notes = [f"at {each.function} ({each.file}:{each.line})" for each in found.frames]
@@ -59,7 +61,27 @@ def parser() -> Parser:
     made.add_argument(
         "--overwrite", action="store_true", help="set names, too, that have another value here"
     )
+    says = "set them as attributes of an object of this name, not as names of the notebook"
+    made.add_argument("--into", metavar="NAME", help=says)
     return made
+
+
+def _space(user_ns: dict[str, Any], into: str | None, overwrite: bool) -> dict[str, Any]:
+    """Where names are set: in the notebook, or in an object of its own.
+
+    Raises:
+        InvalidInput: that is no name, or one that the notebook has.
+    """
+    if into is None:
+        return user_ns
+    if not into.isidentifier() or keyword.iskeyword(into) or into == ITSELF:
+        raise InvalidInput(f"--into: {into!r} can't be a name here", field="into")
+    known = user_ns.get(into)
+    if into in user_ns and not (overwrite or isinstance(known, SimpleNamespace)):
+        says = f"--into: you have a {type(known).__name__} of the name {into}; choose another one"
+        raise InvalidInput(f"{says}, or add --overwrite", field="into")
+    made = user_ns[into] = SimpleNamespace()
+    return vars(made)
 
 
 def at_hand(shell: Any) -> Replay:

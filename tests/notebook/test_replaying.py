@@ -61,6 +61,19 @@ def test_names_that_have_another_value_are_kept_unless_asked(failed):
     assert failed.value("rows") == "[{'price': 1}, {'cost': 3}]"
 
 
+def test_names_are_put_into_an_object_where_that_is_asked(failed):
+    failed.do("rows = 'mine'")
+    failed.do("%replay load --into was")
+    assert failed.value("rows, was.rows[1], was.day") == "('mine', {'cost': 3}, 'monday')"
+    assert failed.value("'day' in globals()") == "False"
+    failed.do("%replay load --into was")  # an object like it is taken anew
+    told = failed.run("%replay load --into rows").stderr
+    assert "you have a str of the name rows; choose another one, or add --overwrite" in told
+    assert "'2x' can't be a name here" in failed.run("%replay load --into 2x").stderr
+    failed.do("%replay load --into rows --overwrite")
+    assert failed.value("rows.day") == "monday"
+
+
 def test_a_task_cell_has_the_values_of_its_names_again(kernel):
     body = "amounts = [1, 2, 0]\nfor amount in amounts:\n    share = 10 / amount"
     kernel.run(f"%%task shares --frames\n{body}")
