@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orion_nb import clock
 from orion_nb.api.deployments import DeploymentRoutes, deployment_rows
 from orion_nb.errors import Conflict, StoreUnavailable
+from orion_nb.schemas.reports import Status
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import PENDING, State
 from orion_nb.store import listing, slots
@@ -24,16 +25,28 @@ log = logging.getLogger(__name__)
 
 #: Of the deployments that are due, so many are written in one transaction.
 AT_ONCE = 1000
+#: Of the runs that were told to wait so many are asked for anew at once, whenever anything happens;
+#: all others when they were told to ask again, or after this time (microseconds).
+EAGER = 20
+AGAIN = clock.SECOND
 
 
 class Scheduling(DeploymentRoutes):
     """Runs of deployments, from due to taken."""
 
-    def next_due(self) -> int | None:
-        """The earliest instant at which a deployment is due or a scheduled run may start."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        #: The runs that were told to wait, and until when (microseconds, UTC).
+        self._asked: dict[str, int] = {}
+        super().__init__(*args, **kwargs)
+
+    def next_due(self, after: int = -1) -> int | None:
+        """The earliest instant at which a deployment is due or a scheduled run may start.
+
+        Of runs only those count that may not start before `after`.
+        """
         with self.database.read() as connection:
             due = deployment_rows().next_due(connection)
-            waiting = listing.next_scheduled(connection)
+            waiting = listing.next_scheduled(connection, after)
         return min((at for at in (due, waiting) if at is not None), default=None)
 
     def due_first(self) -> Deployment | None:
@@ -113,19 +126,52 @@ class Scheduling(DeploymentRoutes):
     def claim(self, limit: int) -> list[Run]:
         """Up to `limit` deployed runs whose time has come are handed to this process: Submitting.
 
-        Two workers never get the same run.
+        Two workers never get the same run. One that has to wait, for a slot say, holds up those
+        of its deployment, and no others. If one can't be had, those that were are answered.
         """
-        taken = []
-        with self.database.read() as connection:
-            due = listing.claimable(connection, clock.now(), limit)
-        for run in due:
-            submitting = State(PENDING, "Submitting", message="handed to a runner")
-            try:
-                after, report = self.judge(
-                    run.id, submitting, expected_seq=run.state.seq, session=self.session
-                )
-            except Conflict:
-                continue  # another worker was faster
-            if report.state.name == "Submitting" and after.session == self.session:
-                taken.append(after)
+        taken: list[Run] = []
+        passed: set[str] = set()
+        eager, now = EAGER, clock.now()
+        while len(taken) < limit:
+            with self.database.read() as connection:
+                due = listing.claimable(connection, now, limit - len(taken) + len(passed), passed)
+            self._asked = {key: until for key, until in self._asked.items() if until > now}
+            for run in due:
+                if run.deployment is None or run.deployment in passed or len(taken) == limit:
+                    continue
+                eager -= run.id in self._asked
+                mine = None if eager < 0 and run.id in self._asked else self._take(run, taken)
+                if mine is None:
+                    passed.add(run.deployment)
+                else:
+                    taken.append(mine)
+            if not due:
+                break
         return taken
+
+    def _take(self, run: Run, taken: Sequence[Run]) -> Run | None:
+        """The run, handed to this process; None if that can't be now.
+
+        Raises:
+            StoreUnavailable: nothing can be written, and nothing was `taken` before.
+        """
+        submitting = State(PENDING, "Submitting", message="handed to a runner")
+        try:
+            after, report = self.judge(
+                run.id, submitting, expected_seq=run.state.seq, session=self.session
+            )
+        except Conflict:
+            return None  # another worker was faster
+        except StoreUnavailable:
+            if not taken:
+                raise
+            return None
+        except Exception:
+            log.exception("run %s of %s is due, and can't be begun", run.id, run.name)
+            self._asked[run.id] = clock.now() + AGAIN
+            return None
+        if report.state.name == "Submitting" and after.session == self.session:
+            return after
+        if report.status is Status.WAIT:
+            self._asked[run.id] = report.until or clock.now() + AGAIN
+        return None

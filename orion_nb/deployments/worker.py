@@ -88,9 +88,9 @@ class Worker:
             self._idle.set()
 
     def _step(self) -> float:
-        seen = self.orion.database.version()
+        seen, at = self.orion.database.version(), clock.now()
         self._pass()
-        self._wait(seen)
+        self._wait(seen, at)
         return 0.0
 
     def stop(self, timeout: float | None = 0.0) -> bool:
@@ -161,12 +161,9 @@ class Worker:
         return known.kernel or self._kernels.get(known.id) or kernel_of(known.path)
 
     def _take(self) -> None:
-        """Runs are taken one by one: what was taken is known even if the next one can't be."""
-        while len(self._runners) + len(self._taken) < self.concurrency:
-            taken = self.orion.claim(1)
-            if not taken:
-                return
-            self._taken += taken
+        room = self.concurrency - len(self._runners) - len(self._taken)
+        if room > 0:
+            self._taken += self.orion.claim(room)
 
     def _start(self, run: Run) -> None:
         """A runner for the run is started; if none can be, the run says why."""
@@ -218,12 +215,14 @@ class Worker:
         with suppress(Conflict):
             self.orion.judge(run.id, state, expected_seq=run.state.seq)
 
-    def _wait(self, seen: tuple[int, int]) -> None:
-        """Returns when there may be something to do, after `IDLE` seconds at the latest."""
-        due = self.orion.next_due() if len(self._runners) < self.concurrency else None
+    def _wait(self, seen: tuple[int, int], at: int) -> None:
+        """Returns when there may be something to do, after `IDLE` seconds at the latest.
+
+        What was due already `at` the beginning of the pass was not ours to take.
+        """
+        due = self.orion.next_due(at) if len(self._runners) < self.concurrency else None
         pause = IDLE
         if due is not None:
-            # At least a moment: what is due may not be ours to take.
             pause = min(IDLE, max(0.01, (due - clock.now()) / clock.SECOND))
         end = time.monotonic() + pause
         while not self._told.is_set() and (left := end - time.monotonic()) > 0:

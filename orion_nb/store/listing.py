@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, Literal
 
 from orion_nb.schemas.filters import Term
@@ -204,23 +205,29 @@ def history(
     return told, rest.hex() if rest else None
 
 
-def claimable(connection: sqlite3.Connection, now: int, limit: int) -> list[Run]:
-    """The flow runs of deployments whose time has come, most overdue first."""
+def claimable(
+    connection: sqlite3.Connection, now: int, limit: int, but: Collection[str] = ()
+) -> list[Run]:
+    """The flow runs of deployments whose time has come, most overdue first; not of those in `but`.
+
+    These are ids of deployments.
+    """
+    marks = ", ".join("?" * len(but))
     tail = (
         "WHERE runs.state_type = 'SCHEDULED' AND runs.scheduled_time <= ? "
         "AND runs.end_time IS NULL AND runs.parent IS NULL AND runs.deployment IS NOT NULL "
-        "ORDER BY runs.scheduled_time LIMIT ?"
+        f"AND runs.deployment NOT IN ({marks}) ORDER BY runs.scheduled_time LIMIT ?"
     )
-    return read_many(connection, tail, (now, limit))
+    return read_many(connection, tail, (now, *map(bytes.fromhex, but), limit))
 
 
-def next_scheduled(connection: sqlite3.Connection) -> int | None:
-    """The earliest time at which a scheduled run of a deployment may start."""
+def next_scheduled(connection: sqlite3.Connection, after: int = -1) -> int | None:
+    """The earliest time behind `after` at which a scheduled run of a deployment may start."""
     sql = (
-        "SELECT min(scheduled_time) FROM runs WHERE state_type = 'SCHEDULED' "
-        "AND end_time IS NULL AND parent IS NULL AND deployment IS NOT NULL"
+        "SELECT min(scheduled_time) FROM runs WHERE state_type = 'SCHEDULED' AND scheduled_time > ?"
+        " AND end_time IS NULL AND parent IS NULL AND deployment IS NOT NULL"
     )
-    found = connection.execute(sql).fetchone()[0]
+    found = connection.execute(sql, (after,)).fetchone()[0]
     return None if found is None else int(found)
 
 

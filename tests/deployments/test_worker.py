@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import closing
 from itertools import pairwise
@@ -16,6 +17,7 @@ from orion_nb.clock import SECOND
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.worker import Worker
 from orion_nb.errors import StoreUnavailable
+from orion_nb.schemas.states import Running
 from orion_nb.store.listing import RunFilter
 
 pytestmark = pytest.mark.slow
@@ -281,3 +283,26 @@ def test_a_runner_whose_end_can_not_be_noted_now_is_seen_to_later(
 
     eventually(is_done)
     assert str(orion.find(run.id).state) == "Completed"
+
+
+def test_a_run_that_waits_for_a_slot_is_not_asked_for_all_the_time(
+    orion, write_notebook, eventually
+):
+    orion.create_deployment("waits", str(write_notebook("1")), concurrency={"db": 1})
+    orion.run_deployment("waits")
+    (first,) = orion.claim(1)
+    orion.judge(first.id, Running(), claims=0, session=orion.session)
+    second = orion.run_deployment("waits")
+    worker = Worker(orion)
+    passes = []
+    worker._loop.step = lambda: (passes.append(1), Worker._step(worker))[1]
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        eventually(lambda: orion.find(second.id).state.name == "AwaitingSlot")
+        began = len(passes)
+        time.sleep(1.0)
+        assert len(passes) - began < 30
+    finally:
+        assert worker.stop(60)
+        thread.join(60)

@@ -1,0 +1,76 @@
+"""Who has to wait for a slot or his turn holds up nobody else."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from orion_nb.errors import StoreUnavailable
+from orion_nb.schemas.states import Completed, Running
+from orion_nb.store.schema import SCHEMA_VERSION
+
+
+def begun(orion, name):
+    """A run of the deployment that is at work here."""
+    orion.run_deployment(name)
+    (run,) = orion.claim(1)
+    return orion.judge(run.id, Running(), claims=0, session=orion.session)[0]
+
+
+@pytest.mark.parametrize("waits", [{"concurrency": {"db": 1}}, {"overlap": "queue"}])
+def test_a_run_that_has_to_wait_holds_up_no_other_deployment(orion, deploy, waits):
+    deploy("waits", **waits)
+    deploy("free")
+    first = begun(orion, "waits")
+    second = orion.run_deployment("waits")
+    assert orion.claim(1) == []
+    assert "slot" in str(orion.find(second.id).blocked) or "run" in str(orion.find(second.id))
+    free = orion.run_deployment("free")
+    assert [run.id for run in orion.claim(1)] == [free.id]
+    assert orion.claim(1) == []
+    orion.advance(first, Completed())
+    assert [run.id for run in orion.claim(1)] == [second.id]
+
+
+def test_however_many_wait_the_one_behind_them_is_taken_at_once(orion, deploy):
+    deploy("holder", concurrency={"db": 1})
+    begun(orion, "holder")
+    for n in range(30):
+        deploy(f"waits {n}", concurrency={"db": 1})
+        orion.run_deployment(f"waits {n}")
+    assert orion.claim(5) == []
+    deploy("free")
+    free = orion.run_deployment("free")
+    assert [run.id for run in orion.claim(5)] == [free.id]
+
+
+def test_several_of_one_deployment_are_taken_at_once(orion, deploy):
+    deploy("free")
+    runs = [orion.run_deployment("free").id for _ in range(3)]
+    assert [run.id for run in orion.claim(5)] == runs
+
+
+def test_one_that_can_not_be_read_right_holds_up_no_other(orion, deploy):
+    deploy("odd")
+    odd = orion.run_deployment("odd")
+    deploy("free")
+    free = orion.run_deployment("free")
+    key = bytes.fromhex(odd.id)
+    policy = """{"concurrency": {"db": "many"}}"""
+    orion.database.write(
+        lambda tx: tx.execute("UPDATE runs SET policy=? WHERE id=?", (policy, key))
+    )
+    assert [run.id for run in orion.claim(5)] == [free.id]
+
+
+def test_where_nothing_can_be_written_that_is_said(orion, deploy):
+    deploy("free")
+    orion.run_deployment("free")
+    _ = orion.session
+    with closing(sqlite3.connect(orion.database.path, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version=1000")
+        with pytest.raises(StoreUnavailable):
+            orion.claim(1)
+        other.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
