@@ -28,7 +28,7 @@ NEEDED = {
 #: What a line that can't be read is called; it matters only in the event that is chosen.
 UNREADABLE = "X-UNREADABLE"
 
-_ZONE = re.compile(";TZID=", re.IGNORECASE)
+_ZONE = re.compile("[^:]*?;TZID=", re.IGNORECASE)
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -128,7 +128,7 @@ def _properties(text: str) -> Iterator[Property]:
 def _quoted(line: str) -> str:
     """A line whose TZID, such as (UTC+01:00) Amsterdam, Berlin, has the quotes that it needs."""
     head, _, value = line.rpartition(":")  # no time has a colon
-    begins = _ZONE.search(head)
+    begins = _ZONE.match(head)
     if begins is None or '"' in line:
         return line
     name, semicolon, more = head[begins.end() :].partition(";")

@@ -79,6 +79,11 @@ def test_a_zone_is_known_by_the_name_that_windows_shows(name, zone):
         assert found(from_ics(daily(written))) == found(from_ics(daily(zone)))
 
 
+def test_a_summary_that_speaks_of_a_zone_stays_as_it_is():
+    event = "DTSTART:20260302T090000Z\nSUMMARY:a;TZID=x,y: z"
+    assert from_ics(calendar(event)).describe().startswith("a;TZID=x,y: z: once")
+
+
 def test_blanks_around_a_zone_do_not_matter():
     event = 'DTSTART;TZID=" Our zone":20260302T090000'
     assert found(from_ics(calendar(event, head=OWN_ZONE))) == ["03-02 08:00"]
