@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from orion_nb.engine.context import flow_observers
@@ -19,6 +20,8 @@ from orion_nb.notebook.session import is_headless
 _ATTRIBUTE, _REPLAYS = "orion_nb_magics", "orion_nb_replays"
 #: Messages that a kernel keeps for its runner.
 QUEUE = 100_000
+#: Shells that understand what we tell them first.
+SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "ash")
 
 
 def load(shell: Any) -> None:
@@ -37,6 +40,7 @@ def load(shell: Any) -> None:
         shell.events.register("pre_run_cell", magics.session.see)
         shell.events.register("post_run_cell", magics.session.look_back)
         _allow_loading_again(shell)
+        _let_no_command_ask(type(shell).__module__)
         if "PYTHONBREAKPOINT" not in os.environ:
             sys.breakpointhook = partial(_pass_over, shell)
 
@@ -59,6 +63,18 @@ def _pass_over(shell: Any, *_: Any, **__: Any) -> None:
     line = sys._getframe(1).f_lineno
     told = f"breakpoint() in cell [{number(shell)}], line {line}, is ignored: nobody watches"
     print(told, file=sys.stderr)  # noqa: T201 - it is the cell that speaks
+
+
+def _let_no_command_ask(kernel: str) -> None:
+    """What `!` starts reads nothing where nobody answers: pip's `Proceed (Y/n)?` waits for ever.
+
+    IPython gives it a terminal of its own. It is replaced in the kernel's module, not in the shell,
+    which looks for the `{names}` of a command in the frame that calls it.
+    """
+    module: Any = sys.modules[kernel]
+    run = getattr(module, "system", None)
+    if run is not None and Path(os.environ.get("SHELL", "sh")).name in SHELLS:
+        module.system = lambda command: run(f"exec </dev/null; {command}")
 
 
 def _allow_loading_again(shell: Any) -> None:

@@ -219,22 +219,24 @@ def test_tags_and_metadata_say_what_is_executed_and_what_may_raise(
         code("print('done')", "orion:only-headless"),
         "1 / 0",
         "breakpoint()",
+        "!timeout 20 cat; echo [$?]",
         execution={"allow_errors": True},
     )
 
     outcome = run_notebook(path, orion=orion)
 
     assert str(outcome.state) == "Completed"
-    skipped, done, raises, halt = kept(outcome.notebook)
+    skipped, done, raises, halt, asks = kept(outcome.notebook)
     assert (skipped["outputs"], texts(done), errors(raises)) == (
         [],
         "done\n",
         ["ZeroDivisionError"],
     )
     assert "breakpoint() in cell [3], line 1, is ignored" in texts(halt)
+    assert texts(asks).strip() == "[0]"
     told = orion.read_cells(outcome.run.id)
-    assert [cell["state"] for cell in told["cells"]] == ["Skipped", *["Completed"] * 3]
-    assert (told["done"], told["total"], told["current"], told["left"]) == (4, 4, None, None)
+    assert [cell["state"] for cell in told["cells"]] == ["Skipped", *["Completed"] * 4]
+    assert (told["done"], told["total"], told["current"], told["left"]) == (5, 5, None, None)
     assert told["peak_memory"] > 10_000_000
 
 
