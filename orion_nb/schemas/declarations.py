@@ -16,7 +16,14 @@ from orion_nb.errors import InvalidNotebook
 from orion_nb.schemas import computed, enums, hints, literals
 
 _IPYTHON = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
-_TYPE = re.compile(r"type:\s*(?P<type>(?!ignore\b)\S.*?)(?:\s{2,}(?P<help>.*))?")
+_TYPE = re.compile(r"type:\s*((?!ignore\b)\S.*)")
+_OF_TYPES = (
+    ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.BitOr, ast.Tuple, ast.List,
+    ast.Load,
+)  # fmt: skip
+
+#: In a comment that says more, a type is no longer.
+LONGEST_TYPE = 200
 
 
 @dataclass(frozen=True)
@@ -134,12 +141,33 @@ def _declared(
             return
     comment = said.get(statement.end_lineno or 0, "")
     if told := _TYPE.fullmatch(comment):
-        comment = told["help"] or ""
-        written = written or told["type"]
-        kind = hints.read_text(told["type"], known) if isinstance(statement, ast.Assign) else kind
+        typed, comment = _typed(told[1])
+        written = written or typed
+        kind = hints.read_text(typed, known) if isinstance(statement, ast.Assign) else kind
     for name in names:
         told_default = None if value is None else segment(source, value)
         yield parameter(name, written, kind, told_default, value, comment, known)
+
+
+def _typed(told: str) -> tuple[str, str]:
+    """The type that a comment begins with, and what it says behind it, as in `int how many`."""
+    blanks = [*re.finditer(r"\s+", told[:LONGEST_TYPE])]
+    apart = next((blank for blank in blanks if len(blank[0]) > 1), None)
+    ends = [apart.start() if apart else len(told), *(blank.start() for blank in reversed(blanks))]
+    for end in ends:
+        if _is_type(told[:end]):
+            return told[:end], told[end:].strip()
+    return told[: ends[0]], told[ends[0] :].strip()
+
+
+def _is_type(text: str) -> bool:
+    try:
+        found = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return not isinstance(found, ast.Tuple | ast.List) and all(
+        isinstance(node, _OF_TYPES) for node in ast.walk(found)
+    )
 
 
 def _no_star(nodes: list[ast.expr]) -> bool:

@@ -113,6 +113,23 @@ def test_the_comment_of_a_type_gives_type_and_help():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("comment", "kind", "said"),
+    [
+        ("type: int how many rows", int, "how many rows"),  # as papermill reads it
+        ("type:str  the name", str, "the name"),
+        ("type: dict[str, int] counts, by day", dict[str, int], "counts, by day"),
+        ("type: float in seconds", float, "in seconds"),
+        ("type: int | None or none at all", int | None, "or none at all"),
+        ("type: " + "what " * 3_000, Any, ("what " * 2_999).strip()),
+    ],
+)
+def test_a_type_in_a_comment_ends_where_words_begin(comment, kind, said):
+    field = one(f"x = None  # {comment}")
+    assert field.type in (kind, kind | None if kind is not Any else Any)
+    assert field.help == said
+
+
 def test_a_parameter_as_json_tells_its_default_as_it_is_written():
     assert one("day: date = today()  # of the report").as_json() == {
         "name": "day",
