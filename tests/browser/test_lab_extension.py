@@ -200,3 +200,22 @@ def test_a_failure_and_a_recovery_are_told_by_one_tab_and_old_ones_by_none(
     told.get_by_role("button", name="Open").click()
     expect(frame(teller).get_by_text(failed[-8:], exact=True)).to_be_visible()
     tabs[1].close()
+
+
+def test_a_server_without_orion_is_told_of_quietly(tmp_path: Path, lab: Page) -> None:
+    page = lab.context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda line: said.append(f"{line.type}: {line.text}"))
+    page.on("request", lambda request: asked.append(request.url))
+    with running(tmp_path, *OPTIONS, beside=("jupyterlab",), ours=False) as bare:
+        page.goto(f"{bare.url}/lab?token={TOKEN}")
+        page.locator('.jp-SideBar [data-id="orion-nb-panel"]').click(timeout=SLOW)
+        shown = page.get_by_role("region", name="orion_nb")
+        expect(shown).to_contain_text("jupyter server extension enable orion_nb_server")
+    # On a busy machine JupyterLab warns of plugins that it took long to start.
+    ours = [line for line in said if "orion" in line and not line.startswith("warning: Plugin")]
+    assert len(ours) == 1
+    assert ours[0].startswith("info: orion_nb: This Jupyter server does not have")
+    assert [url for url in asked if "/orion/" in url] == []
+    page.close()

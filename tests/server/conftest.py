@@ -110,19 +110,25 @@ class Server:
 
 @contextmanager
 def running(
-    folder: Path, *options: str, base: str = "", beside: tuple[str, ...] = (), **environ: str
+    folder: Path,
+    *options: str,
+    base: str = "",
+    beside: tuple[str, ...] = (),
+    ours: bool = True,
+    **environ: str,
 ) -> Iterator[Server]:
     """A Jupyter server with the extension, its data in `folder`; stopped when it is left.
 
-    `beside` names other extensions to load.
+    `beside` names other extensions to load; unless `ours`, they are loaded alone.
     """
+    extensions = {"orion_nb_server": ours, **dict.fromkeys(beside, True)}
     for name in ("root", "runtime", "config", "data"):
         (folder / name).mkdir(exist_ok=True)
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--ServerApp.port=0"),
         *("--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}"),
         *(f"--ServerApp.root_dir={folder / 'root'}", f"--ServerApp.base_url={base or '/'}"),
-        f"--ServerApp.jpserver_extensions={dict.fromkeys(('orion_nb_server', *beside), True)}",
+        f"--ServerApp.jpserver_extensions={extensions}",
         *("--ServerApp.allow_root=True", f"--OrionApp.home={folder / 'home'}"),
         *options,
     ]

@@ -82,17 +82,18 @@ function Row({ run, reload }: { run: Run; reload(): void }) {
     <li class="run">
       <Glyph look={lookOf(run.state.type, state)} size={16} />
       <div class="what">
-        <a class="name" href={hrefs.run(run.id)} title={run.state.message ?? undefined}>
-          {name}
-        </a>
+        <span class="line">
+          <a class="name" href={hrefs.run(run.id)} title={run.state.message ?? undefined}>
+            {name}
+          </a>
+          {run.start_time !== null && (
+            <span class="took" title="how long it took, or has been running">
+              <Took run={run} />
+            </span>
+          )}
+        </span>
         <span class="when">
           <b>{words(state)}</b> · <Started run={run} />
-          {run.start_time !== null && (
-            <>
-              {" "}
-              · <Took run={run} />
-            </>
-          )}
         </span>
       </div>
       <span class="buttons">

@@ -30,11 +30,11 @@ export function tellOfRuns(
   open: (href: string) => void,
 ): void {
   let wanted: Wanted = "failures";
-  void settings?.then((found) => {
-    const read = () => (wanted = found.composite.notifications as Wanted);
-    found.changed.connect(read);
-    read();
-  });
+  const read = settings?.then((found) => {
+    const look = () => (wanted = found.composite.notifications as Wanted);
+    found.changed.connect(look);
+    look();
+  }, () => undefined); // without settings, as by default
   const show = async (toasts: Toast[]) => {
     const fresh = [];
     for (const toast of toasts) if (await isFirst(toast.key)) fresh.push(toast);
@@ -47,7 +47,7 @@ export function tellOfRuns(
     const ended = wanted === "never" ? [] : events.filter(({ deployment, run, root }) => deployment && run === root);
     if (ended.length) void toastsOf(ended, wanted).then(show);
   });
-  void followLate(() => wanted === "all", show);
+  void Promise.resolve(read).then(() => followLate(() => wanted === "all", show));
 }
 
 async function toastsOf(events: LiveEvent[], wanted: Wanted): Promise<Toast[]> {
@@ -111,8 +111,8 @@ async function followLate(isWanted: () => boolean, show: (toasts: Toast[]) => Pr
     await show(fresh.map(lateToast));
   };
   for (;;) {
-    await new Promise((done) => setTimeout(done, LATE_EVERY_MS));
     await look().catch(() => undefined);
+    await new Promise((done) => setTimeout(done, LATE_EVERY_MS));
   }
 }
 
