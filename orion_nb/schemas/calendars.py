@@ -66,7 +66,7 @@ class CalendarEvent(ScheduleKind):
     def _zone_of(cls, told: Mapping[str, Any]) -> str | None:
         if told.get("timezone"):
             return str(told["timezone"])
-        series = _read(_reduced(told.get("ics"), told.get("event")), None).series
+        series = _read(_reduced(told.get("ics"), told.get("event")), None).rule
         if series is None or series.zone is UTC:
             return "UTC"
         return series.zone.key if isinstance(series.zone, ZoneInfo) else None  # the file's own

@@ -63,13 +63,20 @@ class Event:
                 yield at
             last = at
 
+    @property
+    def rule(self) -> Recurrence | None:
+        """What it repeats by: its series, or the rule from one occurrence on if that is all."""
+        return self.series or next((series for _, series in self.later), None)
+
     def words(self) -> str:
         """Its summary and when it is, in words."""
-        if self.series is None:
-            what = f"on {len(self.moved)} dates" if self.moved else "cancelled"
+        series = self.rule
+        if series is None:
+            dates = f"{len(self.moved)} dates" if len(self.moved) > 1 else "one date"
+            what = f"on {dates}" if self.moved else "cancelled"
         else:
-            zone = str(self.series.zone)
-            plain = replace(self.series, dropped=frozenset(), dropped_days=frozenset())
+            zone = str(series.zone)
+            plain = replace(series, dropped=frozenset(), dropped_days=frozenset())
             what = rulewords.words(plain, zone)
             counts = ((self.changed, "moved"), (self.deleted, "deleted"))
             what += "".join(f", {count} {done}" for count, done in counts if count)

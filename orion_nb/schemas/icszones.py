@@ -25,8 +25,8 @@ EARLIEST = datetime(2, 1, 1)  # noqa: DTZ001 - a local time
 
 _UTC_NAMES = ("UTC", "GMT", "Z", "Etc/UTC", "Etc/GMT")
 
-# As Exchange writes offsets: UTC+01, GMT+0200, UTC+05:30. East is +, as in ISO 8601.
-_OFFSET = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
+# As programs write offsets: UTC+01, GMT+0200, (GMT +05:30), +0100. East is +, as in ISO 8601.
+_OFFSET = re.compile(r"\(?(?:UTC|GMT)? ?([+-])(\d{1,2})(?:[:.]?(\d\d))?\)?", re.ASCII)
 _MICROSOFT_UTC = "tzone://Microsoft/Utc"
 
 # As Windows shows a zone in its settings: (UTC+01:00) Amsterdam, Berlin; some leave the offset out.
@@ -123,7 +123,7 @@ def iana(name: str) -> ZoneInfo | None:
 
 
 def _by_offset(name: str) -> tzinfo | None:
-    if name == _MICROSOFT_UTC:
+    if name in (_MICROSOFT_UTC, "(UTC)", "(GMT)"):
         return UTC
     match = _OFFSET.fullmatch(name)
     told = match and icaltimes.seconds(f"{match[1]}{match[2]:0>2}{match[3] or '00'}")

@@ -84,6 +84,25 @@ def test_a_summary_that_speaks_of_a_zone_stays_as_it_is():
     assert from_ics(calendar(event)).describe().startswith("a;TZID=x,y: z: once")
 
 
+@pytest.mark.parametrize("name", ["(GMT +01:00)", "(UTC+01.00)", "UTC +1", "+0100", "+01:00"])
+def test_an_offset_alone_is_a_zone(name):
+    assert found(from_ics(daily(f'"{name}"'))) == ["03-02 08:00", "03-03 08:00"]
+
+
+def test_all_later_occurrences_may_come_alone():
+    """Whoever is invited to a part of a series gets no more than that."""
+    event = (
+        "SUMMARY:Part\nDTSTART;TZID=Europe/Berlin:20260302T090000\nRRULE:FREQ=WEEKLY;COUNT=2\n"
+        "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260302T080000"
+    )
+    schedule = from_ics(calendar(event))
+    assert found(schedule) == ["03-02 08:00", "03-09 08:00"]
+    assert (
+        schedule.describe() == "Part: every week on Monday at 09:00, 2 times Europe/Berlin, 1 moved"
+    )
+    assert schedule.zone == "Europe/Berlin"
+
+
 def test_blanks_around_a_zone_do_not_matter():
     event = 'DTSTART;TZID=" Our zone":20260302T090000'
     assert found(from_ics(calendar(event, head=OWN_ZONE))) == ["03-02 08:00"]
