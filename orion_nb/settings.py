@@ -211,8 +211,12 @@ def _is_on(value: str) -> bool:
 
 
 def _home(env: Mapping[str, str], changes: Mapping[str, Any]) -> Path:
-    told = changes.get("home") or env.get("ORION_NB_HOME") or _default_home()
-    return Path(str(told)).expanduser().absolute()
+    try:
+        told = changes.get("home") or env.get("ORION_NB_HOME") or _default_home()
+        return Path(str(told)).expanduser().absolute()
+    except RuntimeError as error:  # this user has no home folder
+        says = f"ORION_NB_HOME: set it to a folder that you may write: {error}"
+        raise InvalidInput(says, field="ORION_NB_HOME") from error
 
 
 def _default_home() -> Path:

@@ -77,3 +77,16 @@ def test_a_password_in_an_address_is_told_nobody(password):
 )  # fmt: skip
 def test_disable_is_read_as_people_write_it(value, disabled):
     assert is_disabled({"ORION_NB_DISABLE": value}) is disabled
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(InvalidInput, match="ORION_NB_HOME: set it to a folder"):
+        Settings.load({})
+    with pytest.raises(InvalidInput, match="ORION_NB_HOME: set it to a folder"):
+        Settings.load({"ORION_NB_HOME": "~/data"})

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from enum import Enum
 from importlib.machinery import PathFinder
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from orion_nb.schemas.parameters import Parameters
 
 SOURCE_LIMIT = 100 * 1024 * 1024
+#: A notebook's JSON may be nested this deep; nbformat and others go down level by level.
+DEEPEST = 200
 #: The newest major version of nbformat.
 NEWEST = 4
 
@@ -191,6 +193,7 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
     """
     try:
         told = json.loads(text.decode("utf-8-sig"))
+        _check_depth(told)
     except (ValueError, RecursionError) as error:
         raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
     if is_of_format_3(told):
@@ -201,6 +204,19 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
         says = f"path: {path!r} is of nbformat {major}; the newest that is known is {NEWEST}"
         raise InvalidNotebook(says, field="path")
     return told
+
+
+def _check_depth(told: Any) -> None:
+    level, deep = [told], 0
+    while level := [part for each in level for part in _inside(each)]:
+        deep += 1
+        if deep > DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _inside(told: Any) -> Iterable[Any]:
+    parts = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    return [each for each in parts if isinstance(each, dict | list)]
 
 
 def absolute(path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
-from orion_nb.api.sources import inspect
+from orion_nb.api.sources import absolute, inspect
 from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.awaiting import awaitable, wait_for_exit, why_interrupted
 from orion_nb.deployments.files import Spec, notebook_of, run_folder
@@ -124,14 +124,14 @@ def run_notebook(
         NotebookNotFound, InvalidNotebook, ParameterError, InvalidInput: nothing was run.
         Interrupted: a KeyboardInterrupt; the run was cancelled first.
     """
-    file = Path(path).expanduser().absolute()
+    file = Path(absolute(str(path)))
     orion, variables = orion or connect(), of_a_run(env or {})
     with ahead(orion.settings, str(file), kernel) as runner:
         inspect(str(file), allow_untagged=allow_untagged).taken(parameters or {})
         spec = Spec(
             str(file),
             kernel,
-            str(Path(cwd).expanduser().absolute()) if cwd else None,
+            absolute(str(cwd)) if cwd else None,
             None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
             seconds(grace, field="grace"),
             seconds(start_timeout, field="start_timeout"),

@@ -17,6 +17,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import TraitError
 
 from orion_nb.deployments.endings import fate
 from orion_nb.deployments.overheard import Overheard
@@ -104,6 +105,9 @@ def find_kernel(name: str) -> KernelSpec:
     except NoSuchKernel:
         have = ", ".join(sorted(known.find_kernel_specs())) or "none"
         raise KernelNotFound(f"kernel {name!r} not found; have: {have}") from None
+    except (ValueError, TypeError, OSError, TraitError) as error:  # whatever its file holds
+        says = f"kernel {name!r} can't be used, its kernel.json is damaged: {error}"
+        raise KernelNotFound(says) from error
 
 
 class Kernel:

@@ -66,12 +66,17 @@ def _written(cwd: Path, since: int, but: Path) -> tuple[list[Json], bool]:
     found, room = [], HASHED
     for path, status in sorted(fresh)[:FILES]:
         room -= status.st_size
-        told = {"path": os.path.relpath(path, cwd), "size": status.st_size, "sha256": None}
+        told = {"path": _shown(os.path.relpath(path, cwd)), "size": status.st_size, "sha256": None}
         if room >= 0:
             with suppress(OSError), open(path, "rb") as file:
                 told["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         found.append(told)
     return found, len(fresh) > FILES
+
+
+def _shown(path: str) -> str:
+    """The path as a text; a name may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _files(cwd: Path, but: str) -> Iterator[tuple[str, os.stat_result]]:

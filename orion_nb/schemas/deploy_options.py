@@ -322,7 +322,10 @@ def arguments_of(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _folder(given: Any) -> str | None:
-    return None if given is None else str(Path(given).expanduser().absolute())
+    try:
+        return None if given is None else str(Path(given).expanduser().absolute())
+    except RuntimeError as error:  # of somebody who has no home
+        raise InvalidInput(f"cwd: {given!r}: {error}", field="cwd") from error
 
 
 def _words(given: Iterable[str]) -> list[str]:

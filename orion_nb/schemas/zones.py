@@ -27,7 +27,9 @@ def zone(name: object) -> ZoneInfo:
         return ZoneInfo(name)  # type: ignore[arg-type]
     except (KeyError, ValueError, TypeError, AttributeError, OSError):
         # OSError: the name is a folder of the zone database, as in ZoneInfo("Europe").
-        message = f"timezone: {name!r} is not a time zone{_suggestion(str(name)[:100])}"
+        message = f"timezone: {name!r:.100} is not a time zone{_suggestion(str(name)[:100])}"
+        if not _names():
+            message = "timezone: there are no time zones on this system; pip install tzdata"
         raise ScheduleError(message, field="timezone") from None
 
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from orion_nb.api.sources import inspect, read_text, tasks_of
-from orion_nb.errors import NotebookNotFound
+from orion_nb.api.sources import as_notebook, inspect, read_text, tasks_of
+from orion_nb.errors import InvalidNotebook, NotebookNotFound
 
 
 def told_of(source):
@@ -52,3 +52,11 @@ def test_a_notebook_is_inspected_without_being_run(tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps(told_of("\n%%task load\n1/0") | {"nbformat": 4}), "utf-8")
     assert inspect(str(path)).as_json()["tasks"] == [{"cell": 1, "name": "load"}]
+
+
+@pytest.mark.parametrize("deep", [300, 100_000])
+def test_one_that_is_nested_too_deep_is_none(deep):
+    text = b'{"cells": [], "metadata": {"a": ' + b"[" * deep + b"]" * deep + b"}}"
+    with pytest.raises(InvalidNotebook, match="is no notebook: "):
+        as_notebook(text, "deep.ipynb")
+    assert as_notebook(text.replace(b"[" * deep, b"[" * 100).replace(b"]" * deep, b"]" * 100), "x")

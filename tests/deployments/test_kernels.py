@@ -161,3 +161,27 @@ def test_kernels_of_other_languages_are_executed_and_find_their_parameters(
     assert str(outcome.state) == "Failed: cell 3: Bad: no"
     cells = [cell for cell in kept(outcome.notebook) if cell["cell_type"] == "code"]
     assert [texts(cell) for cell in cells] == ["say it", "Ada", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "told"),
+    [
+        ("{", "Failed", "kernel 'odd' can't be used, its kernel.json is damaged: "),
+        (
+            json.dumps({"argv": ["python", "-m", "x"], "display_name": "x", "env": {"A": 5}}),
+            "Crashed",
+            "the kernel can't be started: ",
+        ),
+    ],
+)
+def test_a_kernel_that_is_none_is_named(
+    orion, write_notebook, tmp_path, monkeypatch, text, state, told
+):
+    folder = tmp_path / "jupyter" / "kernels" / "odd"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(text, "utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    done = run_notebook(write_notebook("1"), kernel="odd", orion=orion)
+    assert done.state.name == state
+    assert done.state.message.startswith(told)
+    assert done.notebook is not None

@@ -65,3 +65,17 @@ def test_a_time_in_the_fold_names_two_instants():
 def test_an_instant_is_among_those_its_wall_clock_time_names(zone, instant):
     assert instant in zones.occurrences(zones.wall(instant, zone), zone)
     assert zones.earliest_wall(instant, zone) <= zones.wall(instant, zone)
+
+
+def test_where_there_are_no_zones_that_is_said(script, finish):
+    source = """
+        import sys, zoneinfo
+        zoneinfo.reset_tzpath(to=["/nowhere"])
+        sys.modules["tzdata"] = None
+        from orion_nb.schemas.zones import zone
+        try:
+            zone("UTC")
+        except Exception as error:
+            print(error)
+    """
+    assert "no time zones on this system; pip install tzdata" in finish(script(source))
