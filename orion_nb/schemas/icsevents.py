@@ -203,6 +203,8 @@ class _Reader:
                 dropped.add(at)
             if _is_cancelled(part):
                 deleted += 1
+                if self._is_range(part) and series is not None and isinstance(at, datetime):
+                    later.append((at, replace(series, rules=(), added=(), with_start=False)))
                 continue
             if at in gone or (
                 isinstance(at, datetime) and series and series.wall(at).date() in days

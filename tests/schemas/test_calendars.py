@@ -121,6 +121,18 @@ def test_this_and_all_later_ones_are_moved():
     ]  # fmt: skip
 
 
+def test_this_and_all_later_ones_are_deleted():
+    change = "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260316T090000"
+    gone = f"UID:team@example.org\n{change}\nSTATUS:CANCELLED"
+    moved = (
+        "UID:team@example.org\nRECURRENCE-ID;TZID=Europe/Berlin:20260309T090000\n"
+        "DTSTART;TZID=Europe/Berlin:20260401T090000"
+    )
+    schedule = from_ics(calendar(WEEKLY, gone, moved))
+    assert found(schedule) == ["03-02 08:00", "04-01 07:00"]
+    assert schedule.describe().endswith("1 moved, 1 deleted")
+
+
 def test_from_one_on_there_is_another_rule():
     schedule = from_ics(
         calendar(
