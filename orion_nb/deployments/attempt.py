@@ -97,7 +97,6 @@ class Attempt:
             source = with_parameters(
                 source, self.run.parameters or {}, allow_untagged=self.spec.allow_untagged
             )
-            since = time_ns_of_files(self.folder)
             kernel = await self._start_kernel(source)
         except OrionError as error:
             return self._refused(source, Failed(refusal(error)))
@@ -108,6 +107,7 @@ class Attempt:
             told = f"the kernel can't be started: {type(error).__name__}: {error}"
             return self._refused(source, Crashed(told))
         try:
+            since = time_ns_of_files(self.folder)
             kept = self._kept(source)  # the kernel starts up while its imports are done
             self._note_environment(kernel, kept, self._cwd(source))
             kept.begin()
