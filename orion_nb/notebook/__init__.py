@@ -73,7 +73,8 @@ def _let_no_command_ask(kernel: str) -> None:
     """
     module: Any = sys.modules[kernel]
     run = getattr(module, "system", None)
-    if run is not None and Path(os.environ.get("SHELL", "sh")).name in SHELLS:
+    known = os.name == "posix" and Path(os.environ.get("SHELL", "sh")).name in SHELLS
+    if run is not None and known:
         module.system = lambda command: run(f"exec </dev/null; {command}")
 
 
