@@ -71,6 +71,7 @@ VERBS = (
     ("read logs", "filter_logs", "runs logs", "logs", "logs"),
     ("cancel a run", "cancel", "runs cancel", "cancel", "cancel"),
     ("run once more", "rerun", "runs rerun", "rerun", "rerun"),
+    ("delete a run", "delete_run", "runs rm", "delete", "deleteRun"),
     ("wait no longer for a retry", "retry_now", "runs retry", "retry", "retryNow"),
     ("list limits", "list_limits", "limits ls", "limits", "limits"),
     ("set limits", "set_limit", "limits set", "limits set", "setLimit"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
 from orion_nb.api.checks import check_text
 from orion_nb.api.deployments import DeploymentRoutes
-from orion_nb.api.routes import route
+from orion_nb.api.routes import route, taking
 from orion_nb.errors import Conflict, InvalidInput, NotFound
+from orion_nb.schemas.fields import NotificationFields
 from orion_nb.schemas.runs import is_id, new_id
 from orion_nb.store import events
 from orion_nb.store.database import Connection
@@ -63,7 +64,7 @@ class NotificationRoutes(DeploymentRoutes):
         }  # fmt: skip
         told = {field: value for field, value in given.items() if value is not None}
         if webhook is not None and secret is None:
-            told["secret"] = "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
+            told["secret"] = _secret()
         of = self.find_deployment(deployment).id if deployment is not None else None
         now = clock.now()
         about = {"id": new_id(), "name": name, "deployment": of, "created": now, "updated": now}
@@ -91,23 +92,25 @@ class NotificationRoutes(DeploymentRoutes):
         return self.find_notification(notification).as_json()
 
     @route("PATCH", "/notifications/{notification}", action="execute")
+    @taking(NotificationFields, unless_given=...)
     def update_notification(
-        self,
-        notification: str,
-        *,
-        on: list[str] | None = None,
-        timeout: float | str | None = None,
-        retries: int | None = None,
-        retry_delay: float | str | None = None,
-        paused: bool | None = None,
+        self, notification: str, **fields: Unpack[NotificationFields]
     ) -> dict[str, Any]:
-        """The given fields are changed. While it is paused nothing is told, nor is it later."""
-        given = {
-            "on": on, "timeout": timeout, "retries": retries, "retry_delay": retry_delay,
-            "paused": paused,
-        }  # fmt: skip
-        changes = {field: value for field, value in given.items() if value is not None}
-        return self._alter(notification, lambda known: _changed(known, changes)).as_json()
+        """The given fields are changed; one that is null has its default again.
+
+        A `webhook`, `command`, `call` or `apprise` takes the place of the way it went before. The
+        secret of a webhook stays when its address changes; one that is new has a new secret, shown
+        by this answer alone. While it is `paused` nothing is told, nor is it later.
+        """
+        told: dict[str, Any] = dict(fields)
+        if told.get("deployment") is not None:
+            told["deployment"] = self.find_deployment(told["deployment"]).id
+        if "paused" in told:
+            told["paused"] = bool(told["paused"])
+        secret = _secret()
+        made = self._alter(notification, lambda known: _changed(known, told, secret))
+        is_new = made.secret == secret
+        return made.as_json() | ({"secret": secret} if is_new else {})
 
     @route("DELETE", "/notifications/{notification}", action="execute")
     def delete_notification(self, notification: str) -> dict[str, Any]:
@@ -228,8 +231,24 @@ def _shown(known: Delivery, name: str | None) -> dict[str, Any]:
     return {**known.as_json(), "notification": name or known.notification}
 
 
-def _changed(known: Notification, changes: dict[str, Any]) -> Notification:
-    return _checked({**known.model_dump(), **changes})
+def _secret() -> str:
+    return "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
+
+
+def _changed(known: Notification, changes: dict[str, Any], secret: str) -> Notification:
+    """The notification with what was said; `secret` is for a webhook that has none."""
+    from orion_nb.schemas.notifications import WAYS
+
+    told = {**known.model_dump(), **changes}
+    chosen = [way for way in WAYS if changes.get(way) is not None]
+    if chosen:
+        told |= {way: None for way in WAYS if way not in chosen}
+    if told["webhook"] is None:
+        told |= {"secret": None, "headers": changes.get("headers")}
+    elif known.webhook is None:
+        told["secret"] = secret
+    optional = ("deployment", "flow", "secret", *WAYS)
+    return _checked({name: v for name, v in told.items() if v is not None or name in optional})
 
 
 def _checked(told: dict[str, Any]) -> Notification:

@@ -15,9 +15,9 @@ from orion_nb.api.deployments import DeploymentRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.routes import route
 from orion_nb.clock import SECOND
-from orion_nb.errors import InvalidInput, StoreUnavailable
+from orion_nb.errors import Conflict, InvalidInput, StoreUnavailable
 from orion_nb.schemas.durations import seconds
-from orion_nb.schemas.runs import is_id
+from orion_nb.schemas.runs import is_id, short
 from orion_nb.schemas.states import NAMES, TERMINAL
 from orion_nb.schemas.values import evolve
 from orion_nb.store import health, retention, sharing
@@ -33,6 +33,15 @@ DAY = 24 * 3600 * SECOND
 ANSWERS = 7 * DAY
 #: A stored value or folder that was touched within so many seconds may be about to be referred to.
 FRESH = 3600.0
+#: When a run is deleted by hand: nothing was prepared for another one longer ago than that.
+JUST_NOW = 60.0
+#: What to do about a run that can't be deleted.
+_STAYS = {
+    retention.UNFINISHED: "it has not ended; cancel it first",
+    retention.PINNED: "it is pinned, or a run in it is; unpin it first",
+    retention.NEWEST: "it has the newest event; it can go when another run has moved",
+    retention.IN_CACHE: "the cache has just given out a result of it",
+}
 #: So often a storage may fail until it is left alone.
 TRIES = 5
 
@@ -56,6 +65,35 @@ class Retention(ResultRoutes, DeploymentRoutes):
         run = self.find(run_id)
         was = self.database.write(lambda tx: retention.unpin(tx, run.id))
         return {"run": run.id, "pinned": False, "was_pinned": was}
+
+    @route("DELETE", "/runs/{run_id}", action="execute")
+    def delete_run(self, run_id: str) -> dict[str, Any]:
+        """A finished run is gone, with the runs in it, their logs, artifacts and notebooks.
+
+        It is named by its id, or the end of that, and is the outermost of its tree. Stored results
+        go that no other run refers to, but for those of the last minute. `errors` tells what could
+        not be removed.
+
+        Raises:
+            Conflict: it is part of another run, has not ended, is pinned, or has the newest event,
+                from whose number others count on.
+        """
+        run = self.find(run_id)
+        if not run.id.endswith(run_id):
+            says = f"run_id: {run_id!r} is a name; a run is deleted by its id: {run.id}"
+            raise InvalidInput(says, field="run_id")
+        if run.parent is not None:
+            says = f"run {short(run.id)} is part of run {short(run.root)}: delete that one"
+            raise Conflict(says)
+        now = clock.now()
+        with self.database.read() as connection:
+            why = retention.why_it_stays(connection, run.id, now)
+        done = _Work(self, Choice(now), dry_run=False)
+        if why is not None or not done.one(run.id):
+            raise Conflict(f"run {short(run.id)} stays: {_STAYS.get(why or '', 'it was rerun')}")
+        return {
+            "deleted": run.id, "runs": done.runs, "results": done.results, "errors": done.errors,
+        }  # fmt: skip
 
     @route("GET", "/database", action="read")
     def read_database(self) -> dict[str, Any]:
@@ -175,6 +213,16 @@ class _Work:
             else:
                 self.forgotten += self._forget(root)
 
+    def one(self, root: str) -> bool:
+        """This tree goes, and the stored values that it alone refers to; True if all of it went."""
+        went = self._forget(root)
+        keys = {key for key, _ in self._values}
+        if not self._must_leave_files() and keys:
+            with self.core.database.read() as connection:
+                kept = retention.still_referred_to(connection, keys)
+            self._drop_results({each for each in self._values if each[0] not in kept}, JUST_NOW)
+        return went
+
     def _forget(self, root: str) -> bool:
         """The tree goes, a batch of its runs at a time; it stops if somebody reruns it meanwhile.
 
@@ -214,13 +262,19 @@ class _Work:
             core.database.write(
                 lambda tx: retention.delete_remains(tx, self.choice.before, now - ANSWERS)
             )
-        if self._sharing:
-            told = ", ".join(map(str, self._sharing))
-            self.errors.append(f"files stay: {core.settings.home} is also used by {told}")
+        if self._must_leave_files():
             return
         self._drop_results({value for value in self._values if value[0] not in kept})
         self._drop_sources()
         self.folders += sum(self._drop_folder(run_id) for run_id in list(self._left_behind()))
+
+    def _must_leave_files(self) -> bool:
+        """Another database keeps files in the same folder: nobody knows the runs of both."""
+        if self._sharing:
+            told = ", ".join(map(str, self._sharing))
+            says = f"files stay: {self.core.settings.home} is also used by {told}"
+            self.errors.append(says)
+        return bool(self._sharing)
 
     def _drop_folder(self, run_id: str) -> bool:
         import shutil
@@ -231,9 +285,9 @@ class _Work:
         shutil.rmtree(folder, ignore_errors=True)
         return True
 
-    def _drop_results(self, values: set[tuple[str, str | None]]) -> None:
+    def _drop_results(self, values: set[tuple[str, str | None]], fresh: float = FRESH) -> None:
         """Where a storage fails again and again it is left alone: what is there stays."""
-        before, failed = clock.now() / SECOND - FRESH, Counter[str | None]()
+        before, failed = clock.now() / SECOND - fresh, Counter[str | None]()
         for key, url in sorted(values, key=str):
             if failed[url] >= TRIES:
                 continue

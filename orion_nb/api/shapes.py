@@ -147,6 +147,7 @@ SHAPES: dict[str, Schema] = {
         "The story of a run.",
         run=ref("Run"), summary=listed(TEXT), sentences=listed(OBJECT),
         states=listed(ref("Entry")), blocked=or_null(ref("Report")), pause=or_null(ref("Pause")),
+        pin=or_null(fields(why=or_null(TEXT), created=MOMENT)),
         notes=listed(OBJECT), problems=listed(OBJECT), tasks=RUNS,
     ),
     "graph": fields(root=TEXT, runs=listed(ref("Node")), edges=listed(ref("Edge"))),
@@ -155,6 +156,7 @@ SHAPES: dict[str, Schema] = {
     "read_pauses": fields(pauses=listed(ref("Pause"))),
     "put_pause": ref("Pause"),
     "pin": fields(run=TEXT, pinned=FLAG, why=or_null(TEXT)),
+    "delete_run": fields(deleted=TEXT, runs=COUNT, results=COUNT, errors=listed(TEXT)),
     "unpin": fields(run=TEXT, pinned=FLAG, was_pinned=FLAG),
     "read_result": fields(
         run=TEXT,

@@ -22,7 +22,7 @@ from orion_nb.schemas.states import (
     is_late,
 )
 from orion_nb.schemas.values import frozen
-from orion_nb.store import facts, kept, limits, listing, notes, pauses, runs, sessions
+from orion_nb.store import facts, kept, limits, listing, notes, pauses, retention, runs, sessions
 from orion_nb.store.database import Connection
 from orion_nb.store.kept import Trouble
 from orion_nb.store.listing import RunFilter
@@ -64,6 +64,7 @@ def tell(connection: Connection, run: Run, now: int) -> dict[str, Any]:
         "states": [told_state(state, report) for state, report in known.history],
         "blocked": run.blocked.as_json() if run.blocked else None,
         "pause": known.pause.as_json() if known.pause else None,
+        "pin": retention.pinned(connection, run.id),
         "notes": [{"timestamp": at, "text": text} for at, text in known.notes],
         "problems": [each.as_json() for each in known.troubles],
         "tasks": [child.as_json() for child in known.children],

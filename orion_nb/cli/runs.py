@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from orion_nb import clock
 from orion_nb.cli import actions, answers, cancel, logs, output
-from orion_nb.cli.command import command, group
+from orion_nb.cli.command import OK, RUN_FAILED, command, group
 from orion_nb.cli.options import Json, RunRef, Watch, flag
 from orion_nb.cli.watching import watch as watched
 from orion_nb.errors import NotFound
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     for module in (logs, cancel, answers, actions):
         module.register(runs)
     command(runs, "pin", examples=("orion-nb runs pin 4f2a9c01 --why 'the figures of May'",))(pin)
+    command(runs, "rm", examples=("orion-nb runs rm 4f2a9c01",))(rm)
     command(runs, "unpin", examples=("orion-nb runs unpin 4f2a9c01",))(unpin)
 
 
@@ -164,6 +166,36 @@ def pin(
 
     told = connect().pin(run, why=why)
     return output.print_json(told) if as_json else output.say(f"{short(told['run'])} is pinned.")
+
+
+def rm(
+    run: RunRef,
+    yes: Annotated[bool, flag("--yes", "-y", help="Do not ask whether you are sure.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Delete a finished run, with the runs in it, its logs, artifacts, results and notebook.
+
+    In a terminal you are asked whether you are sure. As JSON: {"deleted", "runs", "results",
+    "errors"}.
+    """
+    from orion_nb.api.connect import connect
+
+    orion = connect()
+    found = orion.find(run)
+    if not yes and not as_json and sys.stdin.isatty():
+        named = f"{output.plain(found.run_name or found.name)} {short(found.id)}"
+        if not typer.confirm(f"Delete {named} ({found.state.name})? It can't be undone."):
+            output.say("Nothing was done.")
+            return RUN_FAILED
+    told = orion.delete_run(found.id)
+    if as_json:
+        output.print_json(told)
+    else:
+        inside = f", with {told['runs'] - 1} runs in it" if told["runs"] > 1 else ""
+        output.say(f"{output.plain(found.name)} {short(found.id)} is deleted{inside}.")
+        for each in told["errors"]:
+            output.error(each)
+    return OK
 
 
 def unpin(run: RunRef, as_json: Json = False) -> None:

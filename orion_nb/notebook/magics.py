@@ -51,6 +51,7 @@ ORION_HELP = """\
 %orion rm NAME            remove it; its runs stay
 %orion rerun RUN [--from-failed]   run a finished run of a deployment once more
 %orion retry RUN          wait no longer for the retry that it awaits, or a run in it
+%orion delete RUN         a finished run goes, by its id, with all that belongs to it
 %orion limits [set NAME SLOTS | rm NAME]   how many runs execute at once
 %orion notifications [add NAME ... | test NAME | deliveries | retry --all | ...]   who is told
 %orion secrets [set NAME | rm NAME]   what there is, by name; a value is asked for, never shown
@@ -283,7 +284,8 @@ _DEPLOYING = {
     for call in (
         deploying.params, deploying.deploy, deploying.run, deploying.pause, deploying.resume,
         deploying.deployments, deploying.preview, managing.show, managing.diff, managing.rm,
-        managing.rerun, managing.retry, managing.limits, managing.notifications, managing.secrets,
+        managing.rerun, managing.retry, managing.delete, managing.limits,
+        managing.notifications, managing.secrets,
     )
 }  # fmt: skip
 #: The words that may follow `%orion`.

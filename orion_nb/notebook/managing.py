@@ -74,6 +74,13 @@ def retry(words: Sequence[str]) -> Told:
     return said, "", told
 
 
+def delete(words: Sequence[str]) -> Told:
+    """A finished run is deleted, by its id, with all that belongs to it."""
+    run = _named("%orion delete", "Delete a finished run, by its id.", words)
+    told = connect().delete_run(run)
+    return [f"{short(told['deleted'])} is deleted; runs that went: {told['runs']}"], "", told
+
+
 def limits(words: Sequence[str]) -> Told:
     """How many runs may execute at once: listed, set, removed."""
     return _one_of("limits", {"ls": _limits_ls, "set": _limits_set, "rm": _limits_rm}, words)

@@ -1,4 +1,4 @@
-"""What may be said about a deployment, field by field: the one list that every door takes."""
+"""What may be said about deployments and notifications, field by field, by every door."""
 
 from __future__ import annotations
 
@@ -44,3 +44,23 @@ class DeploymentFields(TypedDict, total=False):
     sla_action: str | None
     keep: Duration | None
     keep_last: int | None
+
+
+class NotificationFields(TypedDict, total=False):
+    """The fields of a notification as they are changed. Durations: seconds, or texts like `10m`.
+
+    `schemas/notifications.py` says what each may be and what holds when it is not given.
+    """
+
+    on: list[str] | None
+    deployment: str | None
+    flow: str | None
+    webhook: str | None
+    headers: dict[str, str] | None
+    command: list[str] | None
+    call: str | None
+    apprise: list[str] | None
+    timeout: Duration | None
+    retries: int | None
+    retry_delay: Duration | None
+    paused: bool | None

@@ -157,6 +157,13 @@ def pin(tx: sqlite3.Connection, run_id: str, why: str | None, now: int) -> None:
     tx.execute("INSERT OR REPLACE INTO pins VALUES (?, ?, ?)", (bytes.fromhex(run_id), why, now))
 
 
+def pinned(connection: sqlite3.Connection, run_id: str) -> dict[str, Any] | None:
+    """Why and when the run was pinned: {"why", "created"}; None if it is not."""
+    sql = "SELECT why, created FROM pins WHERE run = ?"
+    row = connection.execute(sql, (bytes.fromhex(run_id),)).fetchone()
+    return None if row is None else {"why": row[0], "created": row[1]}
+
+
 def unpin(tx: sqlite3.Connection, run_id: str) -> bool:
     """True if it was pinned."""
     return tx.execute("DELETE FROM pins WHERE run = ?", (bytes.fromhex(run_id),)).rowcount == 1

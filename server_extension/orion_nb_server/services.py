@@ -41,7 +41,7 @@ WRITERS = 8
 SHORT = frozenset({"beat", "create_run", "propose"})
 #: Routes that take long or ask others: with an Idempotency-Key nobody waits for them to write. Done
 #: twice, should this process die midway, they do no harm.
-LONG = frozenset({"flush_results", "prune", "test_notification"})
+LONG = frozenset({"delete_run", "flush_results", "prune", "test_notification"})
 #: Routes that read the files of deployments before they write, and after it to show them.
 READING = frozenset(
     """check_deployment check_update create_deployment update_deployment

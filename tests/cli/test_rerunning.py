@@ -57,3 +57,13 @@ def test_a_retry_is_not_waited_for_any_longer(call, here):
     assert here.find(run.id).state.message == "it is back"
     here.advance(here.find(run.id), Running())
     assert "it awaits no retry" in call("runs", "retry", run.id).err
+
+
+def test_a_finished_run_is_deleted(call, here):
+    gone, _ = here.begin(here.new_run("flow", "gone"), Running())
+    assert "it has not ended; cancel it first" in call("runs", "rm", gone.id).err
+    here.advance(gone, Failed("no disk"))
+    here.begin(here.new_run("flow", "other"), Running())  # it has the newest event
+    done = call("runs", "rm", short(gone.id), "--yes")
+    assert (done.code, done.err) == (0, f"gone {short(gone.id)} is deleted.\n")
+    assert call("runs", "show", gone.id).code == 2

@@ -9,7 +9,7 @@ const { ApiError } = await load("dashboard/api.ts");
 const { xsrf } = await load("dashboard/connection.ts");
 const { kindOf, plain, problem, valueOf } = await load("dashboard/form.tsx");
 const { bytes } = await load("dashboard/cells.tsx");
-const { called, differences, fieldsOf, read, written } = await load("dashboard/values.ts");
+const { called, differences, fieldsOf, pairsOf, read, wallTime, written, writtenPairs } = await load("dashboard/values.ts");
 const { wordsOf } = await load("dashboard/notifications.tsx");
 const { Refresher } = await load("dashboard/query.ts");
 
@@ -189,4 +189,16 @@ test("what a change would do is told field by field", () => {
 
 test("the words of a command are kept together by quotes", () => {
   assert.deepEqual(wordsOf(`notify-send "A run" 'has failed' now`), ["notify-send", "A run", "has failed", "now"]);
+});
+
+test("an instant is shown by the clocks of its zone, to the second where that matters", () => {
+  assert.equal(wallTime("2040-03-01T09:00:00Z", "Europe/Prague"), "2040-03-01T10:00");
+  assert.equal(wallTime("2040-06-30T21:59:59.999999Z", "Europe/Prague"), "2040-06-30T23:59:59");
+  assert.equal(wallTime("2040-01-01T00:00:00+00:00", "America/New_York"), "2039-12-31T19:00");
+});
+
+test("variables are typed one a line, and their values may have anything in them", () => {
+  const env = { STAGE: "test", URL: "a=b c" };
+  assert.deepEqual(pairsOf("env", writtenPairs(env)), env);
+  assert.throws(() => pairsOf("env", "STAGE"), /NAME=VALUE/);
 });

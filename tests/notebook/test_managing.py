@@ -51,6 +51,10 @@ def test_a_deployment_is_shown_compared_rerun_and_removed(kernel: Any, saved: Pa
     assert kernel.do(f"%orion retry {waits.id}").result.startswith("hurried ")
     assert orion.find(waits.id).state.message == "retried at once, on request"
     assert "awaits no retry" in kernel.run(f"%orion retry {newest['id']}").stderr
+    assert "is a name; a run is deleted by its id" in kernel.run("%orion delete hurried").stderr
+    orion.cancel(waits.id)
+    orion.begin(orion.new_run("task", "newest"), Running())
+    assert "is deleted; runs that went: 1" in kernel.do(f"%orion delete {waits.id}").result
     assert "its runs stay" in kernel.do("%orion rm managed").result
     assert "no deployment 'managed'" in kernel.run("%orion show managed").stderr
 

@@ -148,7 +148,7 @@ BODIES = {
     "write_logs": {"lines": []},
 }
 #: What can't be done to a run, a deployment, or a delivery as they are here.
-REFUSED = {"resume", "rerun", "retry_now", "retry_delivery"}
+REFUSED = {"delete_run", "resume", "rerun", "retry_now", "retry_delivery"}
 
 
 @pytest.fixture

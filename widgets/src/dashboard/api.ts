@@ -97,12 +97,15 @@ export const api = {
   change: (name: string, told: Record<string, unknown>) =>
     call<DeploymentWithSource>("PATCH", `/deployments/${id(name)}`, told),
   remove: (name: string) => call<unknown>("DELETE", `/deployments/${id(name)}`),
-  preview: (schedules: (string | object)[], zone: string) =>
-    call<Preview>("POST", "/schedules/preview", { schedules, timezone: zone || null }),
+  preview: (schedules: (string | object)[], zone: string, bounds: Record<string, string> = {}) =>
+    call<Preview>("POST", "/schedules/preview", { schedules, timezone: zone || null, ...bounds }),
   inspect: (path: string, anything: boolean) =>
     call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
   rerun: (run: string, own: OwnOfRun = {}) =>
     call<Report>("POST", `/runs/${id(run)}/rerun`, { by: connection.by, ...own }),
+  pin: (run: string) => call<unknown>("POST", `/runs/${id(run)}/pin`, {}),
+  unpin: (run: string) => call<unknown>("POST", `/runs/${id(run)}/unpin`, {}),
+  deleteRun: (run: string) => call<{ errors: string[] }>("DELETE", `/runs/${id(run)}`),
   retryNow: (run: string) =>
     call<{ retried: { id: string; name: string }[] }>("POST", `/runs/${id(run)}/retry`, { by: connection.by }),
   /** null where the run has no cells, or none yet */

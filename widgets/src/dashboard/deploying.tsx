@@ -2,11 +2,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type ApiError } from "./api";
 import { Effect, NextTimes } from "./effect";
-import { OptionField, TextField } from "./fields";
+import { MomentField, OptionField, TextField } from "./fields";
 import { Failure, Loading, sentence, tell } from "./parts";
 import { useQuery } from "./query";
 import type { Deployment, DeployOption, DeployOptions, Preview } from "./types";
-import { fieldsOf, read, type Texts, Unreadable, written } from "./values";
+import { fieldsOf, read, type Texts, Unreadable, wallTime, written } from "./values";
 
 interface FormProps {
   /** what is changed; without it one is made */
@@ -18,7 +18,8 @@ interface FormProps {
 }
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-const WHEN = ["schedules", "zone"];
+const BOUNDS = ["starts", "ends"] as const;
+const WHEN = ["schedules", "zone", ...BOUNDS];
 const TYPING_MS = 400;
 /** The options that most people want; the others wait below them. */
 const FIRST = ["retries", "timeout", "tags"];
@@ -27,11 +28,16 @@ const GROUPS = { execution: "How it is run", rules: "When runs meet, wait or are
 function textsOf(of: Deployment | undefined, options: DeployOption[], path: string): Texts {
   const zones = new Set((of?.schedules ?? []).map(({ timezone }) => timezone).filter(Boolean));
   const zone = zones.size === 1 ? String([...zones][0]) : ZONE;
+  const bounds = boundsOf(of);
   return {
     name: of?.name ?? nameFor(path),
     path: of ? (of.flow ? `${of.path}:${of.flow}` : of.path) : path,
     zone,
-    schedules: (of?.schedules ?? []).map((each) => lineOf(each, zone)).join("\n"),
+    schedules: (of?.schedules ?? []).map(({ ...each }) => {
+      for (const name of Object.keys(bounds)) delete each[name];
+      return lineOf(each, zone);
+    }).join("\n"),
+    ...Object.fromEntries(BOUNDS.map((name) => [name, bounds[name] ? wallTime(bounds[name], zone) : ""])),
     parameters: of && Object.keys(of.parameters).length ? JSON.stringify(of.parameters) : "",
     ...Object.fromEntries(options.map((option) => [option.field, of ? written(option, of[option.field]) : ""])),
   };
@@ -41,6 +47,21 @@ function textsOf(of: Deployment | undefined, options: DeployOption[], path: stri
 function nameFor(path: string): string {
   const file = path.split("/").pop()!.replace(/\.[^.]*$/, "");
   return file.replace(/[^\w .-]+/g, "-").replace(/^\W+/, "").slice(0, 100);
+}
+
+/** The start and the end that all of its schedules have. */
+function boundsOf(of: Deployment | undefined): Record<string, string> {
+  const [first, ...others] = of?.schedules ?? [];
+  const same = BOUNDS.filter((name) => first?.[name] && others.every((each) => each[name] === first[name]));
+  return Object.fromEntries(same.map((name) => [name, String(first![name])]));
+}
+
+/** The same as they are typed; one that was not touched is what it was, to the microsecond. */
+function typedBounds(texts: Texts, before: Texts, of: Deployment | undefined): Record<string, string> {
+  const known = boundsOf(of);
+  const isAsBefore = (name: string) => texts[name] === before[name] && texts.zone === before.zone;
+  const typed = BOUNDS.filter((name) => texts[name]);
+  return Object.fromEntries(typed.map((name) => [name, (isAsBefore(name) && known[name]) || texts[name]!]));
 }
 
 /** A schedule as a line: the text that says it all, or else JSON. */
@@ -53,10 +74,12 @@ function lineOf(schedule: Record<string, unknown>, zone: string): string {
 }
 
 /** The lines as the API takes them; texts are read in the zone that is typed beside them. */
-async function schedulesOf(text: string, zone: string): Promise<Preview> {
+async function schedulesOf(text: string, zone: string, bounds: Record<string, string>): Promise<Preview> {
   const lines = text.split("\n").filter((line) => line.trim());
+  const [bound] = Object.keys(bounds);
+  if (!lines.length && bound) throw new Unreadable(bound, "There is no schedule that it is said of.");
   if (!lines.length) return { schedules: [], next_times: [], timezone: zone, local_times: [] };
-  return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), zone.trim());
+  return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), zone.trim(), bounds);
 }
 
 function parametersOf(text: string): Record<string, unknown> {
@@ -66,11 +89,13 @@ function parametersOf(text: string): Record<string, unknown> {
 }
 
 /** What is sent: all that is said, or of one that is there what was changed. */
-async function toldOf(texts: Texts, before: Texts | undefined, options: DeployOption[]): Promise<Record<string, unknown>> {
+async function toldOf(
+  texts: Texts, before: Texts | undefined, options: DeployOption[], bounds: Record<string, string>,
+): Promise<Record<string, unknown>> {
   const told: Record<string, unknown> = {};
   const isNew = (field: string) => texts[field] !== (before ? before[field] : "");
-  if (isNew("schedules") || (before && isNew("zone"))) {
-    const { schedules } = await schedulesOf(texts.schedules!, texts.zone!);
+  if (isNew("schedules") || BOUNDS.some(isNew) || (before && isNew("zone"))) {
+    const { schedules } = await schedulesOf(texts.schedules!, texts.zone!, bounds);
     told.schedules = schedules.map(({ words: _, ...schedule }) => schedule);
   }
   if (isNew("path")) told.path = texts.path!.trim();
@@ -125,7 +150,7 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
     let isCurrent = true;
     const timer = setTimeout(async () => {
       try {
-        const next = await schedulesOf(texts.schedules!, texts.zone!);
+        const next = await schedulesOf(texts.schedules!, texts.zone!, typedBounds(texts, before, deployment));
         if (!isCurrent) return;
         setFound(next);
         setWrong((now) => (now && WHEN.includes(now.field) ? null : now));
@@ -145,7 +170,7 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
     setWrong(null);
     setWould(null);
     try {
-      await work(await toldOf(texts, deployment && before, options));
+      await work(await toldOf(texts, deployment && before, options, typedBounds(texts, before, deployment)));
     } catch (error) {
       fail(error);
     }
@@ -204,8 +229,10 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
           {...field("zone")}
           label="Time zone"
           list={described.names.zones}
-          about="What the times of its schedules are read in."
+          about="What the times of its schedules, and these, are read in."
         />
+        <MomentField {...field("starts")} label="From" about="Its schedules name no time before. Empty: from now on." />
+        <MomentField {...field("ends")} label="Until" about="Its schedules name no time after. Empty: without an end." />
         {found && (
           <div role="status">
             <p>{found.schedules.map(({ words }) => words).join("; ")}</p>

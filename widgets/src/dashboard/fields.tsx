@@ -71,6 +71,23 @@ export function TextField({ id, label, about = "", text, wrong, hint, required, 
   );
 }
 
+/** A date and a time of day, in a zone that is said elsewhere. */
+export function MomentField({ id, label, about = "", text, wrong, onText }: TextProps) {
+  return (
+    <Field id={id} label={label} about={about} wrong={wrong}>
+      {(props) => (
+        <input
+          {...props}
+          type="datetime-local"
+          step={/:\d\d:/.test(text) ? 1 : 60}
+          value={text}
+          onInput={(event) => onText(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
 interface ChoiceProps {
   id: string;
   label: string;

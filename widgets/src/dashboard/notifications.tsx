@@ -1,4 +1,4 @@
-// Notifications: who is told of which runs, and how; added, tried out, paused, removed.
+// Notifications: who is told of which runs, and how; added, changed, tried out, paused, removed.
 import { useState } from "preact/hooks";
 import { api } from "./api";
 import { Deliveries } from "./deliveries";
@@ -43,7 +43,7 @@ export function NotificationsPage() {
           </button>
         </div>
       </div>
-      {adding && <AddForm onDone={added} onLeave={() => setAdding(false)} />}
+      {adding && <NotifyForm onDone={added} onLeave={() => setAdding(false)} />}
       {secret && (
         <div class="callout" role="status">
           <p>
@@ -66,7 +66,7 @@ export function NotificationsPage() {
       {data && data.notifications.length > 0 && (
         <ul class="sheet rows">
           {data.notifications.map((each) => (
-            <Row key={each.id} told={each} reload={reload} onTried={() => setTried(tried + 1)} />
+            <Row key={each.id} told={each} reload={reload} onTried={() => setTried(tried + 1)} onChanged={added} />
           ))}
         </ul>
       )}
@@ -87,7 +87,15 @@ function goal({ command, webhook, call, apprise }: Notification): string {
   return command?.join(" ") ?? webhook ?? call ?? apprise?.join(", ") ?? "";
 }
 
-function Row({ told, reload, onTried }: { told: Notification; reload(): void; onTried(): void }) {
+interface RowProps {
+  told: Notification;
+  reload(): void;
+  onTried(): void;
+  onChanged(now: Notification): void;
+}
+
+function Row({ told, reload, onTried, onChanged }: RowProps) {
+  const [changing, setChanging] = useState(false);
   const [removing, setRemoving] = useState(false);
   const [trying, setTrying] = useState(false);
   const { name, paused, flow, deployment } = told;
@@ -121,10 +129,23 @@ function Row({ told, reload, onTried }: { told: Notification; reload(): void; on
         <button type="button" disabled={trying} aria-label={`Try ${name}`} onClick={() => void test()}>
           {trying ? "Trying…" : "Try it"}
         </button>
+        <button type="button" aria-label={`Change ${name}`} aria-expanded={changing} onClick={() => setChanging(!changing)}>
+          Change…
+        </button>
         <button type="button" class="danger" aria-label={`Remove ${name}`} aria-expanded={removing} onClick={() => setRemoving(!removing)}>
           Remove…
         </button>
       </div>
+      {changing && (
+        <NotifyForm
+          before={told}
+          onDone={(now) => {
+            setChanging(false);
+            onChanged(now);
+          }}
+          onLeave={() => setChanging(false)}
+        />
+      )}
       {removing && (
         <Remove name={name} remove={() => api.removeNotification(told.id)} onDone={reload} onLeave={() => setRemoving(false)}>
           Nobody is told by it any more, and its deliveries are forgotten.
@@ -163,20 +184,41 @@ const SENT: Record<string, (goal: string) => unknown> = {
   apprise: (text) => text.split("\n").map((each) => each.trim()).filter(Boolean),
 };
 
-function AddForm({ onDone, onLeave }: { onDone(made: Notification): void; onLeave(): void }) {
-  const [name, setName] = useState("");
-  const [on, setOn] = useState(["failed", "crashed"]);
-  const [about, setAbout] = useState("");
-  const [flow, setFlow] = useState("");
-  const [way, setWay] = useState("webhook");
-  const [where, setWhere] = useState("");
+/** What stands in the field of a way; of an address the server shows the host alone, so nothing does. */
+function written({ command, call }: Notification): string {
+  return command?.map((word) => (/^[^\s"']+$/.test(word) ? word : `"${word}"`)).join(" ") ?? call ?? "";
+}
+
+function aboutOf({ flow, deployment }: Notification): string {
+  return flow ? "flow" : deployment ? `deployment ${deploymentName(deployment, true)}` : "";
+}
+
+interface FormProps {
+  /** what is changed; without it one is added */
+  before?: Notification;
+  onDone(made: Notification): void;
+  onLeave(): void;
+}
+
+function NotifyForm({ before, onDone, onLeave }: FormProps) {
+  const [name, setName] = useState(before?.name ?? "");
+  const [on, setOn] = useState(before?.on ?? ["failed", "crashed"]);
+  const [about, setAbout] = useState(before ? aboutOf(before) : "");
+  const [flow, setFlow] = useState(before?.flow ?? "");
+  const [way, setWay] = useState(before?.way ?? "webhook");
+  const [where, setWhere] = useState(before ? written(before) : "");
   const [wrong, setWrong] = useState<Wrong | null>(null);
+  const key = `notify-${before?.id ?? "new"}`; // two of these forms may be open
+  const isKept = way === before?.way && (way === "webhook" || way === "apprise");
   const send = async () => {
     const deployment = about.startsWith("deployment ") ? about.slice("deployment ".length) : null;
-    const of = about === "flow" ? { flow } : deployment ? { deployment } : {};
-    const made = await api.notify({ name, on, ...of, [way]: SENT[way]!(where) });
-    tell({ text: `${made.name} tells from now on.` });
-    onDone(made);
+    const of = { flow: about === "flow" ? flow : null, deployment };
+    const goes = isKept && !where.trim() ? {} : { [way]: SENT[way]!(where) };
+    const made = before
+      ? await api.changeNotification(before.id, { on, ...of, ...goes })
+      : await api.notify({ name, on, ...of, ...goes });
+    tell({ text: before ? `${made.name} is changed.` : `${made.name} tells from now on.` });
+    onDone({ ...made, secret: made.secret?.endsWith("…") ? null : made.secret });
   };
   const toggle = (word: string) => setOn(on.includes(word) ? on.filter((each) => each !== word) : [...on, word]);
   const is = (field: string) => wrong?.field === field || wrong?.field?.startsWith(`${field}.`);
@@ -189,31 +231,37 @@ function AddForm({ onDone, onLeave }: { onDone(made: Notification): void; onLeav
     ["flow", "runs of a flow, by its name"],
   ];
   return (
-    <Ask title="Tell somebody" verb="Add" onSend={send} onWrong={setWrong} onLeave={onLeave}>
-      <TextField id="notify-name" label="Name" required text={name} onText={setName} wrong={says("name")} hint="team" />
-      <fieldset class="words-of" aria-describedby={is("on") ? "notify-on-wrong" : undefined}>
+    <Ask
+      title={before ? `Change ${before.name}` : "Tell somebody"}
+      verb={before ? "Change" : "Add"}
+      onSend={send}
+      onWrong={setWrong}
+      onLeave={onLeave}
+    >
+      {!before && <TextField id={`${key}-name`} label="Name" required text={name} onText={setName} wrong={says("name")} hint="team" />}
+      <fieldset class="words-of" aria-describedby={is("on") ? `${key}-on-wrong` : undefined}>
         <legend>When a run is</legend>
         {ON.map((word) => (
           <label key={word}>
             <input type="checkbox" checked={on.includes(word)} onChange={() => toggle(word)} /> {word}
           </label>
         ))}
-        {is("on") && <p id="notify-on-wrong" class="wrong" role="alert">{wrong?.says}</p>}
+        {is("on") && <p id={`${key}-on-wrong`} class="wrong" role="alert">{wrong?.says}</p>}
       </fieldset>
-      <ChoiceField id="notify-about" label="About" value={about} onText={setAbout} choices={choices} />
-      {about === "flow" && <TextField id="notify-flow" label="Flow" required text={flow} onText={setFlow} wrong={says("flow")} />}
-      <ChoiceField id="notify-way" label="Through" value={way} onText={setWay} choices={WAYS} />
+      <ChoiceField id={`${key}-about`} label="About" value={about} onText={setAbout} choices={choices} />
+      {about === "flow" && <TextField id={`${key}-flow`} label="Flow" required text={flow} onText={setFlow} wrong={says("flow")} />}
+      <ChoiceField id={`${key}-way`} label="Through" value={way} onText={setWay} choices={WAYS} />
       <TextField
         key={way}
-        id="notify-goal"
+        id={`${key}-goal`}
         label={told.label}
-        required
+        required={!isKept}
         lines={way === "apprise" ? 2 : 0}
-        hint={told.hint}
+        hint={isKept ? goal(before!) : told.hint}
         text={where}
         onText={setWhere}
         wrong={says(way)}
-        about={told.about}
+        about={isKept ? "Left empty, it stays as it is." : told.about}
       />
       {elsewhere && (
         <p class="wrong" role="alert">

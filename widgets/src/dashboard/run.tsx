@@ -11,6 +11,7 @@ import { act, Ago, Bar, Empty, Failure, isLate, Loading, outcome, RunState, Took
 import { now } from "./live";
 import { useQuery } from "./query";
 import { focusHeading, hrefs, place } from "./router";
+import { Remove } from "./sure";
 import { Message, Story } from "./story";
 import { TaskTable, tree } from "./tasks";
 import type { LiveEvent, Run, Why } from "./types";
@@ -55,7 +56,7 @@ export function RunPage({ id }: { id: string }) {
   const chosen = branches.find((branch) => branch.run.id === task)?.run;
   return (
     <>
-      <RunHeader run={run} awaits={[run, ...data.tasks].some(({ state }) => state.name === "AwaitingRetry")} reload={reload} />
+      <RunHeader run={run} awaits={[run, ...data.tasks].some(({ state }) => state.name === "AwaitingRetry")} pinned={data.pin !== null} reload={reload} />
       {error && <Failure error={error} again={reload} />}
       {run.state.message && <Callout run={run} />}
       <div class="two">
@@ -95,9 +96,19 @@ function NotYet({ id, error, again }: { id: string; error: ApiError | undefined;
   );
 }
 
-function RunHeader({ run, awaits, reload }: { run: Run; awaits: boolean; reload(): void }) {
+interface HeaderProps {
+  run: Run;
+  /** it, or a run in it, awaits a retry */
+  awaits: boolean;
+  pinned: boolean;
+  reload(): void;
+}
+
+function RunHeader({ run, awaits, pinned, reload }: HeaderProps) {
   const [asked, setAsked] = useState(false);
   const [isAsking, setAsking] = useState(false);
+  const [isDeleting, setDeleting] = useState(false);
+  const leave = () => (location.hash = hrefs.runs());
   const done = () => {
     setAsking(false);
     reload();
@@ -128,6 +139,13 @@ function RunHeader({ run, awaits, reload }: { run: Run; awaits: boolean; reload(
     setAsked(false);
     reload();
   };
+  const pinOrNot = async () => {
+    await act(async () => {
+      await (pinned ? api.unpin(run.id) : api.pin(run.id));
+      return { text: pinned ? "It is forgotten with others of its age." : "It is kept, however old it gets." };
+    });
+    reload();
+  };
   const notebook = run.kind === "flow" && run.start_time !== null && (run.deployment || run.key?.startsWith("notebook:"));
   return (
     <header class="run-head">
@@ -147,6 +165,14 @@ function RunHeader({ run, awaits, reload }: { run: Run; awaits: boolean; reload(
                 Download .ipynb
               </a>
             </>
+          )}
+          <button type="button" aria-pressed={pinned} title="Kept however old it gets" onClick={() => void pinOrNot()}>
+            {pinned ? "Pinned" : "Pin"}
+          </button>
+          {isTerminal(run.state.type) && !run.parent && (
+            <button type="button" class="danger" aria-expanded={isDeleting} onClick={() => setDeleting(!isDeleting)}>
+              Delete…
+            </button>
           )}
           {isTerminal(run.state.type) && run.deployment && (
             <>
@@ -170,6 +196,11 @@ function RunHeader({ run, awaits, reload }: { run: Run; awaits: boolean; reload(
           )}
         </div>
       </div>
+      {isDeleting && (
+        <Remove name={`${called} ${run.id.slice(-8)}`} remove={() => api.deleteRun(run.id)} onDone={leave} onLeave={() => setDeleting(false)}>
+          The runs in it, its logs, artifacts, results and executed notebook go with it. This can't be undone.
+        </Remove>
+      )}
       {isAsking && <RerunForm run={run} isFlow={!!run.key?.startsWith("flow:")} onDone={done} onLeave={() => setAsking(false)} />}
       <RunFacts run={run} />
     </header>

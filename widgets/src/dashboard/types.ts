@@ -64,6 +64,7 @@ export interface Why {
   states: Entry[];
   blocked: Report | null;
   tasks: Run[];
+  pin: { why: string | null; created: number } | null;
 }
 
 export interface Page {

@@ -84,6 +84,17 @@ function readLimit({ field }: DeployOption, word: string): [string, number | nul
   return [name, slots === undefined ? null : Number(slots)];
 }
 
+/** An instant as the clocks of a zone show it, as a field for date and time has it. */
+export function wallTime(iso: string, zone: string): string {
+  const two = "2-digit" as const;
+  const told = { timeZone: zone, year: "numeric" as const, month: two, day: two, hour: two, minute: two, second: two, hourCycle: "h23" as const };
+  const parts = new Intl.DateTimeFormat("en", told).formatToParts(new Date(iso));
+  const [year, month, day, hour, minute, second] = ["year", "month", "day", "hour", "minute", "second"].map(
+    (name) => parts.find(({ type }) => type === name)!.value,
+  );
+  return `${year}-${month}-${day}T${hour}:${minute}${second === "00" ? "" : `:${second}`}`;
+}
+
 /** The options that a form has a field for, one for each field of a deployment. */
 export function fieldsOf(options: DeployOption[]): DeployOption[] {
   const byField = new Map<string, DeployOption>();
