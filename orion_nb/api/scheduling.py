@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -26,17 +27,17 @@ log = logging.getLogger(__name__)
 #: Of the deployments that are due, so many are written in one transaction.
 AT_ONCE = 1000
 #: Of the runs that were told to wait so many are asked for anew at once, whenever anything happens;
-#: all others when they were told to ask again, or after this time (microseconds).
+#: all others after the time they were told, or this one (seconds).
 EAGER = 20
-AGAIN = clock.SECOND
+AGAIN = 1.0
 
 
 class Scheduling(DeploymentRoutes):
     """Runs of deployments, from due to taken."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        #: The runs that were told to wait, and until when (microseconds, UTC).
-        self._asked: dict[str, int] = {}
+        #: The runs that were told to wait, and until when: by a clock that nobody sets back.
+        self._asked: dict[str, float] = {}
         super().__init__(*args, **kwargs)
 
     def next_due(self, after: int = -1) -> int | None:
@@ -135,7 +136,8 @@ class Scheduling(DeploymentRoutes):
         while len(taken) < limit:
             with self.database.read() as connection:
                 due = listing.claimable(connection, now, limit - len(taken) + len(passed), passed)
-            self._asked = {key: until for key, until in self._asked.items() if until > now}
+            ticks = time.monotonic()
+            self._asked = {key: until for key, until in self._asked.items() if until > ticks}
             for run in due:
                 if run.deployment is None or run.deployment in passed or len(taken) == limit:
                     continue
@@ -168,10 +170,10 @@ class Scheduling(DeploymentRoutes):
             return None
         except Exception:
             log.exception("run %s of %s is due, and can't be begun", run.id, run.name)
-            self._asked[run.id] = clock.now() + AGAIN
+            self._asked[run.id] = time.monotonic() + AGAIN
             return None
         if report.state.name == "Submitting" and after.session == self.session:
             return after
         if report.status is Status.WAIT:
-            self._asked[run.id] = report.until or clock.now() + AGAIN
+            self._asked[run.id] = time.monotonic() + (report.retry_after or AGAIN)
         return None

@@ -107,11 +107,18 @@ def _executed(services: Services, ref: str) -> tuple[Run, bytes]:
     """
     run = services.orion.find(ref)
     path = notebook_of(services.orion.settings, run.id)
+    gone = NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
     if path is None:
-        raise NotebookNotFound(f"run {short(run.id)} ({run.name}) has no executed notebook")
-    if path.stat().st_size > SOURCE_LIMIT:
-        raise InvalidNotebook(f"the notebook of run {short(run.id)} is larger than 100 MiB")
-    return run, path.read_bytes()
+        raise gone
+    try:
+        if path.stat().st_size > SOURCE_LIMIT:
+            raise InvalidNotebook(f"the notebook of run {short(run.id)} is larger than 100 MiB")
+        return run, path.read_bytes()
+    except FileNotFoundError:  # it was just forgotten
+        raise gone from None
+    except OSError as error:
+        says = f"the notebook of run {short(run.id)} can't be read: {error}"
+        raise InvalidNotebook(says) from error
 
 
 def _exported(services: Services, ref: str, export: Export, no_input: bool) -> tuple[Run, bytes]:

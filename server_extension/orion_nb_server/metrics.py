@@ -96,8 +96,9 @@ class Metrics:
             took = time.monotonic() - began
             self._count_at = began + max(APART, SHARE * took)
         self.due.set(self.orion.count_due_runs())
+        counts = self.orion.delivery_counts()
         for status in ("waiting", "delivered", "dead"):
-            self.deliveries.labels(status).set(self.orion.delivery_counts().get(status, 0))
+            self.deliveries.labels(status).set(counts.get(status, 0))
         self.size.set(self.orion.database_size())
         self.late.set(self._lag())
         self.services.clear()

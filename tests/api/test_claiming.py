@@ -7,9 +7,11 @@ from contextlib import closing
 
 import pytest
 
+from orion_nb.api import scheduling
 from orion_nb.errors import StoreUnavailable
 from orion_nb.schemas.states import Completed, Running
 from orion_nb.store.schema import SCHEMA_VERSION
+from tests.waiting import until
 
 
 def begun(orion, name):
@@ -74,3 +76,22 @@ def test_where_nothing_can_be_written_that_is_said(orion, deploy):
         with pytest.raises(StoreUnavailable):
             orion.claim(1)
         other.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def test_one_of_many_that_wait_is_asked_again_a_second_later_though_the_clock_is_set_back(
+    orion, deploy, clock
+):
+    deploy("holder", concurrency={"db": 1})
+    begun(orion, "holder")
+    deploy("another", concurrency={"api": 1})
+    other = begun(orion, "another")
+    for n in range(scheduling.EAGER):
+        deploy(f"waits {n}", concurrency={"db": 1})
+        orion.run_deployment(f"waits {n}")
+    last = orion.run_deployment("another")
+    clock.advance(10)
+    assert orion.claim(1) == []
+    clock.advance(-5)
+    orion.advance(other, Completed())
+    (taken,) = until(lambda: orion.claim(1))
+    assert taken.id == last.id
