@@ -38,15 +38,22 @@ told.flaky = flaky.id;
 
 // One that fails for good throws what its work threw.
 await assert.rejects(
-  orion.run("broken", () => Promise.reject(new RangeError("too far")), { policy: { retries: 1 } }),
+  orion.run("broken", () => Promise.reject(new RangeError("too far")), {
+    policy: { retries: 1 },
+    tags: ["js"],
+  }),
   (error) => error instanceof RangeError && error.message === "too far",
 );
 
 // One that is cancelled is told so while it works.
-const asleep = orion.run("asleep", async ({ run, signal }) => {
-  await orion.cancel(run, "enough");
-  await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-});
+const asleep = orion.run(
+  "asleep",
+  async ({ run, signal }) => {
+    await orion.cancel(run, "enough");
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  },
+  { tags: ["js"] },
+);
 await assert.rejects(asleep, (error) => error instanceof RunStopped && error.report.state.type === "CANCELLED");
 
 // Events: the same by stream and by long poll, and a stream goes on where it was left.
@@ -58,7 +65,7 @@ const rest = await first(orion.events({ after: streamed[2].n, root: flaky.id }),
 assert.deepEqual(rest, streamed.slice(3));
 
 // Pages of a list follow one another.
-const everyone = await all(orion.find("kind:task", { limit: 2 }));
+const everyone = await all(orion.find("kind:task tag:js", { limit: 2 }));
 assert.deepEqual(everyone.map((run) => run.name), ["asleep", "broken", "flaky"]);
 
 // What is wrong is said.
