@@ -19,7 +19,7 @@ from orion_nb.api.liveness import Liveness
 from orion_nb.api.logs import LogRoutes
 from orion_nb.api.outputs import OutputRoutes
 from orion_nb.api.pauses import PauseRoutes
-from orion_nb.api.replays import ReplayRoutes
+from orion_nb.api.replay_notebooks import ReplayNotebookRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
 from orion_nb.api.retrying import RetryRoutes
@@ -49,7 +49,7 @@ class Orion(
     LogRoutes,
     ArtifactRoutes,
     OutputRoutes,
-    ReplayRoutes,
+    ReplayNotebookRoutes,
     Telling,
     Services,
     Scheduling,

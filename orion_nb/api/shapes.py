@@ -164,6 +164,10 @@ SHAPES: dict[str, Schema] = {
     ),
     "read_inputs": fields(run=TEXT, reference=or_null(TEXT)),
     "put_inputs": fields(run=TEXT),
+    "replay_notebook": fields(
+        run=TEXT, replays=TEXT, name=TEXT, folder=or_null(TEXT), path=or_null(TEXT),
+        notebook=OBJECT,
+    ),
     "read_stored_result": fields(key=TEXT, status=TEXT, serializer=TEXT, size=COUNT, url=TEXT),
     "result_problems": fields(problems=listed(ref("Problem"))),
     "flush_results": fields(stored=COUNT, left=COUNT),

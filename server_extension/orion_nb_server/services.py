@@ -47,6 +47,8 @@ READING = frozenset(
     """check_deployment check_update create_deployment update_deployment
     pause_deployment resume_deployment run_deployment replay_run""".split()
 )
+#: Routes that answer the `path` of a file, which is told from the server's root folder.
+PLACED = frozenset({"replay_notebook"})
 #: A worker that is asked to stop has this long (seconds); its runners are detached and go on.
 PATIENCE = 10.0
 
@@ -203,8 +205,19 @@ class Services:
                 arguments[name] = targets.joined(str(path), flow)
         began = time.monotonic()
         answer = route.function(orion, **arguments)
+        if route.name in PLACED:
+            answer = {**answer, "path": self._from_root(answer["path"])}
         self.on_answer(route.name, answer, time.monotonic() - began)
         return answer
+
+    def _from_root(self, path: str) -> str | None:
+        """Where a file is, from the root folder, with slashes; None if it can't be in there."""
+        root = self._root()
+        try:
+            found = inside(root, "path", path, self._allow_hidden())
+        except (InvalidInput, NotebookNotFound):
+            return None
+        return found.relative_to(os.path.abspath(root)).as_posix()
 
 
 def inside(root: str, field: str, value: str, allow_hidden: bool = False) -> Path:

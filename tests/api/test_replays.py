@@ -7,7 +7,7 @@ import json
 import pytest
 
 from orion_nb.api.orion import Orion
-from orion_nb.errors import Conflict, ParameterError
+from orion_nb.errors import Conflict, NotFound, ParameterError
 from orion_nb.settings import Settings
 
 
@@ -60,3 +60,45 @@ def test_a_stored_result_is_found_by_its_key(orion):
         orion.read_stored_result("0" * 64)
     with pytest.raises(InvalidInput, match="key: 'x' is no key"):
         orion.read_stored_result("x")
+
+
+def failed_task(orion, parent):
+    run = orion.create_run("task", "load", parent=parent, key="etl.load", state="RUNNING")
+    orion.propose(run.id, "FAILED", message="KeyError: `price`\nand more")
+    return run
+
+
+def test_a_notebook_is_made_that_takes_the_failed_task_up(orion, deployed, tmp_path):
+    import nbformat
+
+    flow = orion.run_deployment("etl")
+    failed_task(orion, flow.id)
+    task = failed_task(orion, flow.id)
+    told = orion.replay_notebook(flow.id)
+    assert told["replays"] == task.id  # the one that failed last
+    assert told["name"] == f"replay-{task.id[-8:]}.ipynb"
+    assert told["folder"] == str(tmp_path)
+    assert told["path"] == str(tmp_path / told["name"])
+    made = nbformat.from_dict(told["notebook"])
+    nbformat.validate(made)
+    assert "Failed: `KeyError: 'price'`" in made.cells[0].source
+    assert made.cells[1].source == "%load_ext orion_nb"
+    assert made.cells[2].source == f"%replay {task.id[-8:]}"
+
+
+def test_of_a_flow_in_a_file_its_functions_are_imported(orion, tmp_path):
+    text = "from orion_nb import flow\n@flow\ndef nightly(): pass\n"
+    (tmp_path / "etl.py").write_text(text)
+    orion.create_deployment("nightly", f"{tmp_path / 'etl.py'}:nightly")
+    task = failed_task(orion, orion.run_deployment("nightly").id)
+    told = orion.replay_notebook(task.id)
+    assert told["notebook"]["cells"][1]["source"].splitlines()[1].startswith("import etl  #")
+
+
+def test_where_its_code_is_may_not_be_known(orion):
+    flow = orion.create_run("flow", "anything")
+    told = orion.replay_notebook(flow.id)
+    assert (told["folder"], told["path"]) == (None, told["name"])
+    assert told["replays"] == flow.id
+    with pytest.raises(NotFound):
+        orion.replay_notebook("f" * 32)

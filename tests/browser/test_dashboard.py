@@ -354,3 +354,32 @@ def test_limits_notifications_and_secrets_are_looked_after_on_the_page(
     expect(main.get_by_text("No secrets yet")).to_be_visible()
     assert find("DB_PASSWORD", orion.settings.home) is None
     assert console_errors == []
+
+
+def test_a_failure_is_replayed_in_a_notebook_beside_its_code(
+    dashboard: Page, orion: Orion, server: Server, console_errors: list[str]
+) -> None:
+    folder = server.root / "in here"
+    folder.mkdir()
+    (folder / "etl.ipynb").write_text(
+        json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    told = {"name": "replayed", "path": "in here/etl.ipynb"}
+    known = server.call("POST", "/deployments", told).json["id"]
+    made = orion.new_run("flow", "replayed", deployment=known)
+    run = orion.advance(orion.begin(made, Running())[0], Failed("KeyError: 'price'"))[0]
+    name = f"replay-{run.id[-8:]}.ipynb"
+
+    dashboard.goto(f"{server.url}/orion/#/runs/{run.id}")
+    button = dashboard.get_by_role("button", name="Replay in notebook")
+    for _ in range(2):  # what somebody has made of it stays
+        with dashboard.expect_popup() as popup:
+            button.click()
+        assert popup.value.url == f"{server.url}/lab/tree/in%20here/{name}"
+        popup.value.close()
+        cells = json.loads((folder / name).read_text())["cells"]
+        assert cells[2]["source"] in (f"%replay {run.id[-8:]}", [f"%replay {run.id[-8:]}"])
+        (folder / name).write_text((folder / name).read_text().replace("# Replay", "# My replay"))
+    assert "# My replay" in (folder / name).read_text()
+    expect(dashboard.get_by_role("status").get_by_role("link", name="Open")).to_be_visible()
+    assert [line for line in console_errors if f"api/contents/in%20here/{name}" not in line] == []

@@ -2,7 +2,7 @@
 import { connection, xsrf } from "./connection";
 import type {
   ArtifactPage, Cells, Delivery, Deployment, DeploymentWithSource, DeployOptions, Diff, Entry, FullArtifact, Inspected,
-  Limit, LogPage, LogQuery, Notification, OwnOfRun, Page, Preview, Report, Run, RunQuery, SecretName, Why,
+  Limit, LogPage, LogQuery, Notification, OwnOfRun, Page, Preview, ReplayNotebook, Report, Run, RunQuery, SecretName, Why,
 } from "./types";
 
 /** An answer that is an error; `status` 0 means that there was none. */
@@ -155,5 +155,6 @@ export const api = {
   /** where an artifact, or all that a run has shown, is downloaded */
   content: (artifact: string) => `${connection.api}/artifacts/${id(artifact)}/content`,
   shown: (run: string) => `${connection.api}/runs/${id(run)}/artifacts.zip`,
+  replayNotebook: (run: string) => call<ReplayNotebook>("GET", `/runs/${id(run)}/replay-notebook`),
   notebook: (run: string, ext: "html" | "ipynb") => `${connection.api}/runs/${id(run)}/notebook.${ext}`,
 };

@@ -10,6 +10,7 @@ import { RerunForm } from "./own";
 import { act, Ago, Bar, Empty, Failure, isLate, Loading, outcome, RunState, Took } from "./parts";
 import { now } from "./live";
 import { useQuery } from "./query";
+import { replayNotebook } from "./replaying";
 import { focusHeading, hrefs, place } from "./router";
 import { Remove } from "./sure";
 import { Message, Story } from "./story";
@@ -146,6 +147,15 @@ function RunHeader({ run, awaits, pinned, reload }: HeaderProps) {
     });
     reload();
   };
+  const replay = async () => {
+    setAsked(true);
+    await act(async () => {
+      const address = await replayNotebook(run.id);
+      window.open(address, "_blank");
+      return { text: "The notebook is there, and takes the run up.", href: address };
+    });
+    setAsked(false);
+  };
   const notebook = run.kind === "flow" && run.start_time !== null && (run.deployment || run.key?.startsWith("notebook:"));
   return (
     <header class="run-head">
@@ -165,6 +175,11 @@ function RunHeader({ run, awaits, pinned, reload }: HeaderProps) {
                 Download .ipynb
               </a>
             </>
+          )}
+          {(run.state.type === "FAILED" || run.state.type === "CRASHED") && (
+            <button type="button" disabled={asked} onClick={() => void replay()}>
+              Replay in notebook
+            </button>
           )}
           <button type="button" aria-pressed={pinned} title="Kept however old it gets" onClick={() => void pinOrNot()}>
             {pinned ? "Pinned" : "Pin"}

@@ -181,6 +181,15 @@ export interface Schema {
   maximum?: number;
 }
 
+export interface ReplayNotebook {
+  /** the run that it takes up */
+  replays: string;
+  /** where it belongs, from the server's root folder; null if its code is not in there */
+  path: string | null;
+  folder: string | null;
+  notebook: object;
+}
+
 export interface Inspected {
   parameters: { name: string; annotation: string | null; default: string | null; required: boolean; help: string | null }[];
   schema: Schema;

@@ -1,0 +1,88 @@
+"""A notebook in which a failure is replayed, for whoever opens it beside the code that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orion_nb.api.replays import ReplayRoutes
+from orion_nb.api.routes import route
+from orion_nb.errors import NotFound
+from orion_nb.schemas.runs import Run, short
+from orion_nb.schemas.states import CRASHED, FAILED
+
+BEHIND = """\
+The code is put into a cell below: change it, and run it. Then
+
+- `%replay debug` opens the debugger on what it raised, `%replay diff` says what differs;
+- `%replay commit --resume` completes the run with what it made, and its flow goes on;
+- `%replay drop` forgets it.
+"""
+
+
+class ReplayNotebookRoutes(ReplayRoutes):
+    """Notebooks made for replaying."""
+
+    @route("GET", "/runs/{run_id}/replay-notebook", action="read")
+    def replay_notebook(self, run_id: str) -> dict[str, Any]:
+        """A notebook that takes up a failed run where it is opened; nothing is written.
+
+        `replays` is the run it takes up: of a flow the task that failed in it last. `folder` is the
+        one that its code is in, null where that is not known. `path` is where the notebook
+        belongs: beside the code; over HTTP from the root folder of the server, and null if the code
+        is not in there. `name` is that of the file, and `notebook` what is in it.
+        """
+        run = self.find(run_id)
+        failed = self._failed_within(run)
+        place = self._code_of(run)
+        name = f"replay-{short(failed.id)}.ipynb"
+        return {
+            "run": run.id,
+            "replays": failed.id,
+            "name": name,
+            "folder": str(place.parent) if place is not None else None,
+            "path": str(place.parent / name) if place is not None else name,
+            "notebook": _notebook(failed, place),
+        }
+
+    def _failed_within(self, run: Run) -> Run:
+        """The task that failed last in a flow run; else the run itself."""
+        if run.kind == "task":
+            return run
+        states = [FAILED.value.lower(), CRASHED.value.lower()]
+        below: Any = {"root": run.id} if run.root == run.id else {"parent": run.id}
+        found = self.filter_runs(kind="task", states=states, limit=1, **below)["runs"]
+        return self.find(found[0]["id"]) if found else run
+
+    def _code_of(self, run: Run) -> Path | None:
+        """The file of the flow around the run, if it was read by itself or is deployed."""
+        flow = self.with_source(self.find(run.root))
+        if flow.source is not None:
+            return Path(flow.source["path"])
+        try:
+            return Path(self.find_deployment(flow.deployment).path) if flow.deployment else None
+        except NotFound:  # it was removed
+            return None
+
+
+def _notebook(run: Run, place: Path | None) -> dict[str, Any]:
+    """What is in the notebook, in nbformat 4.5."""
+    said = (run.state.message or run.state.name).replace("`", "'").partition("\n")[0]
+    head = f"# Replay of {run.name.replace('`', '')}\n\nRun `{run.id}`, {run.state.name}: `{said}`"
+    load = ["%load_ext orion_nb"]
+    module = (run.key or "").rpartition(".")[0]
+    if place is not None and place.suffix == ".py" and module == place.stem:
+        load.append(f"import {module}  # its functions: edited ones need a new kernel")
+    cells = [
+        _cell("head", "markdown", head),
+        _cell("load", "code", "\n".join(load)),
+        _cell("take", "code", f"%replay {short(run.id)}"),
+        _cell("next", "markdown", BEHIND),
+    ]
+    spec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    return {"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _cell(name: str, kind: str, source: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": source}
+    return made if kind == "markdown" else {**made, "outputs": [], "execution_count": None}

@@ -1,0 +1,98 @@
+"""`orion-nb replay --print | --ipython | --lab`: a failure is at hand, and no run is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from orion_nb import flow, task
+from orion_nb.api.orion import Orion
+from orion_nb.schemas.runs import Run
+
+ROOT = Path(__file__).parents[2]
+
+
+@task(frames=True)
+def load(rows: list[dict[str, int]]) -> int:
+    total = 0
+    for row in rows:
+        total += row["price"]
+    return total
+
+
+@flow
+def nightly() -> int:
+    return load([{"price": 1}, {"cost": 3}])
+
+
+@pytest.fixture
+def failed(here: Orion) -> Run:
+    """The task that failed."""
+    nightly.run()
+    return here.find("load")
+
+
+def test_its_inputs_frames_and_code_are_printed(call, failed, here):
+    for ref in (failed.id, failed.root):  # of a flow the task that failed in it
+        out = call("replay", ref, "--print").out
+        assert f"task load ({failed.id[-8:]}), Failed" in out
+        assert "rows = [{'price': 1}, {'cost': 3}]" in out
+        assert "row = {'cost': 3}" in out
+        assert "def load(rows" in out
+    told = call("replay", failed.id, "--print", "--json").json
+    assert told["error"] == "KeyError: 'price'"
+    assert told["frames"][-1]["names"]["total"] == "1"
+    assert here.find("load").id == failed.id
+
+
+def test_a_notebook_is_written_once(call, failed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = call("replay", failed.root, "--lab", "--no-browser").out
+    file = tmp_path / f"replay-{failed.id[-8:]}.ipynb"
+    assert out.strip() == str(file)
+    made = json.loads(file.read_text())
+    assert made["cells"][2]["source"] == f"%replay {failed.id[-8:]}"
+    file.write_text("mine")
+    call("replay", failed.root, "--lab", "--no-browser")
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--print", "--lab"), "give one of --print, --ipython and --lab"),
+        (("--print", "-p", "a=1"), "--param: no run is made with"),
+        (("--ipython", "--wait"), "--wait: no run is made with"),
+        (("--lab", "--json"), "--json: only with --print"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(call, failed, options, says):
+    done = call("replay", failed.id, *options)
+    assert done.code != 0
+    assert says in done.out + done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
+def test_ipython_begins_with_it(here, home, tmp_path):
+    import pexpect
+
+    task(lambda of: 10 / of, name="bare").run(0)  # its code is not known there: the prompt is empty
+    environ = {**os.environ, "ORION_NB_HOME": str(home), "IPYTHONDIR": str(tmp_path / "ipython"),
+               "PYTHONPATH": str(ROOT), "TERM": "dumb"}  # fmt: skip
+    child = pexpect.spawn(
+        sys.executable, ["-m", "orion_nb", "replay", "bare", "--ipython"],
+        env=environ, cwd=str(tmp_path), timeout=60, encoding="utf-8", echo=False,
+    )  # fmt: skip
+    try:
+        child.expect_exact("task bare (")
+        child.expect_exact("In [1]")
+        child.sendline("_replay.inputs['0'] + 42, 'seen'")
+        child.expect_exact("(42, 'seen')")
+        child.sendline("exit()")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
