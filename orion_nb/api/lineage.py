@@ -32,7 +32,8 @@ class LineageRoutes(Proposals):
     def graph(self, run_id: str) -> dict[str, Any]:
         """All runs of the tree that a run belongs to, in brief, and the edges between them.
 
-        `GET /runs/{run_id}` has the rest of what there is to say of one.
+        `GET /runs/{run_id}` has the rest of what there is to say of one. Of an endless
+        flow these are the first 20,000 runs; `left_out` counts the others.
         """
         run = self.find(run_id)
         with self.database.read() as connection:

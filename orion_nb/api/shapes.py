@@ -150,7 +150,9 @@ SHAPES: dict[str, Schema] = {
         pin=or_null(fields(why=or_null(TEXT), created=MOMENT)),
         notes=listed(OBJECT), problems=listed(OBJECT), tasks=RUNS,
     ),
-    "graph": fields(root=TEXT, runs=listed(ref("Node")), edges=listed(ref("Edge"))),
+    "graph": fields(
+        root=TEXT, runs=listed(ref("Node")), edges=listed(ref("Edge")), left_out=COUNT
+    ),
     "lineage": fields(run=TEXT, upstream=listed(ref("Edge")), downstream=listed(ref("Edge"))),
     "retry_now": fields(retried=listed(fields(id=TEXT, name=TEXT))),
     "read_pauses": fields(pauses=listed(ref("Pause"))),

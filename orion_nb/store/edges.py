@@ -11,6 +11,8 @@ from orion_nb.schemas.values import frozen
 STREAMED = "~"
 #: The path of an argument whose run may fail begins so.
 MAY_FAIL = "?"
+#: A graph has no more runs than this, and no more edges.
+MOST, MOST_EDGES = 20_000, 200_000
 
 _NODES = """
     SELECT json_group_array(json_object(
@@ -23,7 +25,7 @@ _NODES = """
         'attempt', attempt, 'run_count', run_count, 'created', created,
         'start_time', start_time, 'end_time', end_time,
         'tags', json(coalesce(tags, '[]')), 'marks', json(coalesce(marks, '[]'))))
-    FROM (SELECT * FROM runs WHERE root = ? ORDER BY id)"""
+    FROM (SELECT * FROM runs WHERE root = ? ORDER BY id LIMIT ?)"""
 #: The same as `Edge.as_json`.
 _EDGES = f"""
     SELECT json_group_array(json_object(
@@ -33,7 +35,7 @@ _EDGES = f"""
         'name', name, 'state', state_name))
     FROM (SELECT edges.upstream, edges.run, edges.path, above.name, above.state_name
         FROM runs JOIN edges ON edges.run = runs.id JOIN runs AS above ON above.id = edges.upstream
-        WHERE runs.root = ? ORDER BY edges.run, edges.upstream)"""
+        WHERE runs.root = ? ORDER BY edges.run, edges.upstream LIMIT ?)"""
 
 
 @frozen
@@ -71,10 +73,15 @@ def graph(connection: sqlite3.Connection, root: str) -> str:
     """The runs of a tree in brief, in the order of their creation, and the edges that end in it.
 
     It is JSON, written by SQLite: of ten thousand runs no object is made, and other threads go on.
+    Of an endless flow it is the first `MOST` runs; `left_out` says how many there are besides.
     """
-    sql = f"SELECT json_object('root', ?, 'runs', json(({_NODES})), 'edges', json(({_EDGES})))"
+    sql = (
+        f"SELECT json_object('root', ?, 'runs', json(({_NODES})), 'edges', json(({_EDGES})), "
+        "'left_out', max(0, (SELECT count(*) FROM runs WHERE root = ?) - ?))"
+    )
     key = bytes.fromhex(root)
-    return str(connection.execute(sql, (root, key, key)).fetchone()[0])
+    values = (root, key, MOST, key, MOST_EDGES, key, MOST)
+    return str(connection.execute(sql, values).fetchone()[0])
 
 
 def within(connection: sqlite3.Connection, parent: str, root: str) -> dict[str, frozenset[str]]:

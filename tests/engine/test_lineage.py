@@ -191,6 +191,20 @@ def test_the_edges_of_a_graph_are_told_as_those_of_a_run(told: Any) -> None:
     assert connect().graph(take_id)["edges"] == upstream
 
 
+def test_of_an_endless_flow_a_graph_has_the_first_runs(told: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("orion_nb.store.edges.MOST", 3)
+
+    @flow
+    def etl() -> None:
+        for n in range(5):
+            make(n)
+
+    etl()
+    graph = connect().graph(told.run("etl").id)
+    assert [each["name"] for each in graph["runs"]] == ["etl", "make", "make"]
+    assert graph["left_out"] == 3
+
+
 class Thing:
     """A value that can be referred to weakly."""
 
