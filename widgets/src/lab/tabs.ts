@@ -54,7 +54,14 @@ export class Tabs {
     const node = document.createElement("div");
     node.className = "orion-frame";
     node.append(frame);
-    const tab = new MainAreaWidget({ content: new Widget({ node }) }) as unknown as Tab;
+
+    class Page extends Widget {
+      onActivateRequest(): void {
+        frame.contentWindow?.focus();
+      }
+    }
+
+    const tab = new MainAreaWidget({ content: new Page({ node }) }) as unknown as Tab;
     tab.id = `orion-nb-tab-${(this.made += 1)}-${Date.now()}`;
     tab.place = place;
     Object.assign(tab.title, { label: "Orion", caption: "The dashboard of orion_nb", icon: this.icon, closable: true });
@@ -79,6 +86,11 @@ export class Tabs {
     named();
     new MutationObserver(named).observe(page.head, { subtree: true, childList: true, characterData: true });
     inside.addEventListener("hashchange", moved);
+    // The shortcuts of the application work in the frame as around it.
+    inside.addEventListener("keydown", (event) => {
+      if (event.defaultPrevented || !(event.ctrlKey || event.altKey || event.metaKey)) return;
+      if (!frame.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();
+    });
   }
 }
 

@@ -17,6 +17,8 @@ interface Toast {
   kind: Kind;
   text: string;
   href: string;
+  /** good news that nobody waits for goes by itself */
+  passes?: boolean;
 }
 
 /** With more at once there is one that counts them. */
@@ -38,9 +40,9 @@ export function tellOfRuns(
   const show = async (toasts: Toast[]) => {
     const fresh = [];
     for (const toast of toasts) if (await isFirst(toast.key)) fresh.push(toast);
-    for (const { text, kind, href } of fresh.length > MOST ? [counted(fresh)] : fresh) {
+    for (const { text, kind, href, passes } of fresh.length > MOST ? [counted(fresh)] : fresh) {
       const actions = [{ label: "Open", callback: () => open(href) }];
-      modules["@jupyterlab/apputils"].Notification.emit(text, kind, { autoClose: kind === "success" ? 8000 : false, actions });
+      modules["@jupyterlab/apputils"].Notification.emit(text, kind, { autoClose: passes ? 8000 : false, actions });
     }
   };
   onEvents((events) => {
@@ -62,7 +64,7 @@ async function toastsOf(events: LiveEvent[], wanted: Wanted): Promise<Toast[]> {
     } else if (type === "COMPLETED" && (await hasRecovered(event).catch(() => false))) {
       toasts.push({ ...told, kind: "success", text: `${named(event)} has recovered: it completed.` });
     } else if (type === "COMPLETED" && wanted === "all") {
-      toasts.push({ ...told, kind: "success", text: `${named(event)} completed.` });
+      toasts.push({ ...told, kind: "success", text: `${named(event)} completed.`, passes: true });
     }
     if (deployment) seen.set(run, type);
   }
@@ -94,7 +96,7 @@ function counted(toasts: Toast[]): Toast {
   const bad = toasts.filter(({ kind }) => kind !== "success").length;
   const text = bad ? `${bad} deployed runs failed or are late.` : `${toasts.length} deployed runs completed.`;
   const href = bad ? hrefs.runs("is:deployed state:failed,crashed,late") : hrefs.runs("is:deployed");
-  return { key: "", kind: bad ? "error" : "success", text, href };
+  return { key: "", kind: bad ? "error" : "success", text, href, passes: !bad };
 }
 
 /** No event tells that a run is late: those that are get asked for. Those late at first are old. */
