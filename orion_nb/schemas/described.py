@@ -20,6 +20,8 @@ DEEP = 8
 _NAMES: dict[type, str] = {
     type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string",
 }  # fmt: skip
+#: What a schema tells of values of one type alone.
+_TOLD_OF = {"array": ("items",), "object": ("properties", "required")}
 
 
 def inferred(value: Any) -> Schema | None:
@@ -71,7 +73,8 @@ def _both(found: Iterable[Schema]) -> Schema:
     for each in found:
         for kind in _types(each):
             known = kinds.get(kind)
-            of_this = {**each, "type": kind}
+            told_of = {name: each[name] for name in _TOLD_OF.get(kind, ()) if name in each}
+            of_this: Schema = {"type": kind, **told_of}
             kinds[kind] = of_this if known is None else _merged(known, of_this)
     if "number" in kinds:
         kinds.pop("integer", None)

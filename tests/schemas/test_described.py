@@ -10,7 +10,7 @@ import jsonschema
 import numpy
 import pandas
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -29,6 +29,8 @@ def fits(value, schema):
 
 @settings(max_examples=50)
 @given(PLAIN)
+@example([[[False]], [None, [None]]])
+@example([[{"a": 1}], [None, {"b": "x"}, [1]]])
 def test_whatever_is_json_fits_the_schema_that_is_read_off_it(value):
     found = inferred(value)
     assert fits(value, found)
