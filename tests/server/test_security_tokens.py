@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_no_token_is_in_the_environment_or_arguments_of_kernel_and_runner(seen, 
 
 
 def test_the_secret_of_the_attempt_is_in_no_argument_url_or_notebook(server, finished, seen):
-    with server.orion().database.read() as connection:
+    with closing(server.orion()) as orion, orion.database.read() as connection:
         sql = "SELECT token FROM runs WHERE id=?"
         (secret,) = connection.execute(sql, (bytes.fromhex(finished),)).fetchone()
     told = json.dumps(seen) + server.log

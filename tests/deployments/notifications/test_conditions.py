@@ -90,9 +90,10 @@ def test_nothing_is_told_of_what_was_before_or_while_it_was_paused(orion):
 def test_what_happened_while_nobody_was_there_is_told(orion, other):
     orion.add_notification("one", call="json:dumps")
     runs = [end(other, "night", Failed()).id for _ in range(3)]
-    for api in (orion, other, Orion(orion.settings)):
-        api.note_states()
-        api.note_states()
+    with closing(Orion(orion.settings)) as third:
+        for api in (orion, other, third):
+            api.note_states()
+            api.note_states()
     assert [each["run"] for each in deliveries(orion)] == runs
 
 
