@@ -13,6 +13,7 @@ while thirty messages a second move a hundred tasks each; the bar is 60 frames a
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -113,12 +114,18 @@ async def first_byte(port: int, path: str) -> float:
     return took * 1000
 
 
-async def ask(port: int, rounds: int) -> dict[str, list[float]]:
+def newest(folder: Path) -> tuple[str, str]:
+    """The id of the run, and that of its last task."""
+    with sqlite3.connect(folder / "orion.db") as connection:
+        sql = "SELECT lower(hex(max(id))) FROM runs WHERE kind = ?"
+        run, task = (connection.execute(sql, (kind,)).fetchone()[0] for kind in ("flow", "task"))
+    connection.close()
+    return str(run), str(task)
+
+
+async def ask(port: int, rounds: int, run: str, task: str) -> dict[str, list[float]]:
     """The waits of each request in ms, one request at a time."""
     async with connected(port, 1) as (client,):
-        page = await client.post(f"{API}/runs/filter", {"kind": "flow"})
-        run = page["runs"][0]["id"]
-        task = (await client.post(f"{API}/runs/filter", {"root": run, "limit": 1}))["runs"][0]["id"]
         asked: dict[str, tuple[str, str, Any]] = {
             "run": ("GET", f"/runs/{run}", None),
             "run, why": ("GET", f"/runs/{run}/why", None),
@@ -172,7 +179,7 @@ def main() -> None:
         folder = Path(name)
         took = fill(folder, told.tasks)
         with server(folder, "full") as port:
-            waits = asyncio.run(ask(port, told.rounds))
+            waits = asyncio.run(ask(port, told.rounds, *newest(folder)))
         size = sum(each.stat().st_size for each in folder.glob("orion.db*"))
     figures = [
         Figure(what, percentile(each, 0.95), "ms", None, f"median {median(each):.1f}{_over(each)}")

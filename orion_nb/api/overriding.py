@@ -36,7 +36,8 @@ def overridden(
         orion: the API that finds the deployment, if it is given by its id.
         deployment: that of the run.
         policy: what was granted so far.
-        kernel: its name; it has to be installed here, unless the deployment allows it not to be.
+        kernel: its name; it has to be installed here, unless the deployment allows it not to be;
+            "" is none of its own.
         env: instead of those that were said of the run before; over those of the deployment.
 
     Raises:
@@ -46,9 +47,10 @@ def overridden(
     if isinstance(deployment, str):
         finding: Finds = orion  # type: ignore[assignment]
         deployment = finding.find_deployment(deployment)
-    if kernel is not None:
+    if kernel:
         _check_kernel(deployment, kernel)
-        policy = evolve(policy, kernel=kernel)
+    if kernel is not None:
+        policy = evolve(policy, kernel=kernel or None)
     if env is not None:
         policy = evolve(policy, env=variables.of_a_run(env))
     return policy

@@ -231,8 +231,8 @@ class RunRoutes(ListRoutes):
         Tasks that completed, and whose results were kept, are not executed again. With
         `from_failed` it is refused, with a list, if the result of one was not kept. A run of code
         that no deployment knows is rerun where the code is, by `flow.rerun(run)`.
-        What was said of the `kernel` and the `env` of this run stays, unless it is said anew; `{}`
-        leaves it only those variables that its deployment has.
+        What was said of the `kernel` and the `env` of this run stays, unless it is said anew; `""`
+        and `{}` leave it those of its deployment.
         """
         run = self.find(run_id)
         if from_failed:

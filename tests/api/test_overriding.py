@@ -43,6 +43,9 @@ def test_a_rerun_keeps_it_or_is_told_anew(orion, deploy):
     failed(orion, run)
     orion.rerun(run.id, env={})
     assert said_of(orion, run) == ("python3", {})
+    failed(orion, run)
+    orion.rerun(run.id, kernel="")
+    assert said_of(orion, run) == (None, {})
 
 
 def test_a_rerun_that_is_refused_changes_nothing(orion, deploy):
@@ -59,7 +62,7 @@ def test_a_rerun_that_is_refused_changes_nothing(orion, deploy):
     ("said", "error", "says"),
     [
         ({"kernel": "r-4"}, KernelNotFound, "kernel 'r-4' not found; have: .*python3"),
-        ({"kernel": ""}, InvalidInput, "kernel: 1 to 255 characters"),
+        ({"kernel": "a\n"}, InvalidInput, "kernel: 'a.*has a control character"),
         ({"env": {"ORION_NB_HOME": "/"}}, InvalidInput, "env: 'ORION_NB_HOME' is not to be set"),
         ({"env": {"JPY_PARENT_PID": "1"}}, InvalidInput, "env: 'JPY_PARENT_PID' is not to be set"),
         ({"env": {"ORION_NB_SECRET_KEY": "x"}}, InvalidInput, "env: a secret is kept with"),

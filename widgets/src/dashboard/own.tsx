@@ -72,7 +72,9 @@ export function MoreOwn(props: FieldsProps) {
   return (
     <details class="more-options" ref={more}>
       <summary>More options</summary>
-      <OwnFields {...props} />
+      <div class="form">
+        <OwnFields {...props} />
+      </div>
     </details>
   );
 }
@@ -97,7 +99,9 @@ export function RerunForm({ run, isFlow, onDone, onLeave }: RerunProps) {
     setBusy(true);
     try {
       const told = ownOf(texts);
-      if (texts.env !== before.env) told.env ??= {}; // all that were said of it are taken back
+      // What was said of it is taken back where nothing is said any more.
+      if (texts.kernel !== before.kernel) told.kernel ??= "";
+      if (texts.env !== before.env) told.env ??= {};
       tell({ text: outcome(await api.rerun(run.id, told)) });
       onDone();
     } catch (trouble) {
