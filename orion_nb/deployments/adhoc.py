@@ -204,11 +204,14 @@ def rerun_notebook(run: str, *, from_failed: bool = False, orion: Orion | None =
     """
     orion = orion or connect()
     found = orion.find(run)
+    if not found.state.is_terminal:
+        raise Conflict(f"run {found.id} has not ended: it is {found.state}")
     spec = Spec.read(run_folder(orion.settings, found.id))
     if from_failed:
         orion.check_kept(found)
     again = Scheduled(clock.now(), message="rerun on request")
-    after, report = orion.judge(found.id, again, rerun=True)
+    # Of several who ask at the same time one gets it.
+    after, report = orion.judge(found.id, again, rerun=True, expected_seq=found.state.seq)
     if after.state.type is not SCHEDULED:
         raise Conflict(f"run {found.id} can't be rerun: {report.reason or after.state}")
     return _wait(orion, after, launch(orion, found.id, spec))

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -273,3 +275,21 @@ def test_what_was_not_kept_is_executed_again_or_refused(orion, write_notebook, t
     rerun_notebook(first.run.id, orion=orion)
 
     assert (tmp_path / "log").read_text() == "load count load count "
+
+
+def test_of_several_who_rerun_a_run_at_once_one_does(orion, write_notebook, tmp_path):
+    """The others are told, and nobody is given a run that has not ended."""
+    path = write_notebook("import time\nopen('seen', 'a').write('x')\ntime.sleep(0.3)")
+    first = run_notebook(path, orion=orion)
+
+    def again(_):
+        try:
+            return str(rerun_notebook(first.run.id, orion=orion).state)
+        except Conflict as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(3) as pool:
+        told = Counter(pool.map(again, range(3)))
+    assert told["Completed"] + told["Conflict"] == 3
+    assert (tmp_path / "seen").read_text() == "x" * (1 + told["Completed"])
+    assert orion.find(first.run.id).attempt == 1 + told["Completed"]
