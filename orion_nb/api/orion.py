@@ -17,8 +17,8 @@ from orion_nb.api.limits import LimitRoutes
 from orion_nb.api.lineage import LineageRoutes
 from orion_nb.api.liveness import Liveness
 from orion_nb.api.logs import LogRoutes
-from orion_nb.api.outputs import OutputRoutes
 from orion_nb.api.pauses import PauseRoutes
+from orion_nb.api.printed import PrintedRoutes
 from orion_nb.api.replay_notebooks import ReplayNotebookRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
@@ -48,7 +48,7 @@ class Orion(
     DescribingRoutes,
     LogRoutes,
     ArtifactRoutes,
-    OutputRoutes,
+    PrintedRoutes,
     ReplayNotebookRoutes,
     Telling,
     Services,

@@ -200,6 +200,11 @@ SHAPES: dict[str, Schema] = {
         run=TEXT, attempt=COUNT, done=COUNT, total=COUNT, current=or_null(COUNT),
         left=or_null(SECONDS), cells=listed(OBJECT), failure=or_null(OBJECT),
     ),
+    "read_printed": fields(
+        "What the cells of a notebook print.",
+        run=TEXT, cursor=or_null(TEXT), more={"type": "boolean"}, lost=COUNT,
+        lines=listed(fields(cell=COUNT, stream=TEXT, text=TEXT, timestamp=MOMENT)),
+    ),
     "read_outputs": fields(
         "What the cells of a notebook have shown.",
         run=TEXT, outputs=listed(fields(cell=or_null(COUNT), index=COUNT, place=COUNT,

@@ -7,19 +7,19 @@ without the characters that steer a terminal.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from orion_nb.api import colours
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-#: A terminal's escape sequences: colours, cursor moves, titles, links.
-_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-#: What else steers a terminal, or turns the direction of text around.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: The text without anything that steers a terminal; line ends and tabs stay.
+plain = colours.plain
 
 #: How wide output is that goes to no terminal (columns), so that nothing is cut off.
 WIDE = 200
@@ -44,9 +44,11 @@ def error(message: str, remedy: str | None = None) -> None:
         typer.echo(f"       {plain(remedy)}", err=True)
 
 
-def plain(text: str) -> str:
-    """The text without anything that steers a terminal; line ends and tabs stay."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _SEQUENCES.sub("", text))
+def coloured(text: str) -> Text:
+    """The text of one line in the colours that its escape sequences say, and without all others."""
+    from rich.text import Text
+
+    return Text.from_ansi(colours.only_colours(text), end="")
 
 
 def first_line(text: str | None, most: int = 200) -> str:

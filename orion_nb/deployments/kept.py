@@ -13,6 +13,7 @@ from nbformat import NotebookNode, v4
 from orion_nb.deployments import marks
 from orion_nb.deployments.files import write_whole
 from orion_nb.deployments.journal import JOURNAL, SAVED, Journal
+from orion_nb.deployments.printed import Printed
 from orion_nb.deployments.progress import Progress
 from orion_nb.schemas.runs import Run
 from orion_nb.secrets import redacted_json
@@ -29,7 +30,8 @@ SHARE = 0.05
 class KeptNotebook:
     """A notebook and its file; `settle` is called before each saving.
 
-    What is told to `journal` is not lost with this process, `progress` is kept beside it.
+    What is told to `journal` is not lost with this process, `progress` is kept beside it, and so is
+    what the cells have `printed`, for who follows the run.
     """
 
     def __init__(self, nb: NotebookNode, path: Path, run: Run) -> None:
@@ -37,6 +39,7 @@ class KeptNotebook:
         self.path = path
         self.progress = Progress.of(nb, run.id, run.attempt)
         self.journal = Journal(path.with_name(JOURNAL))
+        self.printed = Printed(path.parent, run.attempt)
         self.settle: Callable[[], None] = lambda: None
         self._changed = self._between_cells = False
         self._saved = time.monotonic()
@@ -88,6 +91,7 @@ class KeptNotebook:
         self.save()
         self.nb["metadata"][marks.METADATA].pop(SAVED, None)
         self.journal.remove()
+        self.printed.close()
 
     def save(self, *, durable: bool = True) -> None:
         """The file is as the notebook is now; if `durable`, also after a loss of power.

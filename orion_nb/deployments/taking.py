@@ -151,7 +151,9 @@ class Taking(NotebookClient):
     def _keep_text(self, outs: Outputs, name: str, text: str, index: int) -> None:
         self.streams.setdefault(index, Streams(*self._room)).add(outs, name, text)
         self.kept.journal.write("text", index, name=name, text=text)
-        self.kept.progress.at(index).output_bytes += len(text)
+        cell = self.kept.progress.at(index)
+        self.kept.printed.add(cell.number or 0, name, text)
+        cell.output_bytes += len(text)
         if self.kept.journal.is_large:
             self.save_if_due()
 

@@ -17,7 +17,7 @@ _OPTIONS = {flag: option for option in OPTIONS for flag in option.flags}
 #: Options of the other words that may follow `%orion`.
 _OTHERS = {
     "runs": ("--tasks",),
-    "logs": ("--level", "--tree", "--limit"),
+    "logs": ("--level", "--tree", "--limit", "--follow"),
     "run": ("-p",),
     "pause": ("--until", "--why"),
     "preview": ("--tz", "--starts", "--ends", "-n"),

@@ -37,7 +37,7 @@ ORION_HELP = """\
 %orion runs [STATE] [--tasks]   the newest runs, of one state, tasks too
 %orion why RUN            what happened to a run, and why
 %orion cancel RUN         ask a run to stop
-%orion logs RUN [--tree] [--level L]   what it has logged and printed
+%orion logs RUN [--tree] [--level L] [--follow]   what it has logged and printed
 %orion params [TARGET]    what this notebook takes, or another, or file.py:flow
 %orion preview SCHEDULE   its next times: '0 7 * * 1-5', 15m, FREQ=WEEKLY, file.ics, a date and time
 %orion deploy [NAME] [-p NAME=VALUE] [--cron '0 7 * * *'] [--every 1h] [--tz ZONE] [--dry-run] ...
@@ -116,7 +116,7 @@ class OrionMagics(Magics):
         word, *rest = list(told) or ["runs"]
         known: dict[str, Callable[[Sequence[str]], Shown | None]] = {
             "runs": self._runs, "why": self._why, "cancel": self._cancel, "help": _help,
-            "--help": _help, "logs": _said(reading.logs), **_DEPLOYING,
+            "--help": _help, "logs": _logs, **_DEPLOYING,
         }  # fmt: skip
         if word not in known:
             close = difflib.get_close_matches(word, known, 1)
@@ -277,6 +277,14 @@ def _said(
         return Shown(*render.lines(said, head), data)
 
     return shown
+
+
+def _logs(words: Sequence[str]) -> Shown | None:
+    try:
+        is_shown = reading.follow(words)
+    except deploying.HelpShown:
+        return None
+    return None if is_shown else _said(reading.logs)(words)
 
 
 _DEPLOYING = {

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import base64
 
+from orion_nb.deployments.printed import Printed
+from orion_nb.schemas.states import Completed, Running
+
 
 def messages(kernel, name, **query):
     return [line["message"] for line in kernel.orion.read_logs(name, **query)["lines"]]
@@ -92,3 +95,28 @@ def test_an_artifact_outside_of_runs_does_no_harm_where_people_work(kernel):
     kernel.do("from orion_nb import artifact\nshown = artifact({'rows': 3}, key='of nobody')")
     assert kernel.value("shown") == "{'rows': 3}"
     assert kernel.orion.filter_artifacts(key="of nobody")["artifacts"] == []
+
+
+def test_a_run_is_followed_in_a_cell_with_what_its_own_cells_print(new_kernel):
+    kernel = new_kernel()
+    kernel.do("%load_ext orion_nb")
+    orion = kernel.orion
+    run = orion.begin(orion.new_run("flow", "followed"), Running())[0]
+    folder = orion.settings.notebooks / run.id
+    folder.mkdir(parents=True)
+    file = Printed(folder, 1)
+    file.add(2, "stdout", "\x1b[31mred\x1b[0m\x1b[2J\n")
+    request = kernel.send("%orion logs followed --follow")
+    kernel.hear("red")
+    file.add(2, "stdout", "last, without an end")
+    file.close()
+    orion.advance(run, Completed())
+    ran = kernel.wait(request)
+    assert ran.ok
+    assert [line[10:] for line in ran.stdout.splitlines()] == [
+        "cell 2: red", "cell 2: last, without an end",
+    ]  # fmt: skip
+    raw = "".join(each["text"] for each in ran.outputs if each["kind"] == "stream")
+    assert "\x1b[31mred\x1b[0m" in raw
+    assert "\x1b[2J" not in raw
+    assert "--follow shows all lines" in kernel.run("%orion logs followed -f --limit 3").stderr

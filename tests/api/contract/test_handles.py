@@ -10,7 +10,9 @@ import pytest
 
 import orion_nb
 from orion_nb import flow, get_logger, get_run, get_run_async, task
+from orion_nb.api.following import Following
 from orion_nb.deployments.files import NOTEBOOK
+from orion_nb.deployments.printed import Printed
 from orion_nb.errors import NotebookNotFound, RunNotFound, RunStopped
 from orion_nb.schemas.states import CANCELLED, CANCELLING, COMPLETED, RUNNING, Cancelled, Completed
 
@@ -125,3 +127,20 @@ def test_the_forms_to_be_awaited_let_the_loop_go_on(api, name):
         ticking.cancel()
 
     asyncio.run(whole())
+
+
+def test_what_its_cells_print_is_followed_wherever_it_is(api, name, request):
+    run = begun(api, name)
+    remote = api.settings.api_url is not None
+    home = request.getfixturevalue("serving").home if remote else api.settings.home
+    folder = home / api.settings.notebooks.name / run.id
+    folder.mkdir(parents=True)
+    file = Printed(folder, 1)
+    file.add(1, "stdout", "one\n")
+    following = iter(Following(api, {"run": run.id, "level": None, "tree": False}, lambda: None))
+    first = next(following)
+    assert (first["message"], first["cell"], first["n"]) == ("one", 1, None)
+    file.add(1, "stdout", "two\n")
+    file.close()
+    api.advance(run, Completed())
+    assert [line["message"] for line in following] == ["two"]
