@@ -12,7 +12,7 @@ from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import CRASHED, FAILED
 
 BEHIND = """\
-The code is put into a cell below: change it, and run it. Then
+`%replay` puts the code into a cell of its own: change it, and run it. Then
 
 - `%replay debug` opens the debugger on what it raised, `%replay diff` says what differs;
 - `%replay commit --resume` completes the run with what it made, and its flow goes on;

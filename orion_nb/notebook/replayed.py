@@ -70,14 +70,19 @@ class TriedCell(Cell):
         """Flows and tasks of the notebook are what they were when the cell is done.
 
         The cell has the function without its decorator: a flow that is rerun here is to call the
-        task, whose result may have been completed by hand, and not that function.
+        task, whose result may have been completed by hand, and not that function. So are names
+        that it imports: those of the function's module may be other things here.
         """
         namespace = self.shell.user_ns
-        names = {name: namespace.get(name) for name in assigned(self.tree)}
+        imports = [each for each in self.tree.body if isinstance(each, ast.Import | ast.ImportFrom)]
+        imported = assigned(ast.Module(list(imports), []))
+        before = {name: namespace[name] for name in assigned(self.tree) if name in namespace}
         try:
             yield
         finally:
-            namespace.update({name: each for name, each in names.items() if isinstance(each, Work)})
+            for name, each in before.items():
+                if isinstance(each, Work) or (name in imported and not self.makes_names):
+                    namespace[name] = each
 
     def _show(self, value: Any) -> None:
         if not self.makes_names:

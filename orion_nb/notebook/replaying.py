@@ -146,9 +146,23 @@ def cell_of(found: Replay) -> str | None:
         for line in lines[each.lineno - 1 : each.end_lineno]
     ]
     body = "\n".join([*lines[: first - 1], *kept, *lines[node.lineno - 1 :]])
+    if names := _of_module(found, node):
+        module = getattr(found.fn, "__globals__", {})["__name__"]
+        body = f"from {module} import {', '.join(names)}\n\n\n{body}"
     call = f"{node.name}({_arguments(found, node.name)})"
     awaited = "await " if isinstance(node, ast.AsyncFunctionDef) else ""
     return f"{body}\n\n{awaited}{call}"
+
+
+def _of_module(found: Replay, node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """The names of its module that the function speaks of; in the notebook they are not known."""
+    space = getattr(found.fn, "__globals__", {})
+    if space.get("__name__", "__main__") == "__main__":
+        return []
+    decorators = [each for each in node.decorator_list if not _is_ours(each)]
+    parts = [node.args, *node.body, *decorators, *([node.returns] if node.returns else [])]
+    said = {each.id for part in parts for each in ast.walk(part) if isinstance(each, ast.Name)}
+    return sorted(name for name in said if name in space and name != node.name)
 
 
 def _arguments(found: Replay, name: str) -> str:

@@ -126,3 +126,27 @@ Path("prices.ipynb").write_text(json.dumps(told))
     assert kernel.value("_replay.frames[-1].locals.kept()") == "{'a': 1, 'b': 0}"
     kept = "len(connect().read_artifacts(done.run.id)['artifacts'])"
     assert kernel.value(kept) == "1"
+
+
+def test_names_of_the_module_that_the_function_speaks_of_are_imported(kernel):
+    kernel.do("""
+from pathlib import Path
+Path('shop.py').write_text('''
+import math
+from orion_nb import task
+RATE = 3
+def rounded(n): return math.floor(n)
+@task
+def priced(row: dict) -> int:
+    return rounded(row['price'] * RATE)
+''')
+import sys, os; sys.path.insert(0, os.getcwd())
+import shop
+shop.priced.run({})
+RATE = 'mine'
+""")
+    code = next_cell(kernel.do("%replay priced"))
+    assert "\nfrom shop import RATE, rounded\n" in code
+    assert kernel.do(code.replace("row['price']", "row.get('price', 1.5)")).result == "4"
+    assert kernel.value("RATE") == "mine"
+    kernel.do("%replay drop")
