@@ -204,6 +204,8 @@ def _schemas() -> dict[str, Any]:
     slots = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     limits = {"type": "object", "additionalProperties": slots, "default": {}}
     found["RunPolicy"]["properties"]["concurrency"] = limits  # pairs here, an object in JSON
+    variables = {"type": "object", "additionalProperties": {"type": "string"}, "default": {}}
+    found["RunPolicy"]["properties"]["env"] = variables
     return found
 
 
