@@ -144,3 +144,44 @@ def test_a_run_is_pinned_and_deleted(page: Page, server: Server) -> None:
     expect(main.get_by_role("link", name="to stay", exact=True)).to_be_visible()
     expect(main.get_by_role("link", name="to be gone", exact=True)).to_have_count(0)
     assert server.call("GET", f"/runs/{gone.id}").status == 404
+
+
+def test_what_is_deployed_is_given_parameters_in_fields_of_their_kinds(
+    page: Page, server: Server
+) -> None:
+    source = "# parameters\nregion: str = 'north'\nrows: int = 3  # how many\nquick = False"
+    _notebook(server, "given.ipynb", source)
+    notebook = json.loads((server.root / "given.ipynb").read_text("utf-8"))
+    notebook["cells"][0]["metadata"]["tags"] = ["parameters"]
+    (server.root / "given.ipynb").write_text(json.dumps(notebook), "utf-8")
+    page.goto(f"{server.url}/orion/?token={TOKEN}#/deployments")
+    main = page.get_by_role("main")
+    main.get_by_role("button", name="Deploy").click()
+    form = main.get_by_role("region", name="Deploy")
+    form.get_by_label("Name").fill("given")
+    expect(form.get_by_label("Parameters")).to_be_visible()  # JSON, as long as nothing is known
+    form.get_by_label("Notebook or flow").fill("given.ipynb")
+    parameters = form.get_by_role("group", name="Parameters")
+    expect(parameters.get_by_label("region")).to_have_attribute("placeholder", "north")
+    expect(parameters).to_contain_text("how many")
+    parameters.get_by_label("rows").fill("many")
+    expect(parameters).to_contain_text("A whole number, please.")
+    with page.expect_response(re.compile("/deployments$")) as refused:
+        form.get_by_role("button", name="Deploy").click()
+    assert (refused.value.status, refused.value.json()["field"]) == (422, "rows")
+    parameters.get_by_label("rows").fill("5")
+    parameters.get_by_label("quick").select_option("true")
+    form.get_by_role("button", name="Deploy").click()
+    expect(page).to_have_url(re.compile("/deployments/given$"))
+    made = server.call("GET", "/deployments/given").json
+    assert made["parameters"] == {"rows": 5, "quick": True}
+
+    main.get_by_role("button", name="Change").click()
+    form = main.get_by_role("region", name="Change given")
+    expect(form.get_by_label("rows")).to_have_value("5")
+    form.get_by_label("region").fill("south")
+    form.get_by_label("rows").fill("")
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form).to_have_count(0)
+    changed = server.call("GET", "/deployments/given").json
+    assert changed["parameters"] == {"region": "south", "quick": True}

@@ -5,6 +5,7 @@ import { Effect, NextTimes } from "./effect";
 import { MomentField, OptionField, TextField } from "./fields";
 import { Failure, Loading, sentence, tell } from "./parts";
 import { useQuery } from "./query";
+import { Parameters, parametersOf } from "./parameters";
 import type { Deployment, DeployOption, DeployOptions, Preview } from "./types";
 import { fieldsOf, read, type Texts, Unreadable, wallTime, written } from "./values";
 
@@ -82,10 +83,13 @@ async function schedulesOf(text: string, zone: string, bounds: Record<string, st
   return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), zone.trim(), bounds);
 }
 
-function parametersOf(text: string): Record<string, unknown> {
-  const told: unknown = text.trim() ? JSON.parse(text) : {};
-  if (typeof told !== "object" || told === null || Array.isArray(told)) throw new SyntaxError("no object");
-  return told as Record<string, unknown>;
+/** What is typed of the parameters names this one. */
+function isParameter(text: string, name: string): boolean {
+  try {
+    return name in parametersOf(text);
+  } catch {
+    return false;
+  }
 }
 
 /** What is sent: all that is said, or of one that is there what was changed. */
@@ -127,7 +131,7 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
   const options = fieldsOf(described.options).filter(({ field }) => !(deployment && field === "paused"));
   const [before] = useState(() => textsOf(deployment, options, path));
   const [texts, setTexts] = useState(before);
-  const [wrong, setWrong] = useState<{ field: string; says: string } | null>(null);
+  const [wrong, setWrong] = useState<{ field: string; says: string; name?: string } | null>(null);
   const [found, setFound] = useState<Preview | null>(null);
   const [would, setWould] = useState<Deployment | null>(null);
   const [busy, setBusy] = useState(false);
@@ -140,6 +144,7 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
   const fail = (error: unknown) => {
     const { message, field, isForbidden, remedy } = error as ApiError;
     if (isForbidden) return setWrong({ field: "", says: `${sentence(message)} ${remedy}` });
+    if (field && isParameter(texts.parameters!, field)) return setWrong({ field: "parameters", says: message, name: field });
     const about = Object.keys(texts).find((each) => field === each || field?.startsWith(`${each}.`));
     const of = error instanceof SyntaxError ? "schedules" : field === "timezone" ? "zone" : (about ?? "");
     setWrong({ field: of, says: error instanceof SyntaxError ? `No JSON: ${message}` : message });
@@ -239,7 +244,13 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
             <NextTimes of={found} />
           </div>
         )}
-        <TextField {...field("parameters")} label="Parameters" hint='{"limit": 5}' about="JSON; what is not given is as the notebook says." />
+        <Parameters
+          path={texts.path!}
+          anything={texts.allow_untagged === "true"}
+          text={texts.parameters!}
+          wrong={wrong?.field === "parameters" ? { name: wrong.name ?? "", says: wrong.says } : undefined}
+          onText={(text) => set("parameters", text)}
+        />
         {first.map(fieldOf)}
       </div>
       <More options={rest} texts={texts} wrong={wrong?.field} fieldOf={fieldOf} />

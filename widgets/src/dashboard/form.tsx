@@ -123,12 +123,15 @@ interface FieldProps {
   schema: Schema;
   text: string;
   usual: string;
+  /** where the usual value comes from */
+  from?: string;
   required: boolean;
   wrong: string;
   onText(text: string): void;
 }
 
-function Field({ name, schema, text, usual, required, wrong, onText }: FieldProps) {
+/** A field for one parameter, of the kind that its schema says. */
+export function Field({ name, schema, text, usual, from = "as deployed", required, wrong, onText }: FieldProps) {
   const kind = kindOf(schema);
   const told = plain(schema);
   const about = {
@@ -144,7 +147,7 @@ function Field({ name, schema, text, usual, required, wrong, onText }: FieldProp
       <label for={about.id}>{name}</label>
       {choices.length > 0 ? (
         <select {...about} onChange={(event) => onText(event.currentTarget.value)}>
-          <option value="">{usual ? `${usual} (as deployed)` : "…"}</option>
+          <option value="">{usual ? `${usual} (${from})` : "…"}</option>
           {choices.map((each) => (
             <option key={each} value={each}>
               {each}
