@@ -319,6 +319,7 @@ class DeploymentRoutes(Unreadables):
             made = made.model_copy(update={"flow": found.flow, "pinned": pinned})
         else:
             found = self.inspected(made)
+        specs.check_flow(made)
         values = found.taken(made.parameters, self.settings.home)
         made = made.model_copy(update={"parameters": values})
         if not made.allow_missing_kernel:

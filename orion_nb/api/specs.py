@@ -18,6 +18,11 @@ MOST_SCHEDULES = 1000
 LARGEST_ENV = 100_000
 #: What stands behind `/deployments/` besides the names of deployments.
 TAKEN = ("check",)
+#: What is said of how cells are executed.
+OF_NOTEBOOKS = (
+    *("kernel", "allow_missing_kernel", "allow_untagged"),
+    *("cell_timeout", "start_timeout", "output_limit"),
+)
 
 
 def said(path: str, paused: bool | None, fields: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -62,6 +67,19 @@ def read(told: dict[str, Any]) -> Deployment:
     read_concurrency(made.concurrency)
     _check_room(made)
     return made
+
+
+def check_flow(made: Deployment) -> None:
+    """Nothing is said of a flow that holds for notebooks alone.
+
+    Raises:
+        InvalidInput: something is, which nobody would heed.
+    """
+    for name in OF_NOTEBOOKS if made.flow is not None else ():
+        value = getattr(made, name)
+        if value != type(made).model_fields[name].default:
+            says = f"{name}: it holds for notebooks; {made.name!r} is a flow: leave it out"
+            raise InvalidInput(says, field=name)
 
 
 def _check_room(made: Deployment) -> None:

@@ -39,3 +39,25 @@ def test_its_name_is_no_word_of_the_api(orion, deploy):
     with pytest.raises(InvalidInput, match=r"name: 'check' is a word of the API"):
         deploy("check")
     assert orion.list_deployments()["deployments"] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kernel": "python3"},
+        {"allow_missing_kernel": True},
+        {"allow_untagged": True},
+        {"cell_timeout": "1m"},
+        {"start_timeout": 5},
+        {"output_limit": 1000},
+    ],
+)
+def test_of_a_flow_nothing_is_taken_that_holds_for_cells(orion, tmp_path, said):
+    file = tmp_path / "etl.py"
+    file.write_text("from orion_nb import flow\n\n@flow\ndef nightly(): ...\n", "utf-8")
+    (name,) = said
+    with pytest.raises(InvalidInput, match=f"{name}: it holds for notebooks; 'etl' is a flow"):
+        orion.create_deployment("etl", f"{file}:nightly", **said)
+    orion.create_deployment("etl", f"{file}:nightly", isolated=True, grace=1, retries=1)
+    with pytest.raises(InvalidInput, match=name):
+        orion.update_deployment("etl", **said)
