@@ -78,7 +78,7 @@ def _operation(route: Route) -> dict[str, Any]:
     taken = arguments(route)
     if parameters := [
         _parameter(each, place) for place in ("path", "query") for each in taken[place].values()
-    ] + ([KEY] if route.action != "read" else []):
+    ] + ([KEY] if route.action != "read" and not route.hides else []):
         told["parameters"] = parameters
     if taken["body"]:
         told["requestBody"] = _request(list(taken["body"].values()), EXAMPLES.get(route.name))

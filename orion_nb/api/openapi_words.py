@@ -14,7 +14,8 @@ Times are microseconds since 1970, UTC; in requests also ISO 8601 with an offset
 
 A request that changes something may carry the header `Idempotency-Key`, with up to 255 characters
 that the client makes up. The same request with the same key gets its first answer again, for seven
-days, and does nothing; another request with that key is refused (422, `IdempotencyKeyReuse`)."""
+days, and does nothing; another request with that key is refused (422, `IdempotencyKeyReuse`). To
+keep a secret needs no key: nothing of its value is kept with one."""
 
 ERRORS = {
     "400": "The request can't be read as JSON or as a query.",

@@ -105,7 +105,7 @@ class Database:
         begun = False
         try:
             if self._is_open:
-                self._begin(0.0)
+                self._begin(wait=False)
                 begun = self._run_all(jobs) and not any(job.error for job in jobs)
         except (sqlite3.Error, OSError, StoreUnavailable):
             pass  # it is tried again by `write_all`, which tells what is wrong
@@ -237,11 +237,11 @@ class Database:
         finally:
             self._owner.release()
 
-    def _begin(self, patience: float = LOCK_PATIENCE) -> None:
+    def _begin(self, *, wait: bool = True) -> None:
         self._roll_back()  # an interrupt may have come before the last transaction was
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + (LOCK_PATIENCE if wait else 0.0)
         while True:
-            self._checkpoints.enter_write(wait=patience > 0)
+            self._checkpoints.enter_write(wait=wait)
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._recall()

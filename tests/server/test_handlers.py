@@ -123,7 +123,7 @@ def test_a_huge_body_is_not_read(server, token):
         ("TRACE", "/runs", "GET, HEAD, POST, OPTIONS"),
         ("BREW", "/health", "GET, HEAD, OPTIONS"),
         ("GET", "/runs/filter", "POST, OPTIONS"),
-        ("POST", "/runs/{run}", "GET, HEAD, OPTIONS"),
+        ("POST", "/runs/{run}", "DELETE, GET, HEAD, OPTIONS"),
         ("PUT", "/deployments/none", "DELETE, GET, HEAD, PATCH, OPTIONS"),
         ("POST", "/events", "GET, OPTIONS"),
         ("HEAD", "/events", "GET, OPTIONS"),

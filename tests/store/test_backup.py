@@ -58,7 +58,7 @@ def test_a_copy_that_is_made_while_others_write_is_whole(orion, other, tmp_path)
     finally:
         stop.set()
         writer.join()
-    assert [copy.runs for copy in copies] == sorted({copy.runs for copy in copies})
+    assert [copy.runs for copy in copies] == sorted(copy.runs for copy in copies)
     for copy in copies:
         assert copy.runs > 300
         assert check(copy.path) == []
