@@ -7,6 +7,7 @@ and how far its kernel came, in a file that the notebook writes to.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -108,11 +109,26 @@ def standing_still(pid: int) -> Iterator[bool]:
 
 
 def ends_of_attempts(orion: Orion, run_id: str) -> dict[int, dict[str, Any]]:
-    """The state with which each attempt of a run ended that did not complete."""
+    """The state with which each attempt of a run ended that did not complete.
+
+    One whose runner is killed twice before it begins is Crashed, and has no number of its own.
+    """
     told = orion.read_states(run_id)["states"]
-    ended = [each for each in told if each["name"] in ("AwaitingRetry", "Crashed", "Failed")]
+    ended = [each for before, each in _ends(told) if before["type"] != "PENDING"]
     assert len({each["attempt"] for each in ended}) == len(ended), told
     return {each["attempt"]: each for each in ended}
+
+
+def never_began(orion: Orion, run_id: str) -> bool:
+    """The last attempt of a run was ended before it began."""
+    ends = list(_ends(orion.read_states(run_id)["states"]))
+    return bool(ends) and ends[-1][0]["type"] == "PENDING"
+
+
+def _ends(told: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    for before, each in itertools.pairwise(told):
+        if each["name"] in ("AwaitingRetry", "Crashed", "Failed"):
+            yield before, each
 
 
 def explain(orion: Orion, kills: Sequence[Kill], runs: Sequence[Any]) -> dict[str, list[float]]:
