@@ -35,7 +35,7 @@ from orion_nb.deployments.standby import Standby
 from orion_nb.deployments.surroundings import environment, record_files
 from orion_nb.deployments.sweeping import ATTEMPT_VARIABLE, new_mark
 from orion_nb.engine.context import RUN_ID_VARIABLE
-from orion_nb.errors import OrionError, RunNotFound
+from orion_nb.errors import OrionError, RunNotFound, RunStopped
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run
 from orion_nb.schemas.states import (
@@ -180,20 +180,24 @@ class Attempt:
         execution = Execution(kept, kernel, limits)
         try:
             ending = await self.steer(execution, execution.play())
-            if execution.is_ordered or self._is_stopping(ending):
+            if not execution.is_ordered and (order := self._late_order(ending)):
+                execution.stop(*order)
+                if execution.raised == RunStopped.__name__:  # a task in it obeyed before we knew
+                    ending = replace(ending, state=order[0])
+            if execution.is_ordered:
                 await execution.call_hooks()
             return ending
         finally:
             execution.memory.look()
             kept.progress.about["peak_memory"] = execution.memory.peak
 
-    def _is_stopping(self, ending: Ending) -> bool:
-        """A cell failed since a task in it was stopped; the order to stop all was still to come."""
+    def _late_order(self, ending: Ending) -> tuple[State, str] | None:
+        """The order to stop, if it was given before the notebook failed, and is not known yet."""
         if ending.state.type is COMPLETED:
-            return False
+            return None
         with suppress(OrionError):
-            return self.orion.find(self.run.id).state.type is CANCELLING
-        return False
+            return _order(self.orion.find(self.run.id).state)
+        return None
 
     async def steer(self, execution: Stoppable, playing: Awaitable[T]) -> T:
         """What an execution comes to, which is stopped when the run, or the runner, is to end."""
@@ -221,9 +225,8 @@ class Attempt:
                 continue
             if now.attempt != self.run.attempt:
                 return self._give_up(execution, f"attempt {now.attempt} took over")
-            if now.state.type is CANCELLING:
-                told = Cancelled(now.state.message, by=now.state.by)
-                return execution.stop(told, "Cancelled")
+            if order := _order(now.state):
+                return execution.stop(*order)
             if now.state.type not in (RUNNING, PAUSED):
                 return self._give_up(execution, f"the run was set to {now.state} meanwhile")
 
@@ -281,3 +284,10 @@ class Attempt:
                 with suppress(OrionError):
                     self.orion.judge(child.id, proposed, expected_seq=child.state.seq)
         reap(self.orion)
+
+
+def _order(state: State) -> tuple[State, str] | None:
+    """What an execution is told if its run is in this state: the state to end in, and its name."""
+    if state.type is not CANCELLING:
+        return None
+    return Cancelled(state.message, by=state.by), "Cancelled"

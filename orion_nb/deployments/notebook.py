@@ -68,6 +68,8 @@ class Execution(Taking):
         self.number = 0
         #: The reference of the notebook's result, if a cell has declared one.
         self.result: str | None = None
+        #: The name of the error that it ended with, if a cell has raised one.
+        self.raised = ""
         self._index: int | None = None
         self._order: tuple[State, str] | None = None
         self._ordered = asyncio.Event()
@@ -199,6 +201,7 @@ class Execution(Taking):
             self._fail(cell, verdict)
 
     def _fail(self, cell: NotebookNode, failure: Failure) -> NoReturn:
+        self.raised = failure.ename
         if not any(output.output_type == "error" for output in cell.outputs):
             marks.add_error(cell, failure.ename, failure.evalue)  # an unknown magic leaves none
         spec = self.kernel.manager.kernel_spec

@@ -126,6 +126,24 @@ def test_they_are_called_also_when_time_is_up(orion, write_notebook, tmp_path, j
     assert (tmp_path / "told").read_text() == "job first "
 
 
+OBEYS = """
+import os
+from orion_nb import get_run
+from orion_nb.errors import RunStopped
+
+get_run(os.environ["ORION_NB_RUN_ID"]).cancel(why="enough")
+raise RunStopped("a task in this cell has obeyed")
+"""
+
+
+def test_a_cell_that_obeys_before_its_runner_knows_is_cancelled_too(orion, write_notebook):
+    done = run_notebook(write_notebook(OBEYS))
+    assert str(done.state) == "Cancelled: enough"
+    text = done.notebook.read_text()
+    assert "**Cancelled** in the next cell" in text
+    assert "**Failed**" not in text
+
+
 def test_a_notebook_that_ends_by_itself_calls_none(orion, write_notebook, tmp_path):
     assert run_notebook(write_notebook(HOOKS, "1 / 0")).state.name == "Failed"
     assert not (tmp_path / "told").exists()
