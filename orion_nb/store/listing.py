@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections import Counter
@@ -212,13 +213,13 @@ def claimable(
 
     These are ids of deployments.
     """
-    marks = ", ".join("?" * len(but))
     tail = (
         "WHERE runs.state_type = 'SCHEDULED' AND runs.scheduled_time <= ? "
         "AND runs.end_time IS NULL AND runs.parent IS NULL AND runs.deployment IS NOT NULL "
-        f"AND runs.deployment NOT IN ({marks}) ORDER BY runs.scheduled_time LIMIT ?"
+        "AND lower(hex(runs.deployment)) NOT IN (SELECT value FROM json_each(?)) "
+        "ORDER BY runs.scheduled_time LIMIT ?"
     )
-    return read_many(connection, tail, (now, *map(bytes.fromhex, but), limit))
+    return read_many(connection, tail, (now, json.dumps(list(but)), limit))
 
 
 def next_scheduled(connection: sqlite3.Connection, after: int = -1) -> int | None:

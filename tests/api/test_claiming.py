@@ -10,6 +10,7 @@ import pytest
 from orion_nb.api import scheduling
 from orion_nb.errors import StoreUnavailable
 from orion_nb.schemas.states import Completed, Running
+from orion_nb.store import listing
 from orion_nb.store.schema import SCHEMA_VERSION
 from tests.waiting import until
 
@@ -46,6 +47,16 @@ def test_however_many_wait_the_one_behind_them_is_taken_at_once(orion, deploy):
     deploy("free")
     free = orion.run_deployment("free")
     assert [run.id for run in orion.claim(5)] == [free.id]
+
+
+def test_more_may_wait_than_a_statement_has_places_for(orion, deploy):
+    deploy("free")
+    free = orion.run_deployment("free")
+    others = [f"{n:032x}" for n in range(40_000)]
+    with orion.database.read() as connection:
+        found = listing.claimable(connection, free.created, 1, others)
+        assert [run.id for run in found] == [free.id]
+        assert listing.claimable(connection, free.created, 1, [*others, free.deployment]) == []
 
 
 def test_several_of_one_deployment_are_taken_at_once(orion, deploy):
