@@ -52,8 +52,9 @@ def test_however_many_wait_the_one_behind_them_is_taken_at_once(orion, deploy):
 def test_more_may_wait_than_a_statement_has_places_for(orion, deploy):
     deploy("free")
     free = orion.run_deployment("free")
-    others = [f"{n:032x}" for n in range(40_000)]
+    others = [f"{n:032x}" for n in range(1000)]
     with orion.database.read() as connection:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
         found = listing.claimable(connection, free.created, 1, others)
         assert [run.id for run in found] == [free.id]
         assert listing.claimable(connection, free.created, 1, [*others, free.deployment]) == []
