@@ -23,7 +23,7 @@ from orion_nb.errors import (
     ParameterError,
 )
 from orion_nb.schemas import cells, targets
-from orion_nb.schemas.upgrading import is_of_format_3, upgraded
+from orion_nb.schemas.upgrading import is_old, upgraded
 from orion_nb.schemas.values import frozen
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def read_notebook(path: str) -> dict[str, Any]:
 
     Raises:
         NotebookNotFound: with the closest name in the folder.
-        InvalidNotebook: it is no notebook of format 4, or 3.
+        InvalidNotebook: it is no notebook of format 4 or older.
     """
     return as_notebook(read_text(path), path)
 
@@ -189,14 +189,14 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
     """The text of a notebook's file as JSON.
 
     Raises:
-        InvalidNotebook: it is no notebook of format 4, or 3.
+        InvalidNotebook: it is no notebook of format 4 or older.
     """
     try:
         told = json.loads(text.decode("utf-8-sig"))
         _check_depth(told)
     except (ValueError, RecursionError) as error:
         raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
-    if is_of_format_3(told):
+    if is_old(told):
         told = upgraded(told)
     if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
         raise InvalidNotebook(f"path: {path!r} has no cells; is it of format 4?", field="path")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orion_nb.schemas.upgrading import is_of_format_3, upgraded
+from orion_nb.schemas.upgrading import is_old, upgraded
 
 
 def test_all_worksheets_become_cells():
@@ -10,8 +10,8 @@ def test_all_worksheets_become_cells():
     sheets = [{"cells": [heading, code]}, {"cells": [html]}]
     nb = {"nbformat": 3, "metadata": {"name": "it"}, "worksheets": sheets}
 
-    assert is_of_format_3(nb)
-    assert not is_of_format_3({"cells": [], "worksheets": []})
+    assert is_old(nb)
+    assert not is_old({"cells": [], "worksheets": []})
     made = upgraded(nb)
 
     assert made["nbformat"] == 4
@@ -33,3 +33,16 @@ def test_lines_of_format_2_have_no_ends():
     made = upgraded({"nbformat": 2, "metadata": {"name": "it"}, "worksheets": sheets})
     sources = [cell["source"] for cell in made["cells"]]
     assert sources == ["def f():\n    return 1\n\nf()", "one\ntwo", ""]
+
+
+def test_the_first_format_has_cells_with_code_and_text():
+    cells = [{"cell_type": "text", "text": "Old"}, {"cell_type": "code", "code": "1 / 0"}]
+    assert is_old({"cells": cells})
+    made = upgraded({"cells": cells})
+    assert [(cell["cell_type"], cell["source"]) for cell in made["cells"]] == [
+        ("markdown", "Old"),
+        ("code", "1 / 0"),
+    ]
+    assert not is_old({"cells": [{"cell_type": "code", "source": "", "code": "x"}]})
+    assert not is_old({"nbformat": 4, "cells": cells})
+    assert not is_old({"cells": None})
