@@ -139,16 +139,21 @@ def test_closing_twice_and_closing_what_is_gone_do_no_harm(orion, home):
 
 
 def test_the_runs_of_a_kernel_are_found_by_its_notebook(home, monkeypatch):
-    monkeypatch.setenv("JPY_SESSION_NAME", "/work/50% off/daily.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/50% off/daily.ipynb")
     orion = connect()
     run, _ = orion.begin(orion.new_run("flow", "called"), Running())
     orion.close()
-    monkeypatch.setenv("JPY_SESSION_NAME", "/work/other.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/other.ipynb")
     other = connect()
     other.begin(other.new_run("flow", "elsewhere"), Running())
-    deployed = other.create_run("flow", "daily", key="notebook:/work/50% off/daily.ipynb")
-    for path in ('"/work/50% off/daily.ipynb"', "daily.ipynb", '"50% off/daily.ipynb"', "/w*/d*b"):
+    deployed = other.create_run("flow", "daily", key="notebook:/somewhere/50% off/daily.ipynb")
+    for path in (
+        '"/somewhere/50% off/daily.ipynb"',
+        "daily.ipynb",
+        '"50% off/daily.ipynb"',
+        "/s*/d*b",
+    ):
         found = other.filter_runs(q=f"notebook:{path}")["runs"]
         assert {each["id"] for each in found} == {run.id, deployed.id}, path
-    for path in ("aily.ipynb", "/daily.ipynb", '"/work/50_ off/daily.ipynb"'):
+    for path in ("aily.ipynb", "/daily.ipynb", '"/somewhere/50_ off/daily.ipynb"'):
         assert other.filter_runs(q=f"notebook:{path}")["runs"] == []
