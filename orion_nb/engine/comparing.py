@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, zip_longest
 from typing import Any
 
-from orion_nb.store.previews import preview
+from orion_nb.store.previews import clean, preview
 
 #: So many differences are told, each value in so many characters.
 MOST, SHOWN = 10, 80
 #: So many values of a column, a list or an array are looked at.
 LOOKED_AT = 1_000_000
+#: Texts of more lines are compared line by line: a diff takes the square of them.
+LINES = 2000
 
 _NOTHING: Any = object()
 
@@ -45,15 +47,13 @@ def differences(was: Any, now: Any) -> list[str]:
 
 
 def _between(was: Any, now: Any, place: str) -> Iterator[str]:
-    at = f"{place}: " if place else ""
+    at = _at(place)
     if type(was) is not type(now):
         yield f"{at}{described(was)} is now {described(now)}"
     elif _is_table(was):
         yield from _tables(was, now, at)
     elif _is_column(was):
-        if (len(was), was.dtype) != (len(now), now.dtype):
-            yield f"{at}{described(was)} is now {described(now)}"
-        yield from _sequences(_listed(was, LOOKED_AT), _listed(now, LOOKED_AT), place)
+        yield from _columns(was, now, place)
     elif _is_array(was):
         yield from _arrays(was, now, at)
     elif isinstance(was, Mapping):
@@ -63,18 +63,15 @@ def _between(was: Any, now: Any, place: str) -> Iterator[str]:
     elif isinstance(was, set | frozenset):
         for word, only in (("only before", was - now), ("only now", now - was)):
             yield from (f"{at}{word}: {_shown(each)}" for each in only)
-    elif isinstance(was, str) and "\n" in f"{was}{now}":
-        lines = difflib.unified_diff(
-            was.splitlines(), now.splitlines(), "before", "now", n=1, lineterm=""
-        )
-        yield from lines
+    elif isinstance(was, str) and ("\n" in was or "\n" in now):
+        yield from _texts(was, now, place)
     elif not _is_same(was, now):
         shown = _shown(was), _shown(now)
         yield f"{at}{shown[0]} is now {shown[1]}" if len({*shown}) == 2 else f"{at}not equal"
 
 
 def _mappings(was: Mapping[Any, Any], now: Mapping[Any, Any], place: str) -> Iterator[str]:
-    at = f"{place}: " if place else ""
+    at = _at(place)
     for key in was:
         if key not in now:
             yield f"{at}{_shown(key)} is gone, it was {described(was[key])}"
@@ -85,11 +82,40 @@ def _mappings(was: Mapping[Any, Any], now: Mapping[Any, Any], place: str) -> Ite
 
 def _sequences(was: Any, now: Any, place: str) -> Iterator[str]:
     if len(was) != len(now):
-        yield f"{place + ': ' if place else ''}{described(was)} is now {described(now)}"
+        yield f"{_at(place)}{described(was)} is now {described(now)}"
     pairs = zip(was[:LOOKED_AT], now[:LOOKED_AT], strict=False)
     for n, (one, other) in enumerate(pairs):
         if one is not other:
             yield from _between(one, other, f"{place}[{n}]")
+
+
+def _texts(was: str, now: str, place: str) -> Iterator[str]:
+    """Of texts with many lines, as a unified diff; long ones line by line."""
+    if was == now:
+        return
+    before, after, at = was.splitlines(), now.splitlines(), _at(place)
+    if before == after:
+        yield f"{at}the lines end in another way"
+    elif max(len(before), len(after)) <= LINES:
+        names = f"before {place}".rstrip(), f"now {place}".rstrip()
+        lines = difflib.unified_diff(before, after, *names, n=1, lineterm="")
+        yield from (clean(line, 2 * SHOWN) for line in lines)
+    else:
+        if len(before) != len(after):
+            yield f"{at}{len(before):,} lines are now {len(after):,}"
+        pairs = enumerate(zip(before, after, strict=False), 1)
+        changed = ((n, one, other) for n, (one, other) in pairs if one != other)
+        yield from (f"{at}line {n}: {_shown(a)} is now {_shown(b)}" for n, a, b in changed)
+
+
+def _columns(was: Any, now: Any, place: str) -> Iterator[str]:
+    """Of one column: its type and length, then the values."""
+    if (len(was), was.dtype) != (len(now), now.dtype):
+        yield f"{_at(place)}{described(was)} is now {described(now)}"
+    pairs = zip(_listed(was, LOOKED_AT), _listed(now, LOOKED_AT), strict=False)
+    for n, (one, other) in enumerate(pairs):
+        if not _is_same(one, other):
+            yield f"{place}[{n}]: {_shown(one)} is now {_shown(other)}"
 
 
 def _tables(was: Any, now: Any, at: str) -> Iterator[str]:
@@ -189,6 +215,10 @@ def _is_same(one: Any, other: Any) -> bool:
         return one is other or bool(one == other) or (one != one and other != other)
     except Exception:  # tables and arrays answer for each of their values
         return type(one) is type(other) and repr(one) == repr(other)
+
+
+def _at(place: str) -> str:
+    return f"{place}: " if place else ""
 
 
 def _shown(value: Any) -> str:

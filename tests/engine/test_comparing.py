@@ -22,6 +22,9 @@ from orion_nb.engine.comparing import described, differences
             "'a' is gone, it was int 1", "['b'][0]: 1 is now 2", "'c' is new: None"]),
         ({1, 2}, {2, 3}, ["only before: 1", "only now: 3"]),
         ("a\nb", "a\nc", ["--- before", "+++ now", "@@ -1,2 +1,2 @@", " a", "-b", "+c"]),
+        (["a\nb"], ["a\nc"], [
+            "--- before [0]", "+++ now [0]", "@@ -1,2 +1,2 @@", " a", "-b", "+c"]),
+        ("a\nb", "a\nb\n", ["the lines end in another way"]),
     ],
 )  # fmt: skip
 def test_what_differs_is_told(was: Any, now: Any, told: list[str]) -> None:
@@ -33,6 +36,16 @@ def test_only_the_first_differences_are_told() -> None:
     assert len(told) == 11
     assert told[0] == "[0]: 0 is now 1"
     assert told[-1] == "and more"
+
+
+def test_of_long_texts_the_lines_that_differ_are_told() -> None:
+    was = [str(n) for n in range(60_000)]  # a diff of these would take minutes
+    now = [*was[:2], *was[:1:-1], "end"]
+    assert differences("\n".join(was), "\n".join(now))[:2] == [
+        "60,000 lines are now 60,001",
+        "line 3: '2' is now '59999'",
+    ]
+    assert len(differences("a\n", "a\n" + 10_000 * "b")[-1]) == 160
 
 
 def test_what_can_not_be_compared_is_told_so() -> None:
@@ -64,6 +77,9 @@ def test_of_tables_the_shape_columns_types_and_first_rows_are_told() -> None:
         "column 'a': int64 is now float64", "row 1: 'a' 2 is now 5.0", "row 2 is gone: (3, 2.5)",
     ]  # fmt: skip
     assert differences(was["a"], was["a"] + [0, 0, 1]) == ["[2]: 3 is now 4"]
+    assert differences(was["a"], was["a"][:2].astype(float)) == [
+        "Series int64 (3,) is now Series float64 (2,)"
+    ]
     assert differences(was, was.set_axis([5, 6, 7])) == ["the index is another one"]
 
 
