@@ -34,7 +34,8 @@ def debug(shell: Any, words: Sequence[str]) -> None:
         if tried is not None and error is None:
             raise InvalidInput("debug: the replay raised nothing", field="debug")
         says = "no frames of the run were kept (frames=True or ORION_NB_FRAMES=1 asks for them)"
-        raise InvalidInput(f"debug: {says}; run its code below, and debug that", field="debug")
+        on = "run its code below, and debug that" if found.source else "nor is its code known here"
+        raise InvalidInput(f"debug: {says}; {on}", field="debug")
     if (why := why_no_prompt(shell)) is not None:
         kept = [*map(repr, found.frames), found.error or ""]
         _print(_live(error, trace) if error is not None and trace else "\n".join(kept).rstrip())

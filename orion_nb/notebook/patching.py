@@ -108,7 +108,9 @@ def _check(shell: Any, found: Replay, tried: Tried) -> None:
     name = found.run.name
     if found.run.kind == "flow" and (found.run.key or "").startswith("notebook:"):
         says = f"{name} is a whole notebook, of which one cell was replayed: put the repair into it"
-        raise InvalidInput(f"{says}, then `orion-nb runs rerun RUN`", field="replay")
+        raise InvalidInput(
+            f"{says}, then `orion-nb runs rerun {short(found.run.id)}`", field="replay"
+        )
     if tried.error is not None or not tried.run_id:
         says = f"the replay failed ({said(tried.error)})" if tried.error else "there was no run"
         raise InvalidInput(f"{says}: mend it, and run it again", field="replay")

@@ -48,7 +48,13 @@ def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
     if code := cell_of(found):
         shell.set_next_input(f"%%replay {short(found.run.id)}\n{code}")
         notes.append(f"Its code is in the next cell: change it and run it. {NEXT}")
-    notes.append(f"More: {ITSELF}.inputs, {ITSELF}.frames[-1].locals, {ITSELF}.call(...)")
+    if found.fn is None and not (found.run.key or "").startswith("notebook:"):
+        says = f"Its function, {found.run.key or found.run.name}, is not known here"
+        notes.append(f"{says}: import or define it, then %replay {short(found.run.id)} again.")
+    more = [f"{ITSELF}.inputs"]
+    more += [f"{ITSELF}.frames[-1].locals"] if found.frames else []
+    more += [f"{ITSELF}.call(...)"] if found.fn is not None else []
+    notes.append(f"More: {', '.join(more)}")
     head = f"{found.run.kind} {found.run.name} ({short(found.run.id)}), {found.run.state.name}"
     head += f", attempt {found.run.attempt}" + (f": {found.error}" if found.error else "")
     return *render.names(head, rows, notes), found.run.as_json()
@@ -149,7 +155,7 @@ def cell_of(found: Replay) -> str | None:
     if names := _of_module(found, node):
         module = getattr(found.fn, "__globals__", {})["__name__"]
         body = f"from {module} import {', '.join(names)}\n\n\n{body}"
-    call = f"{node.name}({_arguments(found, node.name)})"
+    call = f"{node.name}({_arguments(found, node)})"
     awaited = "await " if isinstance(node, ast.AsyncFunctionDef) else ""
     return f"{body}\n\n{awaited}{call}"
 
@@ -165,15 +171,15 @@ def _of_module(found: Replay, node: ast.FunctionDef | ast.AsyncFunctionDef) -> l
     return sorted(name for name in said if name in space and name != node.name)
 
 
-def _arguments(found: Replay, name: str) -> str:
-    """How the function is called with its inputs."""
+def _arguments(found: Replay, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """How the function is called with its inputs; what is missing is the user's to give."""
     if found.fn is None:
-        return f"**{ITSELF}.inputs"
+        return _by_place(found, [each.arg for each in (*node.args.posonlyargs, *node.args.args)])
     told = []
     for each in inspect.signature(found.fn).parameters.values():
         given = f"{ITSELF}.inputs[{each.name!r}]"
         if each.name in found.missing:
-            told.append(f"{each.name}={each.name}")  # it is the user's to give
+            told.append(f"{each.name}={each.name}")
         if each.name not in found.inputs:
             continue
         if each.kind is each.VAR_POSITIONAL:
@@ -183,6 +189,21 @@ def _arguments(found: Replay, name: str) -> str:
         else:
             told.append(given if each.kind is each.POSITIONAL_ONLY else f"{each.name}={given}")
     return ", ".join(told)
+
+
+def _by_place(found: Replay, names: list[str]) -> str:
+    """The same where only the source is known: what was given by its place has that for a name."""
+    told = {}
+    for each in (*found.inputs, *found.missing):
+        if each in found.inputs:
+            value = f"{ITSELF}.inputs[{each!r}]"
+        elif each.isdigit():
+            value = names[int(each)] if int(each) < len(names) else "..."
+        else:
+            value = each
+        told[each] = value if each.isdigit() else f"{each}={value}"
+    places = sorted(told, key=lambda each: int(each) if each.isdigit() else len(told))
+    return ", ".join(told[each] for each in places)
 
 
 def _bound(

@@ -150,3 +150,42 @@ RATE = 'mine'
     assert kernel.do(code.replace("row['price']", "row.get('price', 1.5)")).result == "4"
     assert kernel.value("RATE") == "mine"
     kernel.do("%replay drop")
+
+
+def test_of_a_function_that_is_not_known_here_it_is_said_what_to_do(kernel):
+    kernel.do("""
+from pathlib import Path
+Path('depot.py').write_text('''
+from orion_nb import task
+BASE = 1
+@task(frames=True)
+def per_head(rows, lock, heads, *, bonus):
+    return BASE + bonus + rows / heads
+@task
+def bare(heads):
+    return 1 / heads
+''')
+import sys, os; sys.path.insert(0, os.getcwd())
+import depot
+depot.per_head.run(6, threading.Lock(), 0, bonus=10)
+depot.bare.run(0)
+del depot, sys.modules['depot']
+""")
+    ran = kernel.do("%replay bare")
+    says = "Its function, depot.bare, is not known here: import or define it, then %replay "
+    assert says in ran.result
+    assert "More: _replay.inputs" in ran.result.splitlines()  # it has no frames, nor a call
+    assert next_cell(ran) is None
+    assert "; nor is its code known here" in kernel.run("%replay debug").stderr
+    ran = kernel.do("%replay per_head")
+    assert "Its function, depot.per_head, is not known here" in ran.result
+    code = next_cell(ran)
+    given = "_replay.inputs['0'], lock, _replay.inputs['2'], bonus=_replay.inputs['bonus']"
+    assert code.endswith(f"\n\nper_head({given})")
+    kernel.do("lock, BASE = None, 1")
+    assert kernel.do(code.replace("/ heads", "/ 2")).result == "14.0"
+    kernel.do("import depot")
+    ran = kernel.do("%replay bare")
+    assert "is not known here" not in ran.result
+    assert next_cell(ran).endswith("bare(heads=_replay.inputs['heads'])")
+    kernel.do("%replay drop\ndel lock, BASE, heads")
