@@ -18,6 +18,7 @@ from orion_nb.engine.snapshots import CELL, MIME, as_text
 from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput, OrionError, ResultUnavailable
 from orion_nb.schemas.runs import Run, short
+from orion_nb.schemas.states import COMPLETED
 
 #: So many artifacts of a run are looked through for a snapshot, the newest first.
 LOOKED_THROUGH = 200
@@ -197,10 +198,17 @@ class Replay:
         self.tried = Tried(value)
         return value
 
+    @property
+    def title(self) -> str:
+        """Which run it is, its state, and what it failed with, in one line."""
+        run = self.run
+        told = f"{run.kind} {run.name} ({short(run.id)}), {run.state.name}, attempt {run.attempt}"
+        if self._snapshot and run.state.type is COMPLETED:
+            return f"{told}; it had failed with {self.error}"
+        return f"{told}: {self.error}" if self.error else told
+
     def __repr__(self) -> str:
-        state = self.run.state
-        lines = [f"{self.run.kind} {self.run.name} ({short(self.run.id)}), {state.name}"]
-        lines[0] += f", attempt {self.run.attempt}" + (f": {self.error}" if self.error else "")
+        lines = [self.title]
         lines += [f"  {name} = {value!r:.200}" for name, value in self.inputs.items()]
         lines += [f"  {name} was not kept: {why}" for name, why in self.missing.items()]
         if self.problem:
@@ -236,6 +244,8 @@ def find_work(run: Run) -> Work[..., Any] | None:
 
     Nothing is imported for it: a script would do all its work.
     """
+    if (run.key or "").startswith("flow:"):
+        return _deployed(run.key or "")
     module, _, name = (run.key or "").rpartition(".")
     for place in ("__main__", module):
         for each in vars(sys.modules[place]).values() if place in sys.modules else ():
@@ -245,6 +255,14 @@ def find_work(run: Run) -> Work[..., Any] | None:
     for part in (module.rpartition(".")[2], name):
         found = getattr(found, part, None)
     return found if isinstance(found, Work) and found.kind == run.kind else None
+
+
+def _deployed(key: str) -> Work[..., Any] | None:
+    """The flow of a deployment, which is known by its file, `flow:/somewhere/etl.py:nightly`."""
+    path, _, name = key.removeprefix("flow:").rpartition(":")
+    spaces = [getattr(module, "__dict__", {}) for module in list(sys.modules.values())]
+    found = next((each.get(name) for each in spaces if each.get("__file__") == path), None)
+    return found if isinstance(found, Work) else None
 
 
 def _by_name(fn: Any, given: Inputs) -> tuple[dict[str, Any], dict[str, str]]:

@@ -48,16 +48,15 @@ def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
     if code := cell_of(found):
         shell.set_next_input(f"%%replay {short(found.run.id)}\n{code}")
         notes.append(f"Its code is in the next cell: change it and run it. {NEXT}")
-    if found.fn is None and not (found.run.key or "").startswith("notebook:"):
-        says = f"Its function, {found.run.key or found.run.name}, is not known here"
+    key = found.run.key or found.run.name
+    if found.fn is None and not key.startswith(("notebook:", "replay:")):  # those are cells
+        says = f"Its function, {key.removeprefix('flow:')}, is not known here"
         notes.append(f"{says}: import or define it, then %replay {short(found.run.id)} again.")
     more = [f"{ITSELF}.inputs"]
     more += [f"{ITSELF}.frames[-1].locals"] if found.frames else []
     more += [f"{ITSELF}.call(...)"] if found.fn is not None else []
     notes.append(f"More: {', '.join(more)}")
-    head = f"{found.run.kind} {found.run.name} ({short(found.run.id)}), {found.run.state.name}"
-    head += f", attempt {found.run.attempt}" + (f": {found.error}" if found.error else "")
-    return *render.names(head, rows, notes), found.run.as_json()
+    return *render.names(found.title, rows, notes), found.run.as_json()
 
 
 def parser() -> Parser:

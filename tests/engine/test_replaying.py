@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import sys
 import textwrap
@@ -10,6 +11,7 @@ import pytest
 
 from orion_nb import connect, flow, replay, task
 from orion_nb.errors import InvalidInput, NotFound, ResultUnavailable
+from orion_nb.schemas.states import COMPLETED
 
 
 @task
@@ -112,6 +114,19 @@ def test_no_script_is_imported_to_find_the_function(home, tmp_path, monkeypatch)
     assert replay("f", fn=lambda x: x + 1).call() == 1
 
 
+def test_the_flow_of_a_deployment_is_found_by_its_file(home, tmp_path, monkeypatch):
+    (tmp_path / "deployed.py").write_text("import orion_nb\n@orion_nb.flow\ndef f(x): return x")
+    orion = connect()
+    run = orion.create_run("flow", "f", key=f"flow:{tmp_path / 'deployed.py'}:f")
+    assert replay(run.id).fn is None
+    monkeypatch.syspath_prepend(tmp_path)
+    deployed = importlib.import_module("deployed")
+    try:
+        assert replay(run.id).fn is deployed.f.fn
+    finally:
+        del sys.modules["deployed"]
+
+
 def test_a_method_that_is_a_task_is_found(home):
     class Till:
         def __init__(self, rate):
@@ -130,5 +145,12 @@ def test_what_it_says_of_itself_and_of_a_run_that_is_not_there(home):
     told = textwrap.dedent(repr(replay("share")))
     assert "Failed, attempt 1: ZeroDivisionError: division by zero" in told
     assert "parts = [1, 2]" in told
+    share.with_options(frames=True).run([1, 2], 0)
+    run = connect().find("share")
+    connect().propose(run.id, COMPLETED, force=True, why="it will do")
+    told = replay(run.id).title
+    assert told.endswith(
+        "Completed, attempt 1; it had failed with ZeroDivisionError: division by zero"
+    )
     with pytest.raises(NotFound, match="no run 'nothing'"):
         replay("nothing")
