@@ -58,7 +58,8 @@ def way_on(orion: Orion, run: Run) -> tuple[Run, Work[..., Any] | None]:
     """
     flow = orion.find(run.root)
     if flow.id == run.id:
-        raise InvalidInput("resume: the run is in no flow that could go on", field="resume")
+        says = "resume: the run is in no flow that could go on: commit it without --resume"
+        raise InvalidInput(says, field="resume")
     if not flow.state.is_terminal:
         says = f"resume: its flow {flow.name} ({short(flow.id)}) is {flow.state.name}: it goes on"
         raise Conflict(f"{says} by itself, or is to be cancelled first")

@@ -61,7 +61,8 @@ def commit(shell: Any, words: Sequence[str]) -> Told:
     if on is not None:
         why = f"resumed behind {found.run.name}, which was completed by hand"
         flow = patching.go_on(orion, *on, why=why)
-        lines.append(f"{flow.name} {short(flow.id)}: {flow.state.name}")
+        executed = ", a server or a worker executes it" if flow.deployment else ""
+        lines.append(f"{flow.name} {short(flow.id)}: {flow.state.name}{executed}")
     return lines, "", report.as_json()
 
 

@@ -44,6 +44,7 @@ def test_a_failed_cell_is_committed_and_the_notebook_goes_on(
     told = kernel.do("%replay commit --resume").result or ""
     assert "set by " in told
     assert f"nightly {run.id[-8:]}: " in told
+    assert told.endswith(", a server or a worker executes it")
 
     def went_on() -> Any:
         now = orion.find(run.id)

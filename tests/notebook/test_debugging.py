@@ -38,13 +38,20 @@ def test_the_frames_that_were_kept_are_looked_at_before_it_is_run(failed: Any) -
     told = failed.converse(
         "%replay debug",
         "p row", "so_far + 10", "u", "w", "total", "odd", "p debugged[0]['price'] + len('ab')",
-        "p nosuch", "u", "l", "a", "down", "d", "pp row", "help", "q",
+        "add(40, {'price': 2})", "p nosuch", "u", "l", "a", "down", "d", "pp row", "help", "q",
     ).stdout  # fmt: skip
     assert "KeyError: 'price'" in told
     assert "-> " in told
     assert "return so_far + row['price']" in told
     lines = told.splitlines()
-    for line in ("{'cost': 3}", "11", "1", "3", "*** NameError: name 'nosuch' is not defined"):
+    for line in (
+        "{'cost': 3}",
+        "11",
+        "1",
+        "3",
+        "42",
+        "*** NameError: name 'nosuch' is not defined",
+    ):
         assert line in lines, told
     assert "  add (" in told
     assert "> sum_of (" in told
