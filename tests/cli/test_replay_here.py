@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from orion_nb import flow, task
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.runs import Run
+from tests.terminals import at_terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,21 +78,13 @@ def test_what_does_not_go_together_is_refused(call, failed, options, says):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
 def test_ipython_begins_with_it(here, home, tmp_path):
-    import pexpect
-
     task(lambda of: 10 / of, name="bare").run(0)  # its code is not known there: the prompt is empty
-    environ = {**os.environ, "ORION_NB_HOME": str(home), "IPYTHONDIR": str(tmp_path / "ipython"),
-               "PYTHONPATH": str(ROOT), "TERM": "dumb"}  # fmt: skip
-    child = pexpect.spawn(
-        sys.executable, ["-m", "orion_nb", "replay", "bare", "--ipython"],
-        env=environ, cwd=str(tmp_path), timeout=60, encoding="utf-8", echo=False,
-    )  # fmt: skip
-    try:
-        child.expect_exact("task bare (")
-        child.expect_exact("In [1]")
-        child.sendline("_replay.inputs['0'] + 42, 'seen'")
-        child.expect_exact("(42, 'seen')")
-        child.sendline("exit()")
-        child.expect(pexpect.EOF)
-    finally:
-        child.close(force=True)
+    words = ("-m", "orion_nb", "replay", "bare", "--ipython")
+    with at_terminal(
+        *words, folder=tmp_path, ORION_NB_HOME=str(home), PYTHONPATH=str(ROOT)
+    ) as told:
+        told.expect_exact("task bare (")
+        told.expect_exact("In [1]")
+        told.sendline("_replay.inputs['0'] + 42, 'seen'")
+        told.expect_exact("(42, 'seen')")
+        told.sendline("exit()")

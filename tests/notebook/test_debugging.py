@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.notebook.conftest import PATHS
 from tests.notebook.test_replaying import next_cell
+from tests.terminals import at_terminal
 
 TOTAL = """
 @task(frames=True)
@@ -115,16 +115,10 @@ def test_with_nothing_to_look_at_it_says_what_to_do(kernel: Any) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
 def test_it_asks_at_a_terminal(tmp_path: Any) -> None:
-    import pexpect
-
-    environ = {**os.environ, "ORION_NB_HOME": str(tmp_path / "home"), "PYTHONPATH": PATHS,
-               "IPYTHONDIR": str(tmp_path), "TERM": "dumb"}  # fmt: skip
     program = "import sys; from IPython import start_ipython; sys.exit(start_ipython())"
-    child = pexpect.spawn(
-        sys.executable, ["-c", program, "--simple-prompt", "--no-banner", "--colors=nocolor"],
-        env=environ, cwd=str(tmp_path), timeout=60, encoding="utf-8", echo=False,
-    )  # fmt: skip
-    try:
+    words = ("-c", program, "--simple-prompt", "--no-banner", "--colors=nocolor")
+    home = str(tmp_path / "home")
+    with at_terminal(*words, folder=tmp_path, ORION_NB_HOME=home, PYTHONPATH=PATHS) as told:
         for line in (
             "%load_ext orion_nb",
             "from orion_nb import task",
@@ -132,22 +126,19 @@ def test_it_asks_at_a_terminal(tmp_path: Any) -> None:
             "half.run(0)",
             "%replay",
         ):
-            child.expect_exact("In [")
-            child.sendline(line)
-        child.expect_exact("ZeroDivisionError")
-        child.sendline("%replay debug")
-        child.expect_exact("frames> ")
-        child.sendline("p of, 'seen'")
-        child.expect_exact("(0, 'seen')")
-        child.sendline("q")
-        child.sendline("_replay.call(of=0.0)")
-        child.expect_exact("ZeroDivisionError")
-        child.sendline("%replay debug")
-        child.expect_exact("ipdb> ")
-        child.sendline("p of, 'live'")
-        child.expect_exact("(0.0, 'live')")
-        child.sendline("q")
-        child.sendline("quit()")
-        child.expect(pexpect.EOF)
-    finally:
-        child.close(force=True)
+            told.expect_exact("In [")
+            told.sendline(line)
+        told.expect_exact("ZeroDivisionError")
+        told.sendline("%replay debug")
+        told.expect_exact("frames> ")
+        told.sendline("p of, 'seen'")
+        told.expect_exact("(0, 'seen')")
+        told.sendline("q")
+        told.sendline("_replay.call(of=0.0)")
+        told.expect_exact("ZeroDivisionError")
+        told.sendline("%replay debug")
+        told.expect_exact("ipdb> ")
+        told.sendline("p of, 'live'")
+        told.expect_exact("(0.0, 'live')")
+        told.sendline("q")
+        told.sendline("quit()")
