@@ -70,8 +70,8 @@ def _notebook(run: Run, place: Path | None) -> dict[str, Any]:
     said = (run.state.message or run.state.name).replace("`", "'").partition("\n")[0]
     head = f"# Replay of {run.name.replace('`', '')}\n\nRun `{run.id}`, {run.state.name}: `{said}`"
     load = ["%load_ext orion_nb"]
-    module = (run.key or "").rpartition(".")[0]
-    if place is not None and place.suffix == ".py" and module == place.stem:
+    module = place.stem if place is not None and place.suffix == ".py" else ""
+    if module.isidentifier() and (run.key or "").startswith((f"{module}.", "flow:")):
         load.append(f"import {module}  # its functions: edited ones need a new kernel")
     cells = [
         _cell("head", "markdown", head),

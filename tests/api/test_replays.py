@@ -90,9 +90,18 @@ def test_of_a_flow_in_a_file_its_functions_are_imported(orion, tmp_path):
     text = "from orion_nb import flow\n@flow\ndef nightly(): pass\n"
     (tmp_path / "etl.py").write_text(text)
     orion.create_deployment("nightly", f"{tmp_path / 'etl.py'}:nightly")
-    task = failed_task(orion, orion.run_deployment("nightly").id)
-    told = orion.replay_notebook(task.id)
-    assert told["notebook"]["cells"][1]["source"].splitlines()[1].startswith("import etl  #")
+    run = orion.run_deployment("nightly")
+    for failed in (run, failed_task(orion, run.id)):
+        told = orion.replay_notebook(failed.id)
+        assert told["notebook"]["cells"][1]["source"].splitlines()[1].startswith("import etl  #")
+
+
+def test_of_a_file_that_can_not_be_imported_nothing_is(orion, tmp_path):
+    text = "from orion_nb import flow\n@flow\ndef nightly(): pass\n"
+    (tmp_path / "my-etl.py").write_text(text)
+    orion.create_deployment("nightly", f"{tmp_path / 'my-etl.py'}:nightly")
+    told = orion.replay_notebook(orion.run_deployment("nightly").id)
+    assert told["notebook"]["cells"][1]["source"] == "%load_ext orion_nb"
 
 
 def test_where_its_code_is_may_not_be_known(orion):
