@@ -18,10 +18,10 @@ _OPTIONS = {flag: option for option in OPTIONS for flag in option.flags}
 _OTHERS = {
     "runs": ("--tasks",),
     "logs": ("--level", "--tree", "--limit", "--follow"),
-    "run": ("-p",),
+    "run": ("-p", "--kernel", "--env"),
     "pause": ("--until", "--why"),
     "preview": ("--tz", "--starts", "--ends", "-n"),
-    "rerun": ("--why", "--from-failed"),
+    "rerun": ("--why", "--from-failed", "--kernel", "--env"),
     "notifications deliveries": ("--dead",),
     "notifications retry": ("--all",),
 }

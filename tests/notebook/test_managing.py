@@ -89,6 +89,8 @@ def test_limits_notifications_and_secrets_are_changed_in_a_line(kernel: Any) -> 
         ("%orion notifications add x --web", "--webhook"),
         ("%orion secrets rm MAN", "MANAGED"),
         ("%orion rerun 4f2a9c01 --fr", "--from-failed"),
+        ("%orion run managed --ke", "--kernel"),
+        ("%orion rerun 4f2a9c01 --e", "--env"),
     ):
         assert expected in kernel.complete(line), line
     assert "removed" in kernel.do("%orion secrets rm MANAGED").result
