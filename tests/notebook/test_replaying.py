@@ -124,6 +124,11 @@ Path("prices.ipynb").write_text(json.dumps(told))
     assert next_cell(ran).partition("\n")[2].startswith("prices = [3, 0]")
     assert kernel.value("[each.function for each in _replay.frames]") == "['the cell', 'ratio']"
     assert kernel.value("_replay.frames[-1].locals.kept()") == "{'a': 1, 'b': 0}"
+    kernel.do("%%replay\nlast = 1")
+    told = kernel.run("%replay commit").stderr
+    run = kernel.value("done.run.id")
+    assert "prices is a whole notebook, of which one cell was replayed: put the repair into" in told
+    assert f"then `orion-nb runs rerun {run[-8:]}`" in told
     kept = "len(connect().read_artifacts(done.run.id)['artifacts'])"
     assert kernel.value(kept) == "1"
 
