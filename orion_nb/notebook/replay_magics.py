@@ -34,11 +34,11 @@ class ReplayMagics(Magics):
     @line_magic
     def replay(self, line: str) -> Shown | None:
         """A run that failed is at hand here: its inputs, its code. `%replay --help` says more."""
-        word, *rest = words_of(line) or [""]
+        words = words_of(line)
         try:
-            if word not in _WORDS:
-                return Shown(*replaying.load(self.shell, words_of(line)))
-            told = _WORDS[word](self.shell, rest)
+            if not words or words[0] not in _WORDS:
+                return Shown(*replaying.load(self.shell, words))
+            told = _WORDS[words[0]](self.shell, words[1:])
         except deploying.HelpShown:
             return None
         except OrionError as error:
