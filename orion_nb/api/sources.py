@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from enum import Enum
 from importlib.machinery import PathFinder
@@ -23,6 +23,7 @@ from orion_nb.errors import (
     ParameterError,
 )
 from orion_nb.schemas import cells, targets
+from orion_nb.schemas.nesting import depth
 from orion_nb.schemas.upgrading import is_old, upgraded
 from orion_nb.schemas.values import frozen
 
@@ -193,9 +194,11 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
     """
     try:
         told = json.loads(text.decode("utf-8-sig"))
-        _check_depth(told)
     except (ValueError, RecursionError) as error:
         raise InvalidNotebook(f"path: {path!r} is no notebook: {error}", field="path") from error
+    if depth(told) > DEEPEST:
+        says = f"path: {path!r} is no notebook: it is nested deeper than {DEEPEST} levels"
+        raise InvalidNotebook(says, field="path")
     if is_old(told):
         told = upgraded(told)
     if not isinstance(told, dict) or not isinstance(told.get("cells"), list):
@@ -204,19 +207,6 @@ def as_notebook(text: bytes, path: str) -> dict[str, Any]:
         says = f"path: {path!r} is of nbformat {major}; the newest that is known is {NEWEST}"
         raise InvalidNotebook(says, field="path")
     return told
-
-
-def _check_depth(told: Any) -> None:
-    level, deep = [told], 0
-    while level := [part for each in level for part in _inside(each)]:
-        deep += 1
-        if deep > DEEPEST:
-            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
-
-
-def _inside(told: Any) -> Iterable[Any]:
-    parts = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
-    return [each for each in parts if isinstance(each, dict | list)]
 
 
 def absolute(path: str) -> str:

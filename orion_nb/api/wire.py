@@ -34,6 +34,7 @@ from orion_nb.api.routes import Route
 from orion_nb.api.written import Written
 from orion_nb.clock import LAST_MOMENT, micros
 from orion_nb.errors import BadRequest, InvalidInput
+from orion_nb.schemas.nesting import depth
 from orion_nb.schemas.values import frozen
 
 #: JSON may be nested this deep.
@@ -208,15 +209,6 @@ Moment = Annotated[
 Hidden = Annotated[str, WithJsonSchema({"type": "string", "format": "password", "writeOnly": True})]
 
 
-def depth(value: Any) -> int:
-    """How deep the lists and objects of a JSON value are nested; 0 for one that is neither."""
-    level, deepest = [value], -1
-    while level:
-        deepest += 1
-        level = [each for one in level for each in _inside(one)]
-    return deepest
-
-
 def shown(value: Any, longest: int = 100) -> str:
     """A value as it is quoted in an error: never longer than a line."""
     text = repr(value)
@@ -273,14 +265,6 @@ _JSON = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_co
 
 def _depth_may_exceed(body: bytes) -> bool:
     return body.count(b"[") + body.count(b"{") > DEPTH
-
-
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values()) or [None]
-    if isinstance(value, list):
-        return value or [None]
-    return []
 
 
 def _finite(value: Any) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nbformat import NotebookNode
 
 from orion_nb.deployments.floods import HEAD, TAIL, cut, gap
+from orion_nb.schemas.nesting import depth
 
 #: Outputs of a cell that are kept; and what they show, in characters, all together.
 MANY = 10_000
@@ -70,17 +71,8 @@ def check_depth(msg: Mapping[str, Any]) -> None:
     Raises:
         RecursionError: it is.
     """
-    level, seen = [msg["content"].get("data")], 0
-    while level := [part for each in level for part in _inside(each)]:
-        seen += 1
-        if seen > DEEPEST:
-            raise RecursionError(f"it is nested deeper than {DEEPEST} levels")
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+    if depth(msg["content"].get("data")) > DEEPEST:
+        raise RecursionError(f"it is nested deeper than {DEEPEST} levels")
 
 
 def _trim_error(output: NotebookNode) -> int:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orion_nb.api.orion import ROUTES, Orion
-from orion_nb.api.wire import DEPTH, arguments, depth, read_arguments, read_query, render
+from orion_nb.api.wire import DEPTH, arguments, read_arguments, read_query, render
 from orion_nb.clock import micros, utc
 from orion_nb.errors import BadRequest, InvalidInput, OrionError
 from orion_nb.schemas.states import RUNNING
@@ -153,10 +153,6 @@ def test_results_are_json_whatever_they_hold():
         "c": "\ud800",
         "d": 1.5,
     }
-
-
-def test_depth_counts_levels():
-    assert [depth(value) for value in (1, [], {}, [1], {"a": [{}]})] == [0, 1, 1, 1, 3]
 
 
 def test_every_route_has_its_parameters_in_one_place_each():
