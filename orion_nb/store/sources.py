@@ -109,16 +109,13 @@ class Copies:
             return False
 
     def _write(self, sha256: str, text: bytes) -> None:
+        from orion_nb.store.envelopes import write_new
+
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Another thread, or a process in another container, may be writing the same copy.
         temporary = self.folder / f".{sha256}.{secrets.token_hex(8)}"
+        write_new(temporary, text, sync=True)
         try:
-            with open(
-                os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb"
-            ) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
             temporary.replace(self.path(sha256))
         except BaseException:
             temporary.unlink(missing_ok=True)
