@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orion_nb.api.checks import check_size, check_tags, check_text, read_concurrency
 from orion_nb.api.sources import target_of
 from orion_nb.errors import DeploymentExists, InvalidInput
+from orion_nb.schemas import variables
 
 if TYPE_CHECKING:
     from orion_nb.schemas.deployments import Deployment
 
 MOST_SCHEDULES = 1000
-#: Bytes of a deployment's environment variables.
+#: Bytes of a deployment's environment variables; those of one run come on top.
 LARGEST_ENV = 100_000
 #: What stands behind `/deployments/` besides the names of deployments.
 TAKEN = ("check",)
@@ -85,13 +85,13 @@ def check_flow(made: Deployment) -> None:
 def _check_room(made: Deployment) -> None:
     """There are not more schedules than can be looked at, nor more variables than a process takes.
 
-    Linux takes 128 KiB for one variable.
+    Raises:
+        InvalidInput: there are.
     """
     if len(made.schedules) > MOST_SCHEDULES:
         says = f"schedules: at most {MOST_SCHEDULES}, got {len(made.schedules)}"
         raise InvalidInput(says, field="schedules")
-    size = sum(len(os.fsencode(f"{name}={value}")) + 1 for name, value in made.env.items())
-    if size > LARGEST_ENV:
+    if (size := variables.size_of(made.env)) > LARGEST_ENV:
         says = f"env: at most {LARGEST_ENV} bytes all together, got {size}; pass a file's path"
         raise InvalidInput(says, field="env")
 

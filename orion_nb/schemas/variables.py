@@ -11,7 +11,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 #: The one setting of ours that may be told a run, or all of a deployment.
 FRAMES = "ORION_NB_FRAMES"
 OURS = ("ORION_NB_", "JPY_")
-#: Characters of all names and values of one run: an environment holds only short texts.
+#: Bytes of all variables of one run, as it keeps them; Linux takes 128 KiB for one variable.
 MOST = 65_536
 
 
@@ -22,7 +22,7 @@ def checked(env: dict[str, str]) -> dict[str, str]:
         ValueError: naming the one that can't be set, and why.
     """
     for name, value in env.items():
-        if not NAME.fullmatch(name) or "\0" in value:
+        if not NAME.fullmatch(name) or "\0" in value or not _is_unicode(value):
             raise ValueError(f"{name!r} can't be an environment variable with this value")
         if name.startswith("ORION_NB_SECRET_"):
             raise ValueError(
@@ -49,7 +49,20 @@ def of_a_run(told: Mapping[str, object], field: str = "env") -> tuple[tuple[str,
         checked(env)
     except ValueError as error:
         raise InvalidInput(f"{field}: {error}", field=field) from None
-    if (size := sum(map(len, [*env, *env.values()]))) > MOST:
-        says = f"{field}: at most {MOST} characters, got {size}; use a file and pass its path"
+    if (size := size_of(env)) > MOST:
+        says = f"{field}: at most {MOST} bytes all together, got {size}; pass a file's path"
         raise InvalidInput(says, field=field)
     return tuple(env.items())
+
+
+def size_of(env: Mapping[str, str]) -> int:
+    """The bytes that an environment has of these variables: NAME=value, and a zero behind each."""
+    return sum(len(f"{name}={value}".encode()) + 1 for name, value in env.items())
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: no database and no JSON takes it
+        return False
+    return True

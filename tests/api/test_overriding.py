@@ -68,7 +68,9 @@ def test_a_rerun_that_is_refused_changes_nothing(orion, deploy):
         ({"env": {"ORION_NB_SECRET_KEY": "x"}}, InvalidInput, "env: a secret is kept with"),
         ({"env": {"A B": "x"}}, InvalidInput, "env: 'A B' can't be an environment variable"),
         ({"env": {"A": "x\0y"}}, InvalidInput, "env: 'A' can't be an environment variable"),
-        ({"env": {"A": "x" * 70_000}}, InvalidInput, "env: at most 65536 characters"),
+        ({"env": {"A": "\ud800"}}, InvalidInput, "env: 'A' can't be an environment variable"),
+        ({"env": {"A": "x" * 65_536}}, InvalidInput, "env: at most 65536 bytes .*, got 65539"),
+        ({"env": {"A": "€" * 30_000}}, InvalidInput, "env: at most 65536 bytes .*, got 90003"),
         ({"env": {"A": 1}}, InvalidInput, "env: the value of 'A' is to be a text, got 1"),
     ],
 )

@@ -33,6 +33,8 @@ def test_its_environment_is_one_that_a_process_can_be_given(deploy):
     with pytest.raises(InvalidInput, match=r"env: at most 100000 bytes .*, got 100003"):
         deploy(env={"A": "x" * 100_000})
     assert deploy(env={"A": "x" * 99_000})["env"]["A"] == "x" * 99_000
+    with pytest.raises(InvalidInput, match=r"env: .*'A' can't be an environment variable"):
+        deploy("half", env={"A": "\ud800"})
 
 
 def test_its_name_is_no_word_of_the_api(orion, deploy):
