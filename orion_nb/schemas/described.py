@@ -140,8 +140,10 @@ def annotated(annotation: Any, value: Any) -> Schema | None:
         return None
 
 
-def brief(schema: Mapping[str, Any]) -> str:
+def brief(schema: Mapping[str, Any] | bool) -> str:
     """A schema in a line, for people: `{rows: integer, names?: [string]}`."""
+    if isinstance(schema, bool):  # within others: anything fits, or nothing
+        return "any" if schema else "nothing"
     if choices := schema.get("anyOf") or schema.get("oneOf"):
         return " | ".join(brief(each) for each in choices)
     if "enum" in schema:

@@ -49,6 +49,11 @@ def test_it_tells_names_and_what_lists_are_of():
     assert fits({**value, "more": 1}, found)
 
 
+def test_a_schema_within_another_may_be_true_or_false():
+    made = {"type": "object", "properties": {"a": True, "b": {"anyOf": [{"type": "null"}, False]}}}
+    assert brief(declared(made, {"a": 1})[1]) == "{a?: any, b?: null | nothing}"
+
+
 @pytest.mark.parametrize(
     "value",
     [
