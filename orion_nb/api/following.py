@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from orion_nb.api.orion import Orion
@@ -17,7 +17,7 @@ CELL, LEVEL = "cell", 20
 #: The logger of what a flow or a task prints; and from this level on Python shows a line that
 #: nobody handles.
 PRINT, WARNING = "print", 30
-#: So many texts are remembered, which may have been printed and logged.
+#: So many texts of either are remembered, which may have been printed and logged.
 MOST = 50_000
 
 Line = dict[str, Any]
@@ -98,12 +98,10 @@ class Following:
         return level is None or level_of(level) <= LEVEL
 
     def _was_logged(self, text: str) -> bool:
-        if len(self._printed) > MOST:  # a flood: what was printed so long ago is not logged now
-            self._printed.clear()
         if self._logged[text] > 0:
             self._logged[text] -= 1
             return True
-        self._printed[text] += 1
+        _remember(self._printed, [text])
         return False
 
     def _was_printed(self, line: Line) -> bool:
@@ -112,10 +110,16 @@ class Following:
             return False
         texts = Counter(line["message"].split("\n"))
         if all(self._printed[text] >= count for text, count in texts.items()):
-            self._printed -= texts
+            self._printed.subtract(texts)
             return True
-        self._logged += texts
+        _remember(self._logged, texts)
         return False
+
+
+def _remember(told: Counter[str], texts: Iterable[str]) -> None:
+    if len(told) > MOST:  # a flood: the other of what was told so long ago does not come now
+        told.clear()
+    told.update(texts)
 
 
 def _lost(told: dict[str, Any], run: str, name: str) -> Line:
