@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orion_nb.api.following import CELL
+from orion_nb.api.following import CELL, Following, logged
 from orion_nb.cli import output
 from orion_nb.cli.command import command
 from orion_nb.cli.lookout import connect_and_look
@@ -52,7 +52,6 @@ def show_logs(
 
     As JSON: {"lines": ..., "cursor": ...}; the cursor is null unless --limit left lines out.
     """
-    from orion_nb.api.following import Following, logged
     from orion_nb.api.outputs import nothing_logged
 
     orion = connect_and_look()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from typing import Any
 from orion_nb import clock
 from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
+from orion_nb.api.following import logged
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.aftermath import reap
 from orion_nb.deployments.awaiting import awaitable
 from orion_nb.deployments.files import notebook_of
+from orion_nb.deployments.lookout import look_after
 from orion_nb.errors import Conflict, NotFound, OrionError, RunStopped, ServerUnreachable
 from orion_nb.schemas.durations import show
 from orion_nb.schemas.reports import Report
@@ -25,7 +25,6 @@ from orion_nb.store.listing import RunFilter
 
 #: How often a run is looked at that is waited for, and whether processes live (seconds).
 LOOK, LOOKOUT = 0.1, 2.0
-PAGE = 1000
 MANY = 100_000
 #: Parameters are shown with so many characters each.
 LONGEST = 200
@@ -135,15 +134,7 @@ class RunHandle:
 
         `level` is the least to give (`"warning"`); with `tree` what the runs in it have logged too.
         """
-        found: list[dict[str, Any]] = []
-        after: int | None = 0
-        while after is not None:
-            page = self._orion.filter_logs(
-                run=self.id, level=level, tree=tree, after=after, limit=PAGE
-            )
-            found += page["lines"]
-            after = page["cursor"]
-        return found
+        return list(logged(self._orion, {"run": self.id, "level": level, "tree": tree}))
 
     def result(self) -> Any:
         """What it returned, or its notebook declared by `result(value)`; None if it was nothing.
@@ -226,13 +217,6 @@ class RunHandle:
             raise Conflict(f"run {run.id} can't be rerun: {report.reason or report.state}")
         return self
 
-    def look_after(self) -> None:
-        """Runs whose process has died are ended: nobody waits for them for ever."""
-        if self._orion.settings.api_url is None:  # a server does so by itself
-            with suppress(OrionError):
-                if self._orion.missing():
-                    reap(self._orion)
-
     @staticmethod
     def _is_notebook(run: Run) -> bool:
         return (run.key or "").startswith("notebook:")
@@ -308,7 +292,7 @@ class _Looks(Iterator[float]):
             raise TimeoutError(f"run {short(self._handle.id)} is still {self.state.name}")
         if time.monotonic() - self._looked > LOOKOUT:
             self._looked = time.monotonic()
-            self._handle.look_after()
+            look_after(self._handle._orion)
         return min(left, LOOK)
 
     def _look(self, now: Any) -> None:
