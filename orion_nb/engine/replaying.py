@@ -128,7 +128,7 @@ class Replay:
         try:
             self._given = orion.kept_inputs(run.id)
         except OrionError as error:
-            if run.parameters:  # else it was given nothing
+            if run.parameters or orion.read_inputs(run.id)["reference"]:  # else it had none
                 self.problem = str(error)
         self.inputs, self.missing = _by_name(self.fn, self._given)
         self._snapshot = _snapshot(orion, run)

@@ -95,6 +95,16 @@ def test_a_flow_that_takes_nothing_is_replayed_too(home):
         failed.call()
 
 
+def test_inputs_that_were_kept_with_another_secret_are_not_none(home):
+    share.run([1, 2], 0, extra={3})
+    run = connect().find("share")
+    connect().close()
+    (home / "results.key").write_text("0" * 64)
+    failed = replay(run.id)
+    assert failed.inputs == {}
+    assert "not signed with the secret of this data folder" in (failed.problem or "")
+
+
 def test_no_script_is_imported_to_find_the_function(home, tmp_path, monkeypatch):
     notes = "from pathlib import Path\nassert not Path('ran').exists()\nPath('ran').touch()\n"
     source = f"{notes}from orion_nb import task\n@task\ndef f(x):\n    1 / x\n"
