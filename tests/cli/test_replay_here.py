@@ -70,7 +70,8 @@ def test_a_notebook_is_written_once(call, failed, tmp_path, monkeypatch):
         (("--lab", "--json"), "--json: only with --print"),
     ],
 )
-def test_what_does_not_go_together_is_refused(call, failed, options, says):
+def test_what_does_not_go_together_is_refused(call, failed, options, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     done = call("replay", failed.id, *options)
     assert done.code != 0
     assert says in done.out + done.err
