@@ -91,8 +91,10 @@ def test_of_a_flow_in_a_file_its_functions_are_imported(orion, tmp_path):
     (tmp_path / "etl.py").write_text(text)
     orion.create_deployment("nightly", f"{tmp_path / 'etl.py'}:nightly")
     run = orion.run_deployment("nightly")
-    for failed in (run, failed_task(orion, run.id)):
+    for fails in (lambda: run, lambda: failed_task(orion, run.id)):
+        failed = fails()
         told = orion.replay_notebook(failed.id)
+        assert told["replays"] == failed.id
         assert told["notebook"]["cells"][1]["source"].splitlines()[1].startswith("import etl  #")
 
 
