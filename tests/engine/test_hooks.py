@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from orion_nb import ProcessRunner, flow, on_cancel, task
+from orion_nb.engine import hooks
 from orion_nb.errors import InvalidInput, RunStopped, TaskTimeout
 from tests.waiting import until
 
@@ -18,27 +20,16 @@ def cancelled(orion):
     """Calls a flow on a thread, cancels it once it is at work, and gives what it raised."""
 
     def call(fn, begun, ref):
-        told = []
-
-        def work():
-            try:
-                fn()
-            except BaseException as error:
-                told.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        assert begun.wait(60)
-        orion.cancel(orion.find(ref).id)
-        thread.join(60)
-        assert not thread.is_alive()
-        return told[0]
+        with ThreadPoolExecutor(1) as pool:
+            ending = pool.submit(fn)
+            assert begun.wait(60)
+            orion.cancel(orion.find(ref).id)
+            return ending.exception(60)
 
     return call
 
 
-def wait_long(begun):
-    begun.set()
+def wait_long():
     for _ in range(6000):
         time.sleep(0.01)
 
@@ -55,7 +46,8 @@ def test_they_are_called_once_the_last_first_and_what_they_raise_is_logged(orion
         on_cancel(lambda: told.append(orion.find("remote").state.type))
         on_cancel(lambda: 1 / 0)
         assert on_cancel(first) is first
-        wait_long(begun)
+        begun.set()
+        wait_long()
 
     error = cancelled(remote, begun, "remote")
     assert isinstance(error, RunStopped)
@@ -92,7 +84,8 @@ def test_those_of_what_a_flow_calls_come_first(orion, cancelled):
     @task
     def load():
         on_cancel(lambda: told.append("task"))
-        wait_long(begun)
+        begun.set()
+        wait_long()
 
     @flow
     def nested():
@@ -109,7 +102,8 @@ def test_only_those_of_the_run_that_is_cancelled_are_called(orion, cancelled):
     @task(name="stopped_alone")
     def load():
         on_cancel(lambda: told.append("task"))
-        wait_long(begun)
+        begun.set()
+        wait_long()
 
     @flow
     def goes_on():
@@ -129,8 +123,7 @@ def test_on_threads_and_when_time_is_up(orion):
     @task(timeout="2s")
     def slow(n):
         on_cancel(lambda: told.append(n))
-        for _ in range(6000):
-            time.sleep(0.01)
+        wait_long()
 
     @flow
     def both():
@@ -170,8 +163,7 @@ def test_in_code_that_awaits(orion):
 def wait_in_a_process(folder):
     on_cancel((folder / "called").touch)
     (folder / "begun").touch()
-    for _ in range(6000):
-        time.sleep(0.01)
+    wait_long()
 
 
 def test_in_a_process_of_a_runner(orion, tmp_path):
@@ -189,13 +181,15 @@ def test_in_a_process_of_a_runner(orion, tmp_path):
     assert (tmp_path / "called").exists()
 
 
-def test_where_nobody_executes_a_run_nothing_is_called(orion, cancelled):
+def test_where_nobody_executes_a_run_nothing_is_called(orion, cancelled, monkeypatch):
+    monkeypatch.setattr(hooks, "_of_this_process", [])
     begun, told = threading.Event(), []
     on_cancel(lambda: told.append("never"))
 
     @flow
     def other():
-        wait_long(begun)
+        begun.set()
+        wait_long()
 
     cancelled(other, begun, "other")
     assert told == []

@@ -7,6 +7,7 @@ import json
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -90,22 +91,12 @@ def test_a_flow_is_stopped_from_outside(api, name):
         for _ in range(600):
             time.sleep(0.05)
 
-    ended: list[Any] = []
-
-    def work() -> None:
-        try:
-            long()
-        except BaseException as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert began.wait(60)
-    run = api.find(name)
-    api.cancel(run.id, why="enough", by="somebody")
-    thread.join(60)
-    assert not thread.is_alive()
-    assert isinstance(ended[0], RunStopped)
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(long)
+        assert began.wait(60)
+        run = api.find(name)
+        api.cancel(run.id, why="enough", by="somebody")
+        assert isinstance(ending.exception(60), RunStopped)
     assert api.find(run.id).state.type is CANCELLED
 
 

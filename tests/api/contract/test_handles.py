@@ -95,24 +95,17 @@ def test_an_executed_notebook_is_read_wherever_it_is(api, name, request):
     assert found.notebook == (None if remote else folder / NOTEBOOK)
 
 
-async def beside(ticks):
-    while True:
-        ticks.append(1)
-        await asyncio.sleep(0.01)
-
-
 def test_the_forms_to_be_awaited_let_the_loop_go_on(api, name):
     run = begun(api, name)
 
     async def whole():
-        ticks = []
-        ticking = asyncio.ensure_future(beside(ticks))
         found = await get_run_async(name)
         with pytest.raises(TimeoutError):
             await found.wait_async(timeout=0.2)
-        assert len(ticks) > 2
-        waiting = asyncio.ensure_future(found.wait_async())
-        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(found.wait_async(timeout=60))
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        assert not waiting.done()  # a call that blocks the loop would have taken its 60 s by now
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -124,7 +117,6 @@ def test_the_forms_to_be_awaited_let_the_loop_go_on(api, name):
             await found.result_async()
         again = await orion_nb.replay_async(run.id)
         assert again.run.id == run.id
-        ticking.cancel()
 
     asyncio.run(whole())
 
