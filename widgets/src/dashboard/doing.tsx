@@ -54,7 +54,7 @@ export function RunNowForm({ deployment, onDone, onLeave }: DoingProps) {
               texts={own}
               usual={{ kernel: kernel || "the notebook's own", env: "over those of the deployment" }}
               isFlow={!!flow}
-              wrong={refused}
+              wrong={refused ? { field: refused.field, says: refused.message } : null}
               onTexts={setOwn}
             />
           }

@@ -1,12 +1,12 @@
 // What is said of one run alone: the kernel that executes it, and more environment variables.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Actions } from "./actions";
-import { api, type ApiError } from "./api";
+import { api } from "./api";
 import { TextField } from "./fields";
 import { outcome, tell } from "./parts";
 import { useQuery } from "./query";
+import { Ask, type Wrong } from "./sure";
 import type { OwnOfRun, Run } from "./types";
-import { pairsOf, Unreadable, writtenPairs } from "./values";
+import { pairsOf, writtenPairs } from "./values";
 
 export interface OwnTexts {
   kernel: string;
@@ -29,13 +29,13 @@ interface FieldsProps {
   usual: { kernel: string; env: string };
   /** a flow is run in no kernel */
   isFlow: boolean;
-  wrong: { field: string | null; message: string } | undefined;
+  wrong: Wrong | null;
   onTexts(texts: OwnTexts): void;
 }
 
 export function OwnFields({ texts, usual, isFlow, wrong, onTexts }: FieldsProps) {
   const { data } = useQuery("deployment options", api.deploymentOptions, () => false);
-  const wrongOf = (field: string) => (wrong?.field === field ? wrong.message : undefined);
+  const wrongOf = (field: string) => (wrong?.field === field ? wrong.says : undefined);
   return (
     <>
       {!isFlow && (
@@ -90,45 +90,30 @@ interface RerunProps {
 export function RerunForm({ run, isFlow, onDone, onLeave }: RerunProps) {
   const before = { kernel: run.policy.kernel ?? "", env: writtenPairs(run.policy.env) };
   const [texts, setTexts] = useState<OwnTexts>(before);
-  const [wrong, setWrong] = useState<{ field: string | null; message: string }>();
-  const [busy, setBusy] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>("input, textarea")?.focus(), []);
-  const send = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      const told = ownOf(texts);
-      // What was said of it is taken back where nothing is said any more.
-      if (texts.kernel !== before.kernel) told.kernel ??= "";
-      if (texts.env !== before.env) told.env ??= {};
-      tell({ text: outcome(await api.rerun(run.id, told)) });
-      onDone();
-    } catch (trouble) {
-      const { field, message } = trouble as ApiError | Unreadable;
-      setWrong({ field, message });
-    }
-    setBusy(false);
+  const [wrong, setWrong] = useState<Wrong | null>(null);
+  const send = async () => {
+    const told = ownOf(texts);
+    // What was said of it is taken back where nothing is said any more.
+    if (texts.kernel !== before.kernel) told.kernel ??= "";
+    if (texts.env !== before.env) told.env ??= {};
+    tell({ text: outcome(await api.rerun(run.id, told)) });
+    onDone();
   };
   const isElsewhere = wrong && wrong.field !== "kernel" && wrong.field !== "env";
   return (
-    <section class="doing" aria-label={`Rerun ${run.name}`}>
-      <h2>Rerun with</h2>
-      <form class="form" ref={form} onSubmit={(event) => void send(event)} onKeyDown={(event) => event.key === "Escape" && onLeave()}>
-        <OwnFields
-          texts={texts}
-          usual={{ kernel: "that of its deployment", env: "over those of its deployment" }}
-          isFlow={isFlow}
-          wrong={wrong}
-          onTexts={setTexts}
-        />
-        {isElsewhere && (
-          <p class="wrong" role="alert">
-            {wrong.message}
-          </p>
-        )}
-        <Actions verb="Rerun" busy={busy} onLeave={onLeave} />
-      </form>
-    </section>
+    <Ask title={`Rerun ${run.name} with`} verb="Rerun" onSend={send} onWrong={setWrong} onLeave={onLeave}>
+      <OwnFields
+        texts={texts}
+        usual={{ kernel: "that of its deployment", env: "over those of its deployment" }}
+        isFlow={isFlow}
+        wrong={wrong}
+        onTexts={setTexts}
+      />
+      {isElsewhere && (
+        <p class="wrong" role="alert">
+          {wrong.says}
+        </p>
+      )}
+    </Ask>
   );
 }
