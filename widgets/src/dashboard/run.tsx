@@ -156,7 +156,7 @@ function RunHeader({ run, awaits, pinned, reload }: HeaderProps) {
     });
     setAsked(false);
   };
-  const notebook = run.kind === "flow" && run.start_time !== null && (run.deployment || run.key?.startsWith("notebook:"));
+  const notebook = isNotebook(run) && run.start_time !== null;
   return (
     <header class="run-head">
       <nav aria-label="Breadcrumb">
