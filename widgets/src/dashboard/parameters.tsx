@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "./api";
 import { TextField } from "./fields";
 import { Field, plain, problem, textOf, valueOf } from "./form";
-import type { Schema } from "./types";
+import type { Inspected, Schema } from "./types";
 
 const TYPING_MS = 400;
 
@@ -25,30 +25,36 @@ export function parametersOf(text: string): Record<string, unknown> {
   return told as Record<string, unknown>;
 }
 
-/** The schema of what is at a path; null as long as nothing can be read there. */
-function useSchema(path: string, anything: boolean): Schema | null {
-  const [schema, setSchema] = useState<Schema | null>(null);
+/** What the file at a path takes; null as long as nothing can be read there. */
+function useInspected(path: string, anything: boolean): Inspected | null {
+  const [inspected, setInspected] = useState<Inspected | null>(null);
   useEffect(() => {
     let isCurrent = true;
-    const set = (found: Schema | null) => isCurrent && setSchema(found);
-    const look = () => api.inspect(path.trim(), anything).then((found) => set(found.schema), () => set(null));
+    const set = (found: Inspected | null) => isCurrent && setInspected(found);
+    const look = () => api.inspect(path.trim(), anything).then(set, () => set(null));
     const timer = setTimeout(() => (path.trim() ? void look() : set(null)), TYPING_MS);
     return () => {
       isCurrent = false;
       clearTimeout(timer);
     };
   }, [path, anything]);
-  return schema;
+  return inspected;
 }
 
 export function Parameters(props: Props) {
   const { path, anything, text, wrong, onText } = props;
-  const schema = useSchema(path, anything);
+  const inspected = useInspected(path, anything);
+  const schema = inspected?.schema;
   const given = known(text);
   const names = Object.keys(schema?.properties ?? {});
   // What the schema does not know stays as it was typed, where it can be seen.
   if (schema && names.length && given && Object.keys(given).every((name) => names.includes(name))) {
     return <Fields key={path} {...props} schema={schema} given={given} />;
+  }
+  if (inspected && !names.length && !inspected.takes_any && !text.trim()) {
+    return (
+      <p class="taken quiet">It takes no parameters: a flow has those of its function, a notebook those in its cell with the tag parameters.</p>
+    );
   }
   const says = wrong && (wrong.name ? `${wrong.name}: ${wrong.says}` : wrong.says);
   return (
