@@ -50,6 +50,7 @@ def test_a_run_has_variables_of_its_own_and_a_rerun_others(page: Page, server: S
     expect(main.get_by_text("STAGE=test", exact=True)).to_be_visible()
     rerun = main.get_by_role("button", name="Rerun with")
     expect(rerun).to_be_visible(timeout=60_000)  # it has ended
+    expect(main.get_by_role("link", name="Executed notebook")).to_be_visible()
     rerun.click()
     expect(main.get_by_label("Environment")).to_have_value("STAGE=test\nMORE=1")
     main.get_by_label("Environment").fill("STAGE=again")
@@ -59,6 +60,21 @@ def test_a_run_has_variables_of_its_own_and_a_rerun_others(page: Page, server: S
     run = server.call("POST", "/runs/filter", {"name": "stages"}).json["runs"][0]
     assert run["policy"]["kernel"] == "python3"
     assert run["policy"]["env"] == {"STAGE": "again"}
+
+
+def test_a_run_of_a_flow_in_a_file_has_no_executed_notebook(page: Page, server: Server) -> None:
+    file = server.root / "copies.py"
+    file.write_text("from orion_nb import flow\n\n@flow\ndef copies():\n    pass\n", "utf-8")
+    told = {"name": "copies", "path": "copies.py:copies"}
+    known = server.call("POST", "/deployments", told).json["id"]
+    with closing(server.orion()) as orion:
+        made = orion.new_run("flow", "copies", deployment=known, key=f"flow:{file}:copies")
+        run, _ = orion.begin(made, Running())
+        orion.advance(run, Completed())
+    page.goto(f"{server.url}/orion/?token={TOKEN}#/runs/{run.id}")
+    main = page.get_by_role("main")
+    expect(main.get_by_role("button", name="Rerun", exact=True)).to_be_visible()
+    expect(main.get_by_role("link", name="Executed notebook")).to_have_count(0)
 
 
 def test_a_start_and_an_end_are_chosen_and_the_preview_keeps_to_them(
@@ -75,7 +91,11 @@ def test_a_start_and_an_end_are_chosen_and_the_preview_keeps_to_them(
     form.get_by_label("From").fill("2040-03-01T10:00")
     form.get_by_role("button", name="What would this do?").click()
     expect(form.get_by_role("alert")).to_contain_text("There is no schedule that it is said of.")
-    form.get_by_label("Schedules").fill("0 9 * * *")
+    expect(form).to_contain_text("It takes no parameters")
+    schedules = form.get_by_label("Schedules")
+    schedules.fill("every monday at nine")  # what is wrong is said where it is typed
+    expect(schedules).to_have_accessible_description(re.compile("is not a schedule"))
+    schedules.fill("0 9 * * *")
     form.get_by_label("Until").fill("2040-03-03T12:00")
     times = form.get_by_role("list", name="Next times").first.get_by_role("listitem")
     expect(times).to_have_count(2)  # the second and the third of March

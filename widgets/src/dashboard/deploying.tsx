@@ -1,6 +1,6 @@
 // A deployment is made or changed: what it runs, when, and all that can be said of it; and removed.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api, type ApiError } from "./api";
+import { api, ApiError } from "./api";
 import { Effect, NextTimes } from "./effect";
 import { MomentField, OptionField, TextField } from "./fields";
 import { Failure, Loading, sentence, tell } from "./parts";
@@ -80,7 +80,16 @@ async function schedulesOf(text: string, zone: string, bounds: Record<string, st
   const [bound] = Object.keys(bounds);
   if (!lines.length && bound) throw new Unreadable(bound, "There is no schedule that it is said of.");
   if (!lines.length) return { schedules: [], next_times: [], timezone: zone, local_times: [] };
-  return api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), zone.trim(), bounds);
+  try {
+    return await api.preview(lines.map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as object) : line)), zone.trim(), bounds);
+  } catch (error) {
+    throw isOfALine(error) ? new Unreadable("schedules", error.message) : error;
+  }
+}
+
+/** What can't be read is a line itself, not the zone or the bounds beside it. */
+function isOfALine(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.status === 422 && !["timezone", ...BOUNDS].includes(error.field ?? "");
 }
 
 /** What is typed of the parameters names this one. */
@@ -239,7 +248,7 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
         <MomentField {...field("starts")} label="From" about="Its schedules name no time before. Empty: from now on." />
         <MomentField {...field("ends")} label="Until" about="Its schedules name no time after. Empty: without an end." />
         {found && (
-          <div role="status">
+          <div class="preview" role="status">
             <p>{found.schedules.map(({ words }) => words).join("; ")}</p>
             <NextTimes of={found} />
           </div>
