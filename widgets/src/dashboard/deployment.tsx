@@ -9,6 +9,7 @@ import { useQuery } from "./query";
 import { hrefs } from "./router";
 import { RunTable } from "./runs";
 import type { Deployment, DeploymentWithSource, Diff, Preview } from "./types";
+import { called } from "./values";
 import { absolute } from "../shared/times";
 
 export function DeploymentPage({ name }: { name: string }) {
@@ -166,7 +167,11 @@ function Times({ deployment }: { deployment: Deployment }) {
           <li key={each}>{each}</li>
         ))}
       </ul>
-      {next.length > 0 ? <NextTimes of={deployment} /> : <p class="quiet">It names no time to come.</p>}
+      {next.length > 0 ? (
+        <NextTimes of={deployment} />
+      ) : (
+        <p class="quiet">{isPaused(deployment) ? "Not while it is paused." : "It names no time to come."}</p>
+      )}
     </>
   );
 }
@@ -185,7 +190,7 @@ function Source({ deployment }: { deployment: DeploymentWithSource }) {
     <>
       <h2>What it runs</h2>
       <p>
-        {track === "pinned" ? "The version it was deployed with" : "What is on disk then"}{" "}
+        {track === "pinned" ? "The version it was deployed with" : "The file as it is on disk when a run starts; now"}{" "}
         <code title={pinned ?? disk ?? ""}>{(pinned ?? disk ?? "").slice(0, 12)}</code>
       </p>
       {drift && <p class="drift">{drift}</p>}
@@ -241,11 +246,11 @@ function Said({ deployment }: { deployment: Deployment }) {
   );
   return (
     <section aria-labelledby="said-title">
-      <h2 id="said-title">What is said of it</h2>
+      <h2 id="said-title">Options</h2>
       <dl class="parameters">
         {entries.map(([name, value]) => (
           <div key={name}>
-            <dt>{name.replaceAll("_", " ")}</dt>
+            <dt>{called(name)}</dt>
             <dd>{shown(name, value)}</dd>
           </div>
         ))}

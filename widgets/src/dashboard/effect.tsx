@@ -12,7 +12,7 @@ const MOMENTS = new Set(["created", "updated"]);
 /** The value of a field of a deployment, as people read it. */
 export function shown(name: string, value: unknown): ComponentChildren {
   if (MOMENTS.has(name)) return <Ago at={value as number} />;
-  if (SECONDS.has(name) && typeof value === "number") return duration(value * 1000);
+  if (SECONDS.has(name) && typeof value === "number") return duration(value * 1000).replace(".0 ", " ");
   if (Array.isArray(value)) return value.map(textOf).join(", ");
   if (typeof value !== "object" || value === null) return textOf(value);
   const entries = Object.entries(value);

@@ -128,7 +128,9 @@ const MODES = { whole: "numeric", number: "decimal" } as const;
 /** The field of an option, as the server describes it. */
 export function OptionField({ option, text, wrong, names, onText }: OptionProps) {
   const { field, takes, help, metavar, words, default: usual } = option;
-  const about = [help, HOW[takes]].filter(Boolean).join(" ");
+  // The help is that of the command line, where an option has another name.
+  const here = help.replace(/--([a-z-]+)/g, (_, name: string) => `“${called(name.replaceAll("-", "_"))}”`);
+  const about = [here, HOW[takes]].filter(Boolean).join(" ");
   const base = { id: `deploy-${field}`, label: called(field), wrong, about, onText };
   if (takes === "flag") {
     const choices: [string, string][] = [["", "no"], ["true", "yes"]];
