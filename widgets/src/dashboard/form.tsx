@@ -106,7 +106,7 @@ export function ParameterForm({ schema, values, verb, busy, refused, more, other
           onText={(text) => set(name, text)}
         />
       ))}
-      {!fields.length && <p class="quiet">It takes no parameters.</p>}
+      <p class="quiet">{fields.length ? "What is left empty is as shown." : "It takes no parameters."}</p>
       {more}
       {refused && ![...others, ...fields.map(([name]) => name)].includes(refused.field ?? "") && (
         <p class="wrong" role="alert">

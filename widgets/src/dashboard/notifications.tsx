@@ -243,7 +243,7 @@ function NotifyForm({ before, onDone, onLeave }: FormProps) {
         <legend>When a run is</legend>
         {ON.map((word) => (
           <label key={word}>
-            <input type="checkbox" checked={on.includes(word)} onChange={() => toggle(word)} /> {word}
+            <input type="checkbox" checked={on.includes(word)} onChange={() => toggle(word)} /> {word === "any" ? "in any state" : word}
           </label>
         ))}
         {is("on") && <p id={`${key}-on-wrong`} class="wrong" role="alert">{wrong?.says}</p>}

@@ -182,7 +182,7 @@ function List({ list, text, onClear, wrong }: ListProps) {
         </div>
       )}
       <p class="spoken" role="status">
-        {text ? `${shown.length} runs match` : ""}
+        {text ? `${shown.length} ${shown.length === 1 ? "run matches" : "runs match"}` : ""}
       </p>
     </>
   );

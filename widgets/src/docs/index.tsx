@@ -79,7 +79,7 @@ function Search({ words, onWords, count }: { words: string; onWords(words: strin
         onInput={(event) => onWords(event.currentTarget.value)}
       />
       <span class="spoken" role="status">
-        {words ? `${count} routes` : ""}
+        {words ? `${count} ${count === 1 ? "route" : "routes"}` : ""}
       </span>
     </div>
   );

@@ -68,7 +68,7 @@ export function RunList() {
 
 function none(chosen: Which, path: string): string {
   if (chosen === "failed") return "No run has failed.";
-  if (chosen === "all") return "None yet.";
+  if (chosen === "all") return "None yet. They show up here as soon as a flow or a deployment runs.";
   return path ? "None of this notebook yet." : "No notebook is open in front.";
 }
 

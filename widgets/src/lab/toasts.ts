@@ -94,7 +94,7 @@ async function hasRecovered({ run, deployment, state_name: state }: LiveEvent): 
 
 function counted(toasts: Toast[]): Toast {
   const bad = toasts.filter(({ kind }) => kind !== "success").length;
-  const text = bad ? `${bad} deployed runs failed or are late.` : `${toasts.length} deployed runs completed.`;
+  const text = bad ? `Deployed runs that failed or are late: ${bad}.` : `${toasts.length} deployed runs completed.`;
   const href = bad ? hrefs.runs("is:deployed state:failed,crashed,late") : hrefs.runs("is:deployed");
   return { key: "", kind: bad ? "error" : "success", text, href, passes: !bad };
 }
