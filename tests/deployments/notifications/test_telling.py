@@ -19,20 +19,7 @@ from orion_nb.deployments.files import NOTEBOOK, run_folder
 from orion_nb.errors import Conflict
 from orion_nb.schemas.states import Completed, Failed
 from orion_nb.settings import Settings
-from tests.deployments.notifications.ending import deliveries, end
-
-TELLER = """
-    import os, sys
-    os.environ["ORION_NB_WEBHOOK_ALLOW"] = "localhost"
-    from orion_nb.api.connect import connect
-    from orion_nb.deployments.duties import Duties
-    import logging
-
-    duties = Duties(connect(label="teller"), logging.getLogger())
-    duties.start()
-    print("ready", flush=True)
-    sys.stdin.read()
-"""
+from tests.deployments.notifications.ending import SERVER, deliveries, end
 
 
 def test_a_failure_is_posted_and_can_be_verified(orion, receiver, tell):
@@ -190,7 +177,7 @@ def test_a_webhook_to_this_machine_is_refused_unless_it_is_allowed(home, receive
 
 def test_two_processes_tell_each_state_once(orion, script, receiver, eventually):
     orion.add_notification("one", webhook=receiver.url)
-    tellers = [script(TELLER) for _ in range(2)]
+    tellers = [script(SERVER) for _ in range(2)]
     assert [each.stdout.readline() for each in tellers] == ["ready\n"] * 2
     runs = {end(orion, "daily", Failed()).id for _ in range(30)}
     eventually(lambda: len(deliveries(orion, status="delivered")) == 30)
@@ -200,14 +187,14 @@ def test_two_processes_tell_each_state_once(orion, script, receiver, eventually)
 def test_what_a_killed_process_was_telling_is_told_by_another(orion, script, receiver, eventually):
     orion.add_notification("one", webhook=receiver.url, timeout=300)
     receiver.hold = threading.Event()
-    teller = script(TELLER)
+    teller = script(SERVER)
     teller.stdout.readline()
     end(orion, "daily", Failed())
     eventually(lambda: receiver.got)
     os.kill(teller.pid, signal.SIGKILL)
     teller.wait()
     receiver.hold.set()
-    second = script(TELLER)
+    second = script(SERVER)
     second.stdout.readline()
     eventually(lambda: deliveries(orion, status="delivered"))
     ids = {headers["webhook-id"] for headers, _ in receiver.got}

@@ -11,19 +11,8 @@ import pytest
 
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.states import Crashed, Running
+from tests.deployments.notifications.ending import SERVER
 
-#: A process with all that a server or a worker does for others: it reaps, keeps deadlines, tells.
-SERVER = """
-    import logging, os, sys
-    os.environ["ORION_NB_WEBHOOK_ALLOW"] = "localhost"
-    from orion_nb.api.connect import connect
-    from orion_nb.deployments.duties import Duties
-
-    duties = Duties(connect(label="server"), logging.getLogger())
-    duties.start()
-    print("ready", flush=True)
-    sys.stdin.read()
-"""
 WORKER = """
     import os
     os.environ["ORION_NB_WEBHOOK_ALLOW"] = "localhost"
