@@ -14,6 +14,7 @@ from itertools import pairwise
 import pytest
 
 from orion_nb.clock import SECOND
+from orion_nb.deployments import worker as worker_module
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.worker import Worker
 from orion_nb.errors import StoreUnavailable
@@ -263,12 +264,12 @@ def test_a_runner_whose_end_can_not_be_noted_now_is_seen_to_later(
 ):
     """Its run had not begun: it is the worker's, and as long as that lives nobody else's."""
     orion.create_deployment("once", str(write_notebook("1")))
-    run = orion.run_deployment("once")
+    orion.run_deployment("once")
     worker = Worker(orion, concurrency=1)
-    worker._pass()
-    ((_, process),) = worker._runners.values()
-    process.kill()
-    process.wait()
+    (run,) = orion.claim(1)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        process.kill()  # a runner that comes to nothing, however long this test is held up
+    worker._runners[process.pid] = run.id, process
     assert orion.find(run.id).state.name == "Submitting"
     with closing(sqlite3.connect(orion.database.path)) as other:
         (known,) = other.execute("PRAGMA user_version").fetchone()
@@ -286,23 +287,20 @@ def test_a_runner_whose_end_can_not_be_noted_now_is_seen_to_later(
 
 
 def test_a_run_that_waits_for_a_slot_is_not_asked_for_all_the_time(
-    orion, write_notebook, eventually
+    orion, write_notebook, monkeypatch
 ):
+    monkeypatch.setattr(worker_module, "IDLE", 0.3)
     orion.create_deployment("waits", str(write_notebook("1")), concurrency={"db": 1})
     orion.run_deployment("waits")
     (first,) = orion.claim(1)
     orion.judge(first.id, Running(), claims=0, session=orion.session)
     second = orion.run_deployment("waits")
     worker = Worker(orion)
-    passes = []
-    worker._loop.step = lambda: (passes.append(1), Worker._step(worker))[1]
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
-        eventually(lambda: orion.find(second.id).state.name == "AwaitingSlot")
-        began = len(passes)
-        time.sleep(1.0)
-        assert len(passes) - began < 30
-    finally:
-        assert worker.stop(60)
-        thread.join(60)
+    worker._step()
+    assert orion.find(second.id).state.name == "AwaitingSlot"
+    rests = []
+    for _ in range(5):
+        began = time.monotonic()
+        worker._step()
+        rests.append(time.monotonic() - began)
+    assert sorted(rests)[2] >= 0.3, rests  # but for those that asked once more, and noted that
