@@ -10,7 +10,16 @@ from orion_nb.deployments.sending import _run
 from orion_nb.deployments.webhooks import Undelivered
 
 #: A child that holds the command's stderr, and goes on.
-LEAVES = "sleep 60 & echo $! > {}; exit {}"
+LEAVES = "sleep 600 & echo $! > {}; exit {}"
+
+
+def says(orion, command, timeout):
+    """What is said of a command that has told nobody; nothing if it has ended well."""
+    try:
+        _run(orion.settings, command, b"{}", SimpleNamespace(id="d"), timeout)
+    except Undelivered as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize("code", [0, 3])
@@ -19,19 +28,16 @@ def test_a_command_that_leaves_something_running_has_ended_as_it_says(
 ):
     said = tmp_path / "pid"
     command = ["sh", "-c", LEAVES.format(said, code)]
-    delivery = SimpleNamespace(id="d")
-    if code:
-        with pytest.raises(Undelivered, match="exit code 3"):
-            _run(orion.settings, command, b"{}", delivery, 1.0)
-    else:
-        _run(orion.settings, command, b"{}", delivery, 1.0)
+    told = says(orion, command, 0.5)
+    if told.startswith("not done"):  # a busy machine held it up
+        told = says(orion, command, 10.0)
+    assert told == ("exit code 3" if code else "")
     left = int(said.read_text("utf-8"))
     eventually(lambda: not _is_at_work(left), "the child is gone")
 
 
 def test_one_that_takes_too_long_is_killed(orion):
-    with pytest.raises(Undelivered, match=r"not done within 0\.2 s, and killed"):
-        _run(orion.settings, ["sleep", "60"], b"{}", SimpleNamespace(id="d"), 0.2)
+    assert says(orion, ["sleep", "60"], 0.2) == "not done within 0.2 s, and killed"
 
 
 def _is_at_work(pid):
