@@ -22,14 +22,21 @@ def begun(orion, name):
     return orion.judge(run.id, Running(), claims=0, session=orion.session)[0]
 
 
-@pytest.mark.parametrize("waits", [{"concurrency": {"db": 1}}, {"overlap": "queue"}])
-def test_a_run_that_has_to_wait_holds_up_no_other_deployment(orion, deploy, waits):
+@pytest.mark.parametrize(
+    ("waits", "says"),
+    [
+        ({"concurrency": {"db": 1}}, "limit 'db': 1 of 1 slots in use"),
+        ({"overlap": "queue"}, "of the same deployment is Running"),
+    ],
+)
+def test_a_run_that_has_to_wait_holds_up_no_other_deployment(orion, deploy, waits, says):
     deploy("waits", **waits)
     deploy("free")
     first = begun(orion, "waits")
     second = orion.run_deployment("waits")
     assert orion.claim(1) == []
-    assert "slot" in str(orion.find(second.id).blocked) or "run" in str(orion.find(second.id))
+    waiting = orion.find(second.id)
+    assert says in (waiting.state.message or waiting.blocked.reason)
     free = orion.run_deployment("free")
     assert [run.id for run in orion.claim(1)] == [free.id]
     assert orion.claim(1) == []
