@@ -70,8 +70,9 @@ def way_on(orion: Orion, run: Run) -> tuple[Run, Work[..., Any] | None]:
         raise InvalidInput(f"resume: {says} goes on with it once this is committed", field="resume")
     work = find_work(flow)
     if work is None:
-        says = f"its flow, {flow.key or flow.name}, is not imported here: import it, or commit"
-        raise InvalidInput(f"resume: {says} without --resume and rerun it there", field="resume")
+        says = f"its flow, {flow.key or flow.name}, is not imported here: import or define it"
+        says += ", or commit without --resume and rerun it there"
+        raise InvalidInput(f"resume: {says}", field="resume")
     if work.is_async:
         says = f"its flow is async: commit, then `await {work.name}.rerun({short(flow.id)!r})`"
         raise InvalidInput(f"resume: {says}", field="resume")

@@ -51,7 +51,8 @@ def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
     key = found.run.key or found.run.name
     if found.fn is None and not key.startswith(("notebook:", "replay:")):  # those are cells
         says = f"Its function, {key.removeprefix('flow:')}, is not known here"
-        notes.append(f"{says}: import or define it, then %replay {short(found.run.id)} again.")
+        here = f"import or define the {found.run.kind}"
+        notes.append(f"{says}: {here}, then %replay {short(found.run.id)} again.")
     more = [f"{ITSELF}.inputs"]
     more += [f"{ITSELF}.frames[-1].locals"] if found.frames else []
     more += [f"{ITSELF}.call(...)"] if found.fn is not None else []

@@ -177,7 +177,7 @@ depot.bare.run(0)
 del depot, sys.modules['depot']
 """)
     ran = kernel.do("%replay bare")
-    says = "Its function, depot.bare, is not known here: import or define it, then %replay "
+    says = "Its function, depot.bare, is not known here: import or define the task, then %replay "
     assert says in ran.result
     assert "More: _replay.inputs" in ran.result.splitlines()  # it has no frames, nor a call
     assert next_cell(ran) is None
