@@ -233,7 +233,7 @@ class DeploymentRoutes(Unreadables):
         given = {**known.parameters, **(parameters or {})}
         given = self.inspected(known).taken(given, self.settings.home)
         made = self.deployed_run(known, clock.now(), given)
-        policy = overriding.overridden(self, known, made.policy, kernel, env)
+        policy = overriding.overridden(known, made.policy, kernel, env)
         return self.begin(evolve(made, policy=policy))[0]
 
     def find_deployment(self, ref: str) -> Deployment:

@@ -20,6 +20,7 @@ from orion_nb.api.logs import LogRoutes
 from orion_nb.api.pauses import PauseRoutes
 from orion_nb.api.printed import PrintedRoutes
 from orion_nb.api.replay_notebooks import ReplayNotebookRoutes
+from orion_nb.api.rerunning import RerunRoutes
 from orion_nb.api.results import ResultRoutes
 from orion_nb.api.retention import Retention
 from orion_nb.api.retrying import RetryRoutes
@@ -48,6 +49,7 @@ class Orion(
     DescribingRoutes,
     LogRoutes,
     ArtifactRoutes,
+    RerunRoutes,
     PrintedRoutes,
     ReplayNotebookRoutes,
     Telling,

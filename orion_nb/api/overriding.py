@@ -13,19 +13,11 @@ from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.values import evolve
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from orion_nb.schemas.deployments import Deployment
-
-    class Finds(Protocol):
-        """What finds a deployment by its name or id."""
-
-        def find_deployment(self, ref: str) -> Deployment: ...
 
 
 def overridden(
-    orion: object,
-    deployment: Deployment | str,
+    deployment: Deployment,
     policy: RunPolicy,
     kernel: str | None,
     env: Mapping[str, str] | None,
@@ -33,7 +25,6 @@ def overridden(
     """The policy of a run with the kernel and the variables said of it; None leaves each as it is.
 
     Args:
-        orion: the API that finds the deployment, if it is given by its id.
         deployment: that of the run.
         policy: what was granted so far.
         kernel: its name; it has to be installed here, unless the deployment allows it not to be;
@@ -42,11 +33,7 @@ def overridden(
 
     Raises:
         KernelNotFound, InvalidInput: it can't be executed so.
-        DeploymentNotFound: there is none of this id.
     """
-    if isinstance(deployment, str):
-        finding: Finds = orion  # type: ignore[assignment]
-        deployment = finding.find_deployment(deployment)
     if kernel:
         _check_kernel(deployment, kernel)
     if kernel is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from orion_nb import clock
@@ -18,7 +17,7 @@ from orion_nb.api.checks import (
 from orion_nb.api.lists import ListRoutes, Moment
 from orion_nb.api.routes import route
 from orion_nb.api.why import tell, told_state
-from orion_nb.errors import Conflict, InvalidInput
+from orion_nb.errors import InvalidInput
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Kind, Run, is_id, new_id
@@ -216,51 +215,6 @@ class RunRoutes(ListRoutes):
         for child in below:
             self.judge(child, state(CANCELLING, message=told, by=by))
 
-    @route("POST", "/runs/{run_id}/rerun", action="execute")
-    def rerun(
-        self,
-        run_id: str,
-        why: str | None = None,
-        by: str | None = None,
-        from_failed: bool = False,
-        kernel: str | None = None,
-        env: dict[str, str] | None = None,
-    ) -> Report:
-        """A finished run of a deployment is run once more, in a new attempt of the same run.
-
-        Tasks that completed, and whose results were kept, are not executed again. With
-        `from_failed` it is refused, with a list, if the result of one was not kept. A run of code
-        that no deployment knows is rerun where the code is, by `flow.rerun(run)`.
-        What was said of the `kernel` and the `env` of this run stays, unless it is said anew; `""`
-        and `{}` leave it those of its deployment.
-        """
-        run = self.find(run_id)
-        if from_failed:
-            self.check_kept(run)
-        if run.deployment is None:
-            says = "it is no run of a deployment: rerun it where its code is, by flow.rerun(run)"
-            raise Conflict(f"run {run_id}: {says}")
-        again = Scheduled(clock.now(), message=why or "rerun on request", by=by)
-        if kernel is None and env is None:
-            return self.judge(run.id, again, rerun=True)[1]
-        policy = overriding.overridden(self, run.deployment, run.policy, kernel, env)
-        said = partial(runs.regrant, run_id=run.id, policy=policy)
-        return self.judge(run.id, again, rerun=True, also=said)[1]
-
-    def check_kept(self, run: Run) -> None:
-        """The results of all tasks that completed in this run were kept.
-
-        Raises:
-            Conflict: those of some were not; it lists them, and says why.
-        """
-        done = listing.RunFilter(kind="task", parent=run.id, root=run.root, states=("COMPLETED",))
-        missing = {each.id: _why_missing(each) for each in self.list_runs(done, 100_000)[::-1]}
-        told = [f"{each}" for each in missing.values() if each]
-        if told:
-            says = f"run {run.id}: what these tasks made was not kept: {'; '.join(told)}"
-            says += ". Without from_failed they are executed again; --persist keeps large results"
-            raise Conflict(says)
-
     def stopping(self, after: int) -> tuple[list[str], int]:
         """The runs that were asked to stop after event number `after`, and the last number."""
         with self.database.read() as connection:
@@ -291,18 +245,6 @@ class RunRoutes(ListRoutes):
         """The number of the newest event."""
         with self.database.read() as connection:
             return events.last(connection)
-
-
-def _why_missing(task: Run) -> str | None:
-    from orion_nb.schemas.results import Reference
-
-    if task.state.result is None:
-        return f"{task.name} (it has no result)"
-    try:
-        found = Reference.from_text(task.state.result)
-    except InvalidInput:
-        return None  # whoever proposed it over HTTP keeps results in their own way
-    return f"{task.name} ({found.problem})" if found.status == "unpersisted" else None
 
 
 def _named(kind: StateType, name: str | None, **fields: Any) -> State:
