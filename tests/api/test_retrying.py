@@ -47,10 +47,14 @@ def test_one_run_alone(orion, waiting):
     assert orion.find(clean.id).state == clean.state
 
 
-def test_what_awaits_no_retry_is_left_as_it_is(orion, waiting):
+def test_what_awaits_no_retry_is_left_as_it_is(orion, waiting, clock):
     _, (load, _) = waiting
     orion.retry_now(load.id)
     running, _ = orion.advance(orion.find(load.id), Running())
     with pytest.raises(Conflict, match="is Retrying: it awaits no retry, and no run within it"):
         orion.retry_now(load.id)
     assert orion.find(load.id).state.seq == running.state.seq
+    later = orion.create_run("flow", "later", scheduled_time=clock.at + 3600 * SECOND)
+    with pytest.raises(Conflict, match="is Scheduled: it awaits no retry"):
+        orion.retry_now(later.id)
+    assert orion.find(later.id).state == later.state
