@@ -16,6 +16,8 @@ from typing import Any
 from orion_nb import config
 from orion_nb.errors import InvalidInput
 
+#: The database of a data folder, unless another one is named.
+DATABASE = "orion.db"
 MOST_WARM = 64
 
 
@@ -49,7 +51,7 @@ class Settings:
         # What the environment says of a database is not about a folder that is named here.
         url = (kept if "home" in changes else env).get("ORION_NB_DATABASE_URL")
         if not url:
-            url = f"sqlite:///{home / 'orion.db'}"
+            url = f"sqlite:///{home / DATABASE}"
         url = str(changes.get("database_url") or url)
         synchronous = str(changes.get("synchronous") or env.get("ORION_NB_SYNCHRONOUS") or "normal")
         if synchronous.lower() not in ("normal", "full"):

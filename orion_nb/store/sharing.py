@@ -10,14 +10,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from orion_nb.settings import DATABASE
+
 #: The file in the data folder that lists those which are not the folder's own, one on a line.
 LIST = "databases"
-OWN = "orion.db"
 
 
 def note(home: Path, database: Path) -> None:
     """It is known from now on that this database uses the folder."""
-    if database == home / OWN or database in _listed(home):
+    if database == home / DATABASE or database in _listed(home):
         return
     with suppress(OSError):  # who can't write there leaves no files either
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -30,7 +31,7 @@ def note(home: Path, database: Path) -> None:
 
 def others(home: Path, database: Path) -> list[Path]:
     """The other databases that use the folder and are there."""
-    found = dict.fromkeys([home / OWN, *_listed(home)])
+    found = dict.fromkeys([home / DATABASE, *_listed(home)])
     return [each for each in found if each != database and each.is_file()]
 
 
