@@ -46,3 +46,12 @@ def test_it_is_noted_once_who_uses_a_folder(home):
     Orion(Settings.load(home=home)).close()
     assert (home / sharing.LIST).read_text("utf-8") == f"{home / 'b.db'}\n"
     assert sharing.others(home, home / "orion.db") == [home / "b.db"]
+
+
+def test_a_database_by_another_path_is_no_other(home, tmp_path):
+    Orion(Settings.load(home=home)).close()
+    (tmp_path / "link").symlink_to(home)
+    linked = tmp_path / "link" / "orion.db"
+    Orion(Settings.load(home=home, database_url=f"sqlite:///{linked}")).close()
+    assert sharing.others(home, linked) == []
+    assert sharing.others(home, home / "orion.db") == []
