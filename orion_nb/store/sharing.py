@@ -30,9 +30,9 @@ def note(home: Path, database: Path) -> None:
 
 
 def others(home: Path, database: Path) -> list[Path]:
-    """The other databases that use the folder and are there."""
-    found = dict.fromkeys([home / DATABASE, *_listed(home)])
-    return [each for each in found if each != database and each.is_file()]
+    """The other databases that use the folder and are there; not this one by another path."""
+    found, real = dict.fromkeys([home / DATABASE, *_listed(home)]), database.resolve()
+    return [each for each in found if each.is_file() and each.resolve() != real]
 
 
 def _listed(home: Path) -> list[Path]:
