@@ -19,6 +19,8 @@ ROWS_IN_HTML = 40
 ROWS_FOLDED = 200
 ROWS_IN_TEXT = 20
 CELL = "text-align:left;padding:2px 12px 2px 0"
+#: Columns of a few words that are not broken, however little room there is.
+WHOLE = {"state", "started", "time"}
 MUTED = "opacity:0.7"
 PLAIN = "font-family:sans-serif;font-size:13px"
 
@@ -182,8 +184,14 @@ def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     top = "".join(f'<th scope="col" style="{CELL}">{escape(head)}</th>' for head in heads)
+    styles = [f"{CELL};white-space:nowrap" if head in WHOLE else CELL for head in heads]
     body = "".join(
-        "<tr>" + "".join(f'<td style="{CELL}">{escape(cell)}</td>' for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td style="{style}">{escape(cell)}</td>'
+            for style, cell in zip(styles, row, strict=True)
+        )
+        + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
