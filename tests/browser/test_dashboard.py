@@ -300,10 +300,15 @@ def test_a_notebook_is_deployed_changed_and_removed_on_the_page(
     after = orion.find_deployment("mine")
     assert (after.retries, after.schedules, after.timeout) == (3, made.schedules, 90.0)
     assert (after.overlap, after.env, after.cell_timeout) == ("allow", made.env, 300)
-    main.get_by_role("button", name="Remove…").click()
+    remove = main.get_by_role("button", name="Remove…")
+    remove.click()
+    expect(main.get_by_role("button", name="Remove it")).to_be_focused()
+    dashboard.keyboard.press("Escape")
+    expect(remove).to_be_focused()  # where the form was opened from
+    dashboard.keyboard.press("Enter")
     expect(main.get_by_role("button", name="Remove it")).to_be_focused()
     dashboard.keyboard.press("Enter")
-    expect(main.get_by_role("heading", name="Deployments")).to_be_visible()
+    expect(main.get_by_role("heading", name="Deployments")).to_be_focused()
     expect(main.get_by_role("link", name="mine", exact=True)).to_have_count(0)
 
 

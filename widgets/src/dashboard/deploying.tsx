@@ -1,8 +1,9 @@
-// A deployment is made or changed: what it runs, when, and all that can be said of it; and removed.
+// A deployment is made or changed: what it runs, when, and all that can be said of it.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, ApiError } from "./api";
 import { Effect, NextTimes } from "./effect";
 import { MomentField, OptionField, TextField } from "./fields";
+import { useFocus } from "./focus";
 import { Failure, Loading, sentence, tell } from "./parts";
 import { useQuery } from "./query";
 import { Parameters, parametersOf } from "./parameters";
@@ -144,8 +145,7 @@ function Form({ deployment, path = "", onDone, onLeave, described }: FormProps &
   const [found, setFound] = useState<Preview | null>(null);
   const [would, setWould] = useState<Deployment | null>(null);
   const [busy, setBusy] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>("input, textarea")?.focus(), []);
+  const form = useFocus<HTMLFormElement>();
   const set = (field: string, text: string) => {
     setTexts((now) => ({ ...now, [field]: text }));
     setWould(null);
@@ -312,35 +312,5 @@ function More({ options, texts, wrong, fieldOf }: MoreProps) {
         </fieldset>
       ))}
     </details>
-  );
-}
-
-/** Asked once more: it can't be undone. */
-export function RemoveForm({ deployment, onDone, onLeave }: FormProps & { deployment: Deployment }) {
-  const sure = useRef<HTMLButtonElement>(null);
-  useEffect(() => sure.current?.focus(), []);
-  const remove = async () => {
-    try {
-      await api.remove(deployment.id);
-      tell({ text: `${deployment.name} is removed; its runs stay.` });
-      onDone(deployment.name);
-    } catch (error) {
-      const { message, remedy } = error as ApiError;
-      tell({ text: `${sentence(message)} ${remedy}`, bad: true });
-    }
-  };
-  return (
-    <section class="doing" aria-label={`Remove ${deployment.name}`} onKeyDown={(event) => event.key === "Escape" && onLeave()}>
-      <h2>Remove {deployment.name}?</h2>
-      <p>Its schedules and notifications go with it; its runs stay. This can't be undone.</p>
-      <div class="actions">
-        <button type="button" class="danger" ref={sure} onClick={() => void remove()}>
-          Remove it
-        </button>
-        <button type="button" onClick={onLeave}>
-          Keep it
-        </button>
-      </div>
-    </section>
   );
 }

@@ -1,13 +1,14 @@
 // One deployment: when it runs next, what is said of it, its runs; run now, pause, try a schedule.
 import { useState } from "preact/hooks";
 import { api, ApiError } from "./api";
-import { DeployForm, RemoveForm } from "./deploying";
+import { DeployForm } from "./deploying";
 import { NextTimes, shown } from "./effect";
 import { act, Ago, Empty, Failure, Loading, tell } from "./parts";
 import { PauseForm, RunNowForm } from "./doing";
 import { useQuery } from "./query";
 import { hrefs } from "./router";
 import { RunTable } from "./runs";
+import { Remove } from "./sure";
 import type { Deployment, DeploymentWithSource, Diff, Preview } from "./types";
 import { called } from "./values";
 import { absolute } from "../shared/times";
@@ -118,7 +119,11 @@ function Head({ deployment, reload }: { deployment: Deployment; reload(): void }
       {doing === "run" && <RunNowForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
       {doing === "pause" && <PauseForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
       {doing === "change" && <DeployForm deployment={deployment} onDone={done} onLeave={() => setDoing(null)} />}
-      {doing === "remove" && <RemoveForm deployment={deployment} onDone={leave} onLeave={() => setDoing(null)} />}
+      {doing === "remove" && (
+        <Remove name={name} remove={() => api.remove(deployment.id)} onDone={leave} onLeave={() => setDoing(null)}>
+          Its schedules and notifications go with it; its runs stay. This can't be undone.
+        </Remove>
+      )}
     </header>
   );
 }

@@ -1,12 +1,14 @@
 // What is done with a deployment by hand: a run with parameters, and a pause with an end and a reason.
-import { useEffect, useRef, useState } from "preact/hooks";
-import { Actions } from "./actions";
+import { useState } from "preact/hooks";
 import { api, ApiError } from "./api";
+import { MomentField, TextField } from "./fields";
+import { useFocus } from "./focus";
 import { ParameterForm } from "./form";
 import { MoreOwn, NOTHING_OWN, ownOf } from "./own";
 import { Failure, Loading, tell } from "./parts";
 import { useQuery } from "./query";
 import { hrefs } from "./router";
+import { Ask, type Wrong } from "./sure";
 import type { Deployment } from "./types";
 
 interface DoingProps {
@@ -23,7 +25,7 @@ export function RunNowForm({ deployment, onDone, onLeave }: DoingProps) {
   const { data, error, reload } = useQuery(`inspect ${target}`, () => api.inspect(target, !!deployment.allow_untagged), () => false);
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<ApiError>();
-  const form = useFocus(!!data);
+  const form = useFocus<HTMLElement>(!!data);
   const [own, setOwn] = useState(NOTHING_OWN);
   const send = async (given: Record<string, unknown>) => {
     setBusy(true);
@@ -71,55 +73,31 @@ export function PauseForm({ deployment, onDone, onLeave }: DoingProps) {
   const { id, name } = deployment;
   const [until, setUntil] = useState("");
   const [why, setWhy] = useState("");
-  const [wrong, setWrong] = useState("");
-  const [busy, setBusy] = useState(false);
-  const form = useFocus(true);
-  const send = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await api.pause(id, until ? new Date(until).getTime() * 1000 : undefined, why);
-      tell({ text: `${name} is paused: its schedules make no runs.` });
-      onDone();
-    } catch (trouble) {
-      setWrong((trouble as ApiError).message);
-    }
-    setBusy(false);
+  const [wrong, setWrong] = useState<Wrong | null>(null);
+  const send = async () => {
+    await api.pause(id, until ? new Date(until).getTime() * 1000 : undefined, why);
+    tell({ text: `${name} is paused: its schedules make no runs.` });
+    onDone();
   };
+  const isWhy = wrong?.field === "why";
   return (
-    <section class="doing" ref={form} aria-label={`Pause ${name}`}>
-      <h2>Pause</h2>
-      <form class="form" onSubmit={(event) => void send(event)} onKeyDown={(event) => event.key === "Escape" && onLeave()}>
-        <div class="field">
-          <label for="pause-until">Until</label>
-          <input
-            id="pause-until"
-            type="datetime-local"
-            value={until}
-            aria-describedby="pause-about"
-            aria-invalid={wrong ? true : undefined}
-            onInput={(event) => setUntil(event.currentTarget.value)}
-          />
-          <p id="pause-about" class={wrong ? "wrong" : "quiet"} role={wrong ? "alert" : undefined}>
-            {wrong || "Your local time. Left empty, it is paused until somebody resumes it."}
-          </p>
-        </div>
-        <div class="field">
-          <label for="pause-why">Why</label>
-          <input id="pause-why" type="text" value={why} maxLength={500} onInput={(event) => setWhy(event.currentTarget.value)} />
-          <p class="quiet">Shown to whoever wonders.</p>
-        </div>
-        <Actions verb="Pause" busy={busy} onLeave={onLeave} />
-      </form>
-    </section>
+    <Ask title={`Pause ${name}`} verb="Pause" onSend={send} onWrong={setWrong} onLeave={onLeave}>
+      <MomentField
+        id="pause-until"
+        label="Until"
+        about="Your local time. Left empty, it is paused until somebody resumes it."
+        text={until}
+        wrong={isWhy ? undefined : wrong?.says}
+        onText={setUntil}
+      />
+      <TextField
+        id="pause-why"
+        label="Why"
+        about="Shown to whoever wonders."
+        text={why}
+        wrong={isWhy ? wrong.says : undefined}
+        onText={setWhy}
+      />
+    </Ask>
   );
-}
-
-/** When it is `ready`, its first field has the focus. */
-function useFocus(ready: boolean) {
-  const form = useRef<HTMLElement>(null);
-  useEffect(() => {
-    if (ready) form.current?.querySelector<HTMLElement>("input, select, button")?.focus();
-  }, [ready]);
-  return form;
 }

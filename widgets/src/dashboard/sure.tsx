@@ -1,8 +1,9 @@
 // Small forms that open beside what they are about: something is asked for, or asked once more.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Actions } from "./actions";
 import type { ApiError } from "./api";
+import { useFocus } from "./focus";
 import { sentence, tell } from "./parts";
 
 /** What went wrong with a form, and the field that it is about. */
@@ -25,8 +26,7 @@ interface AskProps {
 /** A form with a heading, a button that does it and one that leaves; its first field has the focus. */
 export function Ask({ title, verb, danger, children, onSend, onWrong, onLeave }: AskProps) {
   const [busy, setBusy] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>("input:not([readonly]), select, textarea, button")?.focus(), []);
+  const form = useFocus<HTMLFormElement>();
   const send = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
