@@ -24,6 +24,25 @@ def test_many_who_keep_the_same_text_find_it_whole(tmp_path):
     assert len(os.listdir(copies.folder)) == len(copies.names()) == 20
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+from orion_nb.errors import StoreUnavailable
+from orion_nb.store.sources import Copies
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+try:
+    Copies(Path(sys.argv[1])).keep(b"x" * 1000)
+except StoreUnavailable as error:
+    print(error)
+"""
+
+
+def test_one_that_has_no_room_leaves_nothing_behind(tmp_path, script, finish):
+    assert "can't be written" in finish(script(FULL, tmp_path / "sources"))
+    assert os.listdir(tmp_path / "sources") == []
+
+
 def test_one_that_can_not_be_kept_leaves_nothing_behind(tmp_path):
     copies = Copies(tmp_path)
     taken = tmp_path / hashlib.sha256(b"x").hexdigest()
