@@ -11,7 +11,6 @@ from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.sources import file_of, target_of
 from orion_nb.errors import InvalidInput, ScheduleError
-from orion_nb.schemas.deploy_options import bounds_of
 from orion_nb.schemas.fields import DeploymentFields
 from orion_nb.schemas.targets import joined
 
@@ -56,7 +55,8 @@ def deploy(
         ics: calendar files, `file.ics` or `file.ics#EVENT` with the UID or summary of an event.
         at: dates and times; each is run once.
         tz: an IANA time zone; UTC by default, and in calendar files their own.
-        starts: these schedules name no time before; "2030-01-31" is the midnight of that day.
+        starts: these schedules name no time before; "2030-01-31" is the midnight of that day, in
+            the zone of each schedule.
         ends: they name no time after; "2030-01-31" is the end of that day.
         paused: no run is made by schedule until it is resumed.
         update: a deployment of this name is changed; what is not given stays.
@@ -77,7 +77,7 @@ def deploy(
     schedules = schedules_of(cron, every, at, tz, rrule=rrule, ics=ics)
     schedules = [*(told.get("schedules") or ()), *schedules]
     if starts is not None or ends is not None:
-        schedules = _bounded(schedules, bounds_of(starts, ends, tz))
+        schedules = _bounded(schedules, starts, ends, tz)
     if schedules:
         told["schedules"] = schedules
     called = name or flow or Path(file).stem
@@ -138,14 +138,16 @@ def schedules_of(
     return [dump_schedule(each) for each in found]
 
 
-def _bounded(schedules: list[Any], bounds: Mapping[str, str]) -> list[dict[str, Any]]:
+def _bounded(
+    schedules: list[Any], starts: When, ends: When, tz: str | None
+) -> list[dict[str, Any]]:
     """The schedules from a start on, until an end, except where one says another itself."""
-    from orion_nb.schemas.schedules import dump_schedule, parse_schedule
+    from orion_nb.schemas.schedules import dump_schedule, parse_schedule, within
 
     if not schedules:
-        field = next(iter(bounds))
+        field = "ends" if starts is None else "starts"
         raise InvalidInput(f"{field}: no schedule is given that it is said of", field=field)
-    return [{**bounds, **dump_schedule(parse_schedule(each))} for each in schedules]
+    return [dump_schedule(within(parse_schedule(each), starts, ends, tz)) for each in schedules]
 
 
 def _once(moment: str, zone: str) -> Any:

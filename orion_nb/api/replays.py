@@ -61,19 +61,17 @@ class ReplayRoutes(DeploymentRoutes):
         """The next `n` (1 to 100) times of schedules, and what they say in words.
 
         Schedules are objects or texts, as for a deployment; texts are read in `timezone`, or UTC.
-        So are `starts` and `ends`, such as 2030-01-31, which hold for schedules that say
-        nothing of it themselves. `local_times` are the same times in ISO 8601, in the zone of the
-        schedules, or in that one.
+        `starts` and `ends`, such as 2030-01-31, hold for schedules that say nothing of it
+        themselves, each in its own zone. `local_times` are the same times in ISO 8601, in the zone
+        of the schedules, or in `timezone`.
         """
         from orion_nb.schemas import instants
-        from orion_nb.schemas.deploy_options import bounds_of
-        from orion_nb.schemas.schedules import dump_schedule, parse_schedule, zone_of
+        from orion_nb.schemas.schedules import dump_schedule, parse_schedule, within, zone_of
 
         if not 1 <= n <= 100:
             raise InvalidInput(f"n: {n} is not between 1 and 100", field="n")
         read = [parse_schedule(each, timezone=timezone) for each in schedules]
-        if bounds := bounds_of(starts, ends, timezone):
-            read = [parse_schedule({**bounds, **dump_schedule(each)}) for each in read]
+        read = [within(each, starts, ends, timezone) for each in read]
         now = clock.utc(clock.now())
         times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})[:n]
         zone = told if (told := zone_of(read)) != "UTC" else timezone or "UTC"

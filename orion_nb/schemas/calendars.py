@@ -64,12 +64,11 @@ class CalendarEvent(ScheduleKind):
 
     @classmethod
     def _zone_of(cls, told: Mapping[str, Any]) -> str | None:
-        if told.get("timezone"):
-            return str(told["timezone"])
-        series = _read(_reduced(told.get("ics"), told.get("event")), None).rule
+        given = str(told["timezone"]) if told.get("timezone") else None
+        series = _read(_reduced(told.get("ics"), told.get("event")), given).rule
         if series is None or series.zone is UTC:
-            return "UTC"
-        return series.zone.key if isinstance(series.zone, ZoneInfo) else None  # the file's own
+            return given or "UTC"
+        return series.zone.key if isinstance(series.zone, ZoneInfo) else given  # the file's own
 
     def _told(self) -> Event:
         return _read(self.ics, self.timezone)

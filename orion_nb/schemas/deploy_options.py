@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orion_nb.errors import InvalidInput, ScheduleError
 from orion_nb.schemas.values import frozen
+
+if TYPE_CHECKING:
+    from orion_nb.schemas.schedules import Schedule
 
 
 @frozen
@@ -63,7 +66,11 @@ SCHEDULES = (
         many=True,
     ),
     Option("tz", "The IANA time zone, such as Europe/Prague.", "ZONE", completes="zones"),
-    Option("starts", "These schedules run from then on: 2030-01-31, 2030-01-31T09:00.", "TIME"),
+    Option(
+        "starts",
+        "These schedules run from then on, on their own clock: 2030-01-31, 2030-01-31T09:00.",
+        "TIME",
+    ),
     Option("ends", "They run until then; a date alone is included.", "TIME"),
 )
 
@@ -347,45 +354,30 @@ def read_schedule(
     """The schedule that a text stands for, as the API takes it.
 
     The text is any that `parse_schedule` knows, `file.ics` or `file.ics#EVENT`, or a JSON object.
-    What a JSON object says itself of zone, start and end holds.
+    What a JSON object says itself of zone, start and end holds; `starts` and `ends` are in the
+    zone of the schedule.
 
     Raises:
         ScheduleError: it can't be read.
     """
-    from orion_nb.schemas.calendars import from_file
-    from orion_nb.schemas.schedules import dump_schedule, parse_schedule
+    from orion_nb.schemas.schedules import dump_schedule, within
 
-    bounds = bounds_of(starts, ends, tz)
+    return dump_schedule(within(_schedule_of(text, tz), starts, ends, tz))
+
+
+def _schedule_of(text: str, tz: str | None) -> Schedule:
+    from orion_nb.schemas.calendars import from_file
+    from orion_nb.schemas.schedules import parse_schedule
+
     if text.partition("#")[0].strip().lower().endswith(".ics"):
-        return {**dump_schedule(from_file(text.strip(), timezone=tz)), **bounds}
+        return from_file(text.strip(), timezone=tz)
     if not text.lstrip().startswith("{"):
-        return {**dump_schedule(parse_schedule(text, timezone=tz)), **bounds}
+        return parse_schedule(text, timezone=tz)
     try:
         told = json.loads(text)
     except ValueError as error:
         raise ScheduleError(f"schedule: {text[:80]!r} is no JSON: {error}") from None
-    zone = {"timezone": tz} if tz and _zoned(told) else {}
-    return dump_schedule(parse_schedule({**zone, **bounds, **told}))
-
-
-def bounds_of(starts: Any, ends: Any, tz: str | None) -> dict[str, str]:
-    """From when and until when schedules run, with offset; what is not given is left out.
-
-    Raises:
-        ScheduleError: one can't be read, or they contradict.
-    """
-    from orion_nb.clock import iso, micros
-    from orion_nb.schemas import instants
-
-    given = {"starts": starts, "ends": ends}
-    found = {
-        name: instants.bound(value, name, tz or "UTC", last=name == "ends")
-        for name, value in given.items()
-        if value is not None
-    }
-    if len(found) == 2 and found["starts"] > found["ends"]:
-        raise ScheduleError(f"ends: {ends} is before starts, {starts}", field="ends")
-    return {name: iso(micros(at)) for name, at in found.items()}
+    return parse_schedule({"timezone": tz, **told} if tz and _zoned(told) else told)
 
 
 def _zoned(told: Mapping[str, Any]) -> bool:

@@ -243,6 +243,32 @@ def dump_schedule(schedule: Schedule) -> dict[str, Any]:
     return {**told, **{name: at for name, at in bounds.items() if at is not None}}
 
 
+def within(schedule: Schedule, starts: Any, ends: Any, timezone: str | None = None) -> Schedule:
+    """The schedule from a start on and until an end, where it names none itself.
+
+    Args:
+        schedule: what is to be cut off.
+        starts: a date, a datetime or a text of ISO 8601, in the zone of the schedule if it has no
+            offset; None for no start.
+        ends: the same; a date alone is included.
+        timezone: the zone of both where the schedule has none; for `Once` UTC by default.
+
+    Raises:
+        ScheduleError: one can't be read or has no zone, or they contradict.
+    """
+    given = {"starts": starts, "ends": ends}
+    given = {name: at for name, at in given.items() if getattr(schedule, name) is None}
+    given = {name: at for name, at in given.items() if at is not None}
+    if not given:
+        return schedule
+    if schedule.zone is None:
+        zone = timezone or ("UTC" if isinstance(schedule, Once) else None)
+        given = {
+            name: instants.bound(at, name, zone, last=name == "ends") for name, at in given.items()
+        }
+    return type(schedule)(**{**dict(schedule), **given})
+
+
 def zone_of(schedules: Iterable[Schedule]) -> str:
     """The zone in which to show their times: that of the first that follows a clock, or UTC."""
     return next((zone for each in schedules if (zone := each.zone) and zone != "UTC"), "UTC")

@@ -28,3 +28,11 @@ def test_times_are_told_on_the_clock_of_the_schedule(orion, deploy):
     told = orion.preview_schedules([{**said, "timezone": "UTC"}], timezone="Europe/Berlin")
     assert told["local_times"] == ["2040-10-28T03:30:00+01:00"]
     assert all(each["words"] for each in told["schedules"])
+
+
+def test_a_start_and_end_for_all_are_on_the_clock_of_each(orion):
+    late = {"kind": "cron", "cron": "0 22 * * *", "timezone": "America/New_York"}
+    told = orion.preview_schedules([late, "0 1 * * *"], starts="2040-03-01", ends="2040-03-01")
+    assert told["local_times"] == ["2040-02-29T20:00:00-05:00", "2040-03-01T22:00:00-05:00"]
+    told = orion.preview_schedules(["0 1 * * *"], timezone="Asia/Tokyo", starts="2040-03-01", n=1)
+    assert told["local_times"] == ["2040-03-01T01:00:00+09:00"]

@@ -280,6 +280,15 @@ def test_schedules_have_a_start_and_an_end(call, daily):
     assert done.json["local_times"] == ["2040-03-01T07:00:00+00:00"]
 
 
+def test_a_start_is_on_the_clock_of_the_schedule_that_names_one(call, daily):
+    late = '{"kind": "cron", "cron": "0 22 * * *", "timezone": "America/New_York"}'
+    day = ("--starts", "2040-03-01", "--ends", "2040-03-01")
+    done = call("deploy", daily, "--schedule", late, "--tz", "Asia/Kolkata", *day, "--json")
+    assert done.json["local_times"] == ["2040-03-01T22:00:00-05:00"]
+    done = call("schedule", "preview", late, *day, "--json")
+    assert done.json["local_times"] == ["2040-03-01T22:00:00-05:00"]
+
+
 def test_previews_schedules(call):
     done = call("schedule", "preview", "0 7 * * *", "--tz", "Europe/Prague", "-n", 3)
     assert "every day at 07:00 Europe/Prague" in done.out

@@ -8,10 +8,21 @@ import pytest
 from pydantic import TypeAdapter
 
 from orion_nb.errors import ScheduleError
-from orion_nb.schedules import Cron, Interval, Once, Schedule, dump_schedule, parse_schedule
+from orion_nb.schedules import (
+    CalendarEvent,
+    Cron,
+    Interval,
+    Once,
+    RRule,
+    Schedule,
+    dump_schedule,
+    parse_schedule,
+)
+from orion_nb.schemas.schedules import within
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)  # a Sunday
 ANY = TypeAdapter(Schedule)
+NEW_YORK = "America/New_York"
 
 
 def text(times):
@@ -76,3 +87,37 @@ def test_a_schedule_without_start_and_end_is_written_without_them():
         "kind": "once",
         "at": "2030-01-31T09:00:00Z",
     }
+
+
+def event(start):
+    lines = ("BEGIN:VCALENDAR", "BEGIN:VEVENT", "UID:1", "RRULE:FREQ=DAILY", start)
+    return "\n".join([*lines, "END:VEVENT", "END:VCALENDAR"])
+
+
+@pytest.mark.parametrize("timezone", [None, "Asia/Kolkata"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Cron("0 22 * * *", NEW_YORK),
+        Interval("1d", anchor="2026-01-01T22:00", timezone=NEW_YORK),
+        RRule("FREQ=DAILY;BYHOUR=22", timezone=NEW_YORK),
+        RRule(f"DTSTART;TZID={NEW_YORK}:20260101T220000\nRRULE:FREQ=DAILY", timezone="UTC"),
+        CalendarEvent(event(f"DTSTART;TZID={NEW_YORK}:20260101T220000")),
+        CalendarEvent(event(f"DTSTART;TZID={NEW_YORK}:20260101T220000"), timezone="Asia/Kolkata"),
+        CalendarEvent(event("DTSTART:20260101T220000"), timezone=NEW_YORK),
+    ],
+    ids=lambda each: f"{each.kind} {each.zone}",
+)
+def test_a_start_and_end_said_of_a_schedule_are_read_on_its_own_clock(schedule, timezone):
+    day = within(schedule, "2027-03-01", "2027-03-01", timezone)
+    assert text(day.upcoming(NOW, n=9)) == ["2027-03-02 03:00:00"]  # 22:00 on the first of March
+    assert day.describe().endswith(", from 2027-03-01, until 2027-03-01")
+    assert within(day, "2020-01-01", "2020-01-01", timezone) == day  # what it says itself holds
+
+
+def test_a_schedule_without_a_clock_has_its_start_in_the_zone_that_is_told():
+    once = Once("2027-03-02T03:00Z")
+    assert within(once, "2027-03-01", "2027-03-01", NEW_YORK).upcoming(NOW) == [once.at]
+    assert within(once, "2027-03-01", "2027-03-01").upcoming(NOW) == []
+    with pytest.raises(ScheduleError, match="ends: 2027-03-01 is before starts, 2027-03-02"):
+        within(Cron("@daily", NEW_YORK), "2027-03-02", "2027-03-01")
