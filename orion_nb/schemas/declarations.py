@@ -10,7 +10,7 @@ import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from orion_nb.errors import InvalidNotebook
 from orion_nb.schemas import computed, enums, hints, literals
@@ -24,6 +24,9 @@ _OF_TYPES = (
 
 #: In a comment that says more, a type is no longer.
 LONGEST_TYPE = 200
+
+
+_Node = TypeVar("_Node", bound=ast.stmt | ast.expr | ast.arg)
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ def read(source: str, where: str, before: Iterable[str] = ()) -> tuple[Parameter
     tree = parse(source, where)
     names = {**hints.SIMPLE, **_enums([*before], tree)}
     found: dict[str, Parameter] = {}
-    for statement in tree.body:
-        for parameter in _declared(statement, source, said, names):
+    for statement, comment in behind(tree.body, said):
+        for parameter in _declared(statement, source, comment, names):
             found[parameter.name] = parameter
     return tuple(found.values())
 
@@ -117,7 +120,7 @@ def _tree(source: str, where: str) -> ast.Module:
 
 
 def _declared(
-    statement: ast.stmt, source: str, said: dict[int, str], known: dict[str, Any]
+    statement: ast.stmt, source: str, comment: str, known: dict[str, Any]
 ) -> Iterator[Parameter]:
     match statement:
         case ast.AnnAssign(ast.Name(name), annotation, value):
@@ -131,22 +134,43 @@ def _declared(
             # `first, last = 1, 9` are two parameters.
             if len(targets) == len(values.elts) and _no_star(targets + values.elts):
                 for target, value in zip(targets, values.elts, strict=True):
+                    of_last = comment if target is targets[-1] else _type_alone(comment)
                     alone = ast.copy_location(ast.Assign([target], value), statement)
-                    yield from _declared(alone, source, said, known)
+                    yield from _declared(alone, source, of_last, known)
             return
         case ast.Assign(targets, value) if all(isinstance(each, ast.Name) for each in targets):
             names = [each.id for each in targets if isinstance(each, ast.Name)]
             kind, written = None, ""
         case _:
             return
-    comment = said.get(statement.end_lineno or 0, "")
     if told := _TYPE.fullmatch(comment):
         typed, comment = _typed(told[1])
         written = written or typed
         kind = hints.read_text(typed, known) if isinstance(statement, ast.Assign) else kind
     for name in names:
         told_default = None if value is None else segment(source, value)
-        yield parameter(name, written, kind, told_default, value, comment, known)
+        helps = comment if name == names[-1] else ""
+        yield parameter(name, written, kind, told_default, value, helps, known)
+
+
+def behind(nodes: Iterable[_Node], said: dict[int, str]) -> Iterator[tuple[_Node, str]]:
+    """Each piece of syntax with the comment behind it: of several in a line the last one has it.
+
+    Args:
+        nodes: statements or the like, in the order in which they are written.
+        said: the `comments` of the source.
+    """
+    pieces = [*nodes]
+    last = {line: each for each in pieces for line in (each.lineno, each.end_lineno)}
+    for each in pieces:
+        line = each.end_lineno or 0
+        yield each, said.get(line, "") if last[line] is each else ""
+
+
+def _type_alone(comment: str) -> str:
+    """Of a comment the type alone, which holds for all that a statement assigns."""
+    told = _TYPE.fullmatch(comment)
+    return f"type: {_typed(told[1])[0]}" if told else ""
 
 
 def _typed(told: str) -> tuple[str, str]:

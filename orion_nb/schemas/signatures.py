@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,18 +111,28 @@ def _parameters(args: ast.arguments, source: str, known: dict[str, Any]) -> Iter
     plain = [*args.posonlyargs, *args.args]
     missing: list[ast.expr | None] = [None] * (len(plain) - len(args.defaults))
     defaults = [*missing, *args.defaults, *args.kw_defaults]
-    comments = declarations.comments(source)
-    for each, default in zip([*plain, *args.kwonlyargs], defaults, strict=True):
+    pairs = [*zip([*plain, *args.kwonlyargs], defaults, strict=True)]
+    comments = _comments(args, pairs, source)
+    for each, default in pairs:
         hint = each.annotation
         written = "" if hint is None else declarations.segment(source, hint)
         if isinstance(hint, ast.Constant):
             written = str(hint.value)
         kind = Any if hint is None else hints.read(hint, known)
         shown = None if default is None else declarations.segment(source, default)
-        line = (default or hint or each).end_lineno or 0
-        yield declarations.parameter(
-            each.arg, written, kind, shown, default, comments.get(line, ""), known
-        )
+        comment = comments.get(each.arg, "")
+        yield declarations.parameter(each.arg, written, kind, shown, default, comment, known)
+
+
+def _comments(
+    args: ast.arguments, pairs: Iterable[tuple[ast.arg, ast.expr | None]], source: str
+) -> dict[str, str]:
+    """The comments by the parameters that they stand behind; of `*rest` and `**more` none is."""
+    ends = {each.arg: default or each for each, default in pairs}
+    ends |= {each.arg: each for each in (args.vararg, args.kwarg) if each}
+    written = sorted(ends, key=lambda name: (ends[name].lineno, ends[name].col_offset))
+    told = declarations.behind((ends[name] for name in written), declarations.comments(source))
+    return {name: comment for name, (_, comment) in zip(written, told, strict=True)}
 
 
 def _options(decorator: ast.expr | None) -> dict[str, Any]:

@@ -147,9 +147,32 @@ def test_what_is_no_assignment_to_a_name_is_passed_over():
 
 
 def test_several_names_that_are_set_together_are_parameters_each():
-    fields = read("first, last = 1, f(2)  # both\n[a, b] = 'x', 2.0\nc, d = pair\ne, f = 1, 2, 3")
+    fields = read(
+        "first, last = 1, f(2)  # the last\n[a, b] = 'x', 2.0\nc, d = pair\ne, f = 1, 2, 3"
+    )
     assert [(each.name, each.source, each.help) for each in fields] == [
-        ("first", "1", "both"), ("last", "f(2)", "both"), ("a", "'x'", ""), ("b", "2.0", ""),
+        ("first", "1", ""), ("last", "f(2)", "the last"), ("a", "'x'", ""), ("b", "2.0", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "helps"),
+    [
+        ("host = 'db'; port = 80  # of the database", ["", "of the database"]),
+        ("a = b = 1  # how many", ["", "how many"]),
+        ("a = 1; print(a)  # shown", [""]),
+        ("a = 1; b = (  # how many\n1)", ["", ""]),
+        ("a = (  # not the end\n1); b = 2  # how many", ["", "how many"]),
+    ],
+)
+def test_a_comment_is_of_the_last_parameter_of_its_line(source, helps):
+    assert [field.help for field in read(source)] == helps
+
+
+def test_a_type_in_a_comment_holds_for_all_that_a_statement_sets():
+    fields = read("low, high = 1, 2  # type: float  how far\nx = 1; y = 2  # type: float")
+    assert [(each.type, each.help) for each in fields] == [
+        (float, ""), (float, "how far"), (int, ""), (float, ""),
     ]  # fmt: skip
 
 

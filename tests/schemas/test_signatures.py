@@ -45,6 +45,21 @@ def test_what_the_flow_takes_and_what_its_decorator_says():
         told.parameters.validate({"dya": "2024-02-30"})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "helps"),
+    [
+        ("day, parts=2):  # how many files", ["", "how many files"]),
+        ("day,  # of the files\n  parts=2,  # how many\n):  # more", ["of the files", "how many"]),
+        ("day, /, parts=2, *, size=f(\n)):  # in MB", ["", "", "in MB"]),
+        ("*rest, day, parts=[  # begins\n]):", ["", ""]),
+        ("day, *rest):  # whatever else", [""]),
+    ],
+)
+def test_a_comment_is_of_the_last_parameter_of_its_line(arguments, helps):
+    told = read_flow(f"@flow\ndef etl({arguments}\n    pass", "etl", "etl.py")
+    assert [each.help for each in told.parameters.fields] == helps
+
+
 @pytest.mark.parametrize("name", ["other", "made", "wrapped", "bought"])
 def test_what_can_not_be_known_takes_anything_for_now(name):
     assert read_flow(FILE, name, "etl.py").parameters.validate({"a": 1}) == {"a": 1}
