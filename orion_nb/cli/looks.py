@@ -123,9 +123,12 @@ def attempts(run: RunJson) -> str:
 
 
 def took(run: RunJson, now: int) -> str:
-    """How long it has been at work, from its first start to its end or to now."""
+    """How long it has been at work since it was asked for: from its first start to its end, or now.
+
+    Nothing of one that has not started, or is to be rerun.
+    """
     start = run["start_time"]
-    if start is None:
+    if start is None or not (run["end_time"] or run["run_count"]):
         return ""
     return show(max(0, (run["end_time"] or now) - start) / SECOND)
 

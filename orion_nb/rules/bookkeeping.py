@@ -15,9 +15,12 @@ def bookkeep(
 ) -> Run:
     """The run as it is after entering `state` at `now`; a new attempt gets a number and a token.
 
-    A run that goes on after a pause is in the same attempt as before.
+    A run that goes on after a pause is in the same attempt as before. One that is rerun starts
+    anew: how long it took is not counted from a start of yesterday. One that has ended and is
+    given another end had ended all the same.
     """
-    changes: dict[str, object] = {"end_time": now if state.is_terminal else None, "blocked": None}
+    over = run.end_time if run.state.is_terminal else now
+    changes: dict[str, object] = {"end_time": over if state.is_terminal else None, "blocked": None}
     attempt, name, run_count = run.attempt, state.name, run.run_count
     if run.state.type is RUNNING:
         changes["total_time"] = run.total_time + max(0, now - run.state.timestamp)
@@ -27,9 +30,9 @@ def bookkeep(
         attempt += 1
         changes |= {"attempt": attempt, "run_count": run_count + 1, "session": session}
         changes["token"] = eight_bytes().hex()
-        if run.start_time is None:
+        if not run_count:
             changes["start_time"] = now
-        elif name == "Running":
+        if name == "Running" and attempt > 1:
             name = "Retrying" if run_count else "Rerunning"
     elif name == "Submitting":
         changes["session"] = session

@@ -78,6 +78,20 @@ def test_times_are_those_of_the_first_start_and_the_last_end():
     assert run.total_time == 20  # two attempts of 10 each; the wait between them is none of it
 
 
+def test_what_is_rerun_starts_anew():
+    run = after(
+        Running(), Failed(), Pending(), Running(), AwaitingRetry(45), Running(), Completed()
+    )
+    assert (run.start_time, run.end_time) == (40, 70)
+    assert run.state.attempt == 3
+    assert run.total_time == 30  # of all attempts
+
+
+def test_another_end_does_not_make_it_longer():
+    run = after(Running(), Failed(), Completed())
+    assert (run.start_time, run.end_time) == (10, 20)
+
+
 def test_a_run_that_is_opened_again_has_not_ended():
     run = after(Running(), Failed(), Pending())
     assert run.end_time is None
