@@ -43,7 +43,9 @@ class KeptNotebook:
         self.settle: Callable[[], None] = lambda: None
         self._changed = self._between_cells = False
         self._saved = time.monotonic()
-        self._cost = self._again = 0.0
+        self._cost = 0.0
+        #: Not before then: it could not be written a moment ago.
+        self._not_before = 0.0
 
     @classmethod
     def of(
@@ -75,10 +77,10 @@ class KeptNotebook:
         pause = BETWEEN_CELLS if self._between_cells else WITHIN_CELL
         now = time.monotonic()
         is_due = now - self._saved >= max(pause, self._cost / SHARE) or self.journal.is_large
-        if self._changed and is_due and now >= self._again:
-            self._again = now + WITHIN_CELL  # if it can't be written
+        if self._changed and is_due and now >= self._not_before:
+            self._not_before = now + WITHIN_CELL
             self.save(durable=False)
-            self._again = 0.0
+            self._not_before = 0.0
 
     def finish(self) -> None:
         """The file is as the notebook is, for good; the journal is not needed any more.
