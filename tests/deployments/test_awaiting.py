@@ -38,7 +38,9 @@ def test_two_notebooks_are_awaited_at_once(orion, write_notebook, tmp_path):
 from pathlib import Path
 import time, orion_nb
 Path("{0}").touch()
+end = time.monotonic() + 60
 while not Path("{1}").exists():
+    assert time.monotonic() < end
     time.sleep(0.01)
 orion_nb.result("{0}")
 """
@@ -64,8 +66,7 @@ def test_who_is_cancelled_has_cancelled_the_run_and_left_no_process(
 
     async def whole():
         running = asyncio.ensure_future(run_notebook_async(path))
-        while not (tmp_path / "started").exists():  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, (tmp_path / "started").exists)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from orion_nb import get_run, run_notebook
+from orion_nb.deployments import attempt
 from orion_nb.deployments.files import LOG, Spec, run_folder
 from orion_nb.deployments.launch import launch
+from orion_nb.deployments.runner import Runner
 
 pytestmark = pytest.mark.slow
 
@@ -133,10 +135,16 @@ raise RunStopped("a task in this cell has obeyed")
 """
 
 
-def test_a_cell_that_obeys_before_its_runner_knows_is_cancelled_too(orion, write_notebook):
-    done = run_notebook(write_notebook(OBEYS))
-    assert str(done.state) == "Cancelled: enough"
-    text = done.notebook.read_text()
+def test_a_cell_that_obeys_before_its_runner_knows_is_cancelled_too(
+    orion, write_notebook, monkeypatch
+):
+    monkeypatch.setattr(attempt, "LOOK", 600.0)  # its runner, this process, does not look
+    path = write_notebook(OBEYS)
+    run = orion.begin(orion.new_run("flow", path.stem, key=f"notebook:{path}"))[0]
+    Spec(str(path)).write(run_folder(orion.settings, run.id))
+    Runner(orion, run.id).run()
+    assert str(orion.find(run.id).state) == "Cancelled: enough"
+    text = get_run(run.id).notebook.read_text()
     assert "**Cancelled** in the next cell" in text
     assert "**Failed**" not in text
 

@@ -59,6 +59,14 @@ def test_lines_are_told_when_they_have_an_end_and_from_where_one_was(orion, run,
     assert (told["more"], told["lost"]) == (False, 0)
 
 
+def test_of_a_progress_bar_its_last_state_is_told_however_long_it_was_at_it(orion, run, writing):
+    file = writing()
+    for n in range(5001):
+        file.add(1, "stderr", f"\r{n:4} of 5000")
+    file.close()
+    assert texts(orion.read_printed(run.id)) == [(1, "stderr", "5000 of 5000")]
+
+
 def test_of_a_flood_the_last_is_kept_and_what_is_lost_is_counted(orion, run, writing, monkeypatch):
     monkeypatch.setattr(printed, "LARGE", 2000)
     file = writing()
@@ -108,6 +116,23 @@ def _lines(text):
 def test_what_is_no_place_is_refused(orion, run, after):
     with pytest.raises(InvalidInput, match=r"after: .* is no place"):
         orion.read_printed(run.id, after=after)
+
+
+def test_what_is_logged_before_it_is_printed_or_printed_before_comes_once(orion, run, writing):
+    file = writing()
+    line = {"run": run.id, "logger": "print", "timestamp": run.created}
+    query = {"run": run.id, "level": None, "tree": False}
+    following = iter(Following(orion, query, lambda: None))
+    orion.write_logs([{**line, "message": "first logged"}])
+    assert next(following)["logger"] == "print"
+    file.add(1, "stdout", "first logged\nfirst printed\n")
+    assert next(following)["message"] == "first printed"
+    # Each comes once more than the other: those are lines of their own.
+    orion.write_logs(2 * [{**line, "message": "first printed"}])
+    file.add(1, "stdout", "first logged\n")
+    orion.advance(run, Completed())
+    rest = [(each["logger"], each["message"]) for each in following]
+    assert rest == [("print", "first printed"), ("cell", "first logged")]
 
 
 def test_what_is_printed_and_logged_is_followed_once(orion, run, writing):

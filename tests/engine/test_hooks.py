@@ -46,12 +46,13 @@ def test_they_are_called_once_the_last_first_and_what_they_raise_is_logged(orion
         on_cancel(lambda: told.append(orion.find("remote").state.type))
         on_cancel(lambda: 1 / 0)
         assert on_cancel(first) is first
+        on_cancel(lambda: told.append("last"))
         begun.set()
         wait_long()
 
     error = cancelled(remote, begun, "remote")
     assert isinstance(error, RunStopped)
-    assert told == ["first", "CANCELLING", "first"]
+    assert told == ["last", "first", "CANCELLING", "first"]
     assert orion.find("remote").state.name == "Cancelled"
     (line,) = orion.read_logs("remote")["lines"]
     assert line["level"] == 40

@@ -39,10 +39,12 @@ def test_whatever_is_json_fits_the_schema_that_is_read_off_it(value):
 
 
 def test_it_tells_names_and_what_lists_are_of():
-    value = {"rows": 41, "mean": [1, 2.5, None], "parts": [{"a": 1}, {"a": "x", "b": True}]}
+    parts = [{"a": 1, "c": None}, {"a": "x", "b": True}]
+    value = {"rows": 41, "mean": [1, 2.5, None], "parts": parts}
     found = inferred(value)
     assert brief(found) == (
-        "{rows: integer, mean: [number | null], parts: [{a: integer | string, b?: boolean}]}"
+        "{rows: integer, mean: [number | null],"
+        " parts: [{a: integer | string, c?: null, b?: boolean}]}"
     )
     assert not fits({**value, "rows": "41"}, found)
     assert not fits({"rows": 41}, found)
