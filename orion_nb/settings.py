@@ -19,6 +19,29 @@ from orion_nb.errors import InvalidInput
 #: The database of a data folder, unless another one is named.
 DATABASE = "orion.db"
 MOST_WARM = 64
+TOKEN = "ORION_NB_API_TOKEN"
+
+#: A server's address and its token, as this process was handed them.
+_handed: tuple[str, str] = ("", "")
+
+
+def hand_token(token: str) -> None:
+    """This process has the token of the server that its environment names, from now on.
+
+    It has it to itself: in its environment, all that it starts would inherit it. A variable that
+    says another token goes before it; it goes before the file.
+    """
+    global _handed
+    _handed = (os.environ.get("ORION_NB_API_URL", ""), token)
+
+
+def adopt(environ: Mapping[str, str]) -> None:
+    """This process has the settings that another one gives as variables (see `as_environ`)."""
+    told = dict(environ)
+    token = told.pop(TOKEN, "")
+    os.environ.pop(TOKEN, None)
+    os.environ.update(told)
+    hand_token(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +68,7 @@ class Settings:
         Raises:
             InvalidInput: a variable has a value that can't be accepted; the file can't be read.
         """
-        env = os.environ if environ is None else environ
+        env = _own() if environ is None else environ
         home = _home(env, changes)
         env, kept = config.variables(env, home), config.read(home)
         # What the environment says of a database is not about a folder that is named here.
@@ -115,9 +138,17 @@ class Settings:
             "ORION_NB_PUBLIC_URL": self.public_url,
             "ORION_NB_FRAMES": "1" if self.frames else None,
             "ORION_NB_API_URL": self.api_url or "",
-            "ORION_NB_API_TOKEN": self.api_token,
+            TOKEN: self.api_token,
         }
         return {name: value for name, value in told.items() if value is not None}
+
+
+def _own() -> Mapping[str, str]:
+    """The environment of this process, with the token it was handed for the server named there."""
+    url, token = _handed
+    if not token or os.environ.get("ORION_NB_API_URL") != url:
+        return os.environ
+    return {TOKEN: token, **os.environ}
 
 
 def _warm(told: Any) -> int:
@@ -179,10 +210,9 @@ def _api(env: Mapping[str, str], changes: Mapping[str, Any]) -> tuple[str | None
         raise InvalidInput(says, field="ORION_NB_API_URL")
     path = re.sub(r"/(?:lab|tree|orion)(?:/.*)?$", "", parts.path).rstrip("/")
     shown = dict(parse_qsl(parts.query)).get("token", "")
-    token = changes.get("api_token") or shown or env.get("ORION_NB_API_TOKEN") or ""
+    token = changes.get("api_token") or shown or env.get(TOKEN) or ""
     if not token.isascii() or not token.isprintable():
-        says = "ORION_NB_API_TOKEN: a token has visible ASCII characters only"
-        raise InvalidInput(says, field="ORION_NB_API_TOKEN")
+        raise InvalidInput(f"{TOKEN}: a token has visible ASCII characters only", field=TOKEN)
     return f"{parts.scheme}://{parts.netloc}{path}", token
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.endings import fate
-from orion_nb.deployments.files import LOG
+from orion_nb.deployments.endings import fate, last_words
+from orion_nb.deployments.files import LOG, run_folder
 from orion_nb.deployments.lost import mark_lost
 from orion_nb.deployments.sockets import remove_abandoned
 from orion_nb.deployments.sweeping import sweep
@@ -42,7 +42,8 @@ def settle_exit(
     if run.state.is_terminal or run.state.type is SCHEDULED or _has_another_owner(orion, run):
         return False
     how = f"its runner {fate(process.poll())} before it"
-    why = f"{how} was done; see {LOG} in the run's folder"
+    log = run_folder(orion.settings, run_id) / LOG
+    why = f"{how} was done{last_words(log)}; see {log}"
     proposed = Cancelled(why) if run.state.type is CANCELLING else Crashed(why)
     is_given_back = again and run.state.type is PENDING and (process.poll() or 0) < 0
     if is_given_back:

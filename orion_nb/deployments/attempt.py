@@ -135,7 +135,9 @@ class Attempt:
         name = self.spec.kernel or source.kernel
         environ = child_environ(os.environ, **self.environ(mark, source.path))
         standby: Any = None if self.standby is None or self.standby.is_flow else self.standby
-        return await Kernel.start(name, cwd, environ, mark, standby)
+        kernel = await Kernel.start(name, cwd, environ, mark, standby)
+        kernel.api_token = self.orion.settings.api_token
+        return kernel
 
     def _home(self, source: Source) -> Path:
         return Path(self.spec.cwd) if self.spec.cwd else Path(source.path).parent

@@ -92,7 +92,8 @@ class FlowAttempt(Attempt):
         standby: Any = self.standby
         if standby is None or not standby.is_flow or not standby.waits_in(environ):
             standby = StandbyFlow(environ)
-        standby.tell({"run": self.run.id, "cwd": self._cwd_of_flow, "env": environ, **told})
+        own = {"run": self.run.id, "api_token": self.orion.settings.api_token}
+        standby.tell({**own, "cwd": self._cwd_of_flow, "env": environ, **told})
         return FlowProcess(standby, self._mark, self.folder)
 
     def _came_to(self) -> Ending:

@@ -34,6 +34,9 @@ FAREWELL = 5.0
 EXIT = """(lambda shell: (shell.ask_exit(),
     shell.kernel.io_loop.call_later(0, shell.kernel.io_loop.stop)))(
     __import__('IPython').get_ipython())"""
+#: Tells a kernel of the token by which what it executes is told to a server; see `hand_token`.
+HAND = """try: __import__('orion_nb.settings').settings.hand_token({!r})
+except Exception: pass"""
 READY = 60.0
 #: Messages that may wait for being taken; by default they are a thousand.
 QUEUE = 100_000
@@ -122,6 +125,8 @@ class Kernel:
     ) -> None:
         self.manager = manager
         self.client: CellClient | None = None
+        #: The token of the server that its runs are told to, if they are.
+        self.api_token = ""
         self._process = process
         self._overheard = Overheard(process)
         self._folder = folder
@@ -230,6 +235,9 @@ class Kernel:
         client.allow_stdin = False
         while loop.time() < deadline:
             if await _answers(client):
+                if self.api_token and self.speaks_ipython:
+                    code = HAND.format(self.api_token)
+                    client.execute(code, True, store_history=False, stop_on_error=False)
                 return client
             if self._process.poll() is not None:
                 raise RuntimeError("the kernel died before it answered")

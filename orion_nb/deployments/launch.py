@@ -76,7 +76,8 @@ class StandbyRunner:
         self._log.replace(folder / LOG)
         assert self.process.stdin is not None
         with suppress(BrokenPipeError), self.process.stdin as pipe:
-            pipe.write(json.dumps({"run": run_id}).encode() + b"\n")
+            told = {"run": run_id, "api_token": orion.settings.api_token}
+            pipe.write(json.dumps(told).encode() + b"\n")
         return self.process  # if it has ended already, whoever waits for it will tell
 
     def words(self) -> str:

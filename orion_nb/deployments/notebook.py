@@ -146,10 +146,10 @@ class Execution(Taking):
             self.kc = await self.kernel.connect(self.limits.start)
             info = await self.async_wait_for_reply(self.kc.kernel_info())
         except (RuntimeError, DeadKernelError) as error:
-            told = str(error)
+            told, log = str(error), self.kept.path.with_name(LOG)
             if not await self.kernel.manager.is_alive():
-                told = self.kernel.fate() + last_words(self.kept.path.with_name(LOG))
-            self._end(Crashed(f"the kernel was never ready: {told}; runner.log may say more"))
+                told = self.kernel.fate() + last_words(log)
+            self._end(Crashed(f"the kernel was never ready: {told}; {log} may say more"))
         self.session = info["header"]["session"] if info else None
         if info and "language_info" in info["content"]:
             self.nb.metadata["language_info"] = info["content"]["language_info"]

@@ -28,6 +28,7 @@ def main() -> int:
     """The exit code is 0 when there is an outcome, whatever it is, or nothing ever came."""
     from orion_nb.deployments import host
     from orion_nb.deployments.standby_kernel import rename
+    from orion_nb.settings import hand_token
 
     for name in LATER:
         with suppress(Exception):  # the host will say it, if it can't do without
@@ -41,6 +42,7 @@ def main() -> int:
     rename(told["env"].get("ORION_NB_ATTEMPT", ""))
     os.environ.clear()
     os.environ.update(told["env"])
+    hand_token(told["api_token"])
     os.chdir(told["cwd"])
     sys.argv = [host.__file__, told["run"]]
     return host.main(told, lines)

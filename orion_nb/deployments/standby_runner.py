@@ -2,9 +2,9 @@
 
 `python -P standby_runner.py KERNEL` starts a kernel of this name that waits too (if it is one that
 can; with "" for a name a flow's process), imports what a runner needs, and waits for one line of
-JSON on its stdin: the id of the run. If that never comes, since whoever started it has ended or
-needs it no more, it ends with its kernel. It runs as a script: the kernel's imports begin
-before ours.
+JSON on its stdin: the id of the run, and the token of the server that is told of it. If that never
+comes, since whoever started it has ended or needs it no more, it ends with its kernel. It runs as a
+script: the kernel's imports begin before ours.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def main(kernel: str) -> int:
     # See `forgo_grammar`: here, so that no import of ours comes before it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from orion_nb.deployments import runner
+    from orion_nb.settings import hand_token
 
     if sys.platform == "win32" or not select.select([0], [], [], 0)[0]:
         _get_ready(kernel)
@@ -40,7 +41,9 @@ def main(kernel: str) -> int:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return runner.main([json.loads(line)["run"]], standby)
+    told = json.loads(line)
+    hand_token(told["api_token"])
+    return runner.main([told["run"]], standby)
 
 
 def _get_ready(name: str) -> None:

@@ -147,8 +147,9 @@ def _in_child(environ: dict[str, str], sent: bytes) -> bytes:
     import asyncio
 
     from orion_nb.api.connect import connect
+    from orion_nb.settings import adopt
 
-    os.environ.update(environ)
+    adopt(environ)
     task, run, args, kwargs, upstream, states = _unpacked(sent)
     orion = connect()
     if task.is_async:
