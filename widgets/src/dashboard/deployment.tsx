@@ -313,7 +313,7 @@ function TrySchedule() {
 export function NoDeployments() {
   return (
     <Empty title="No deployments yet">
-      <p>Put a notebook on a schedule, and its runs are made by themselves:</p>
+      <p>Put a notebook on a schedule, and its runs are made by themselves. With the button “Deploy…”, or in a shell:</p>
       <pre tabIndex={0}>
         <code>orion-nb deploy report.ipynb --name report --cron "0 9 * * 1-5"</code>
       </pre>

@@ -136,7 +136,7 @@ function LimitTable({ limits, onDo }: { limits: Limit[]; onDo(doing: Doing): voi
 function NoLimits() {
   return (
     <Empty title="No limits yet">
-      <p>A limit says how many runs that name it may execute at once:</p>
+      <p>A limit says how many runs that name it may execute at once. Set one with the button above, or in a shell:</p>
       <pre tabIndex={0}>
         <code>orion-nb limits set database 3</code>
       </pre>

@@ -284,7 +284,7 @@ function NoRuns() {
         <code>{FIRST_FLOW}</code>
       </pre>
       <p>
-        Or put a notebook on a schedule: <code>orion-nb deploy report.ipynb --name report --every 1h</code>
+        Or put a notebook on a schedule, on the page of the <a href="#/deployments">deployments</a>.
       </p>
     </Empty>
   );
