@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.api.sources import absolute, inspect
 from orion_nb.deployments.aftermath import settle_exit
-from orion_nb.deployments.awaiting import awaitable, wait_for_exit, why_interrupted
+from orion_nb.deployments.awaiting import stopped_when_cancelled, wait_for_exit, why_interrupted
 from orion_nb.deployments.files import Spec, notebook_of, run_folder
 from orion_nb.deployments.launch import ahead, launch
 from orion_nb.engine.context import RUN_ID_VARIABLE, current
@@ -160,13 +161,14 @@ def run_notebook(
     return outcome
 
 
-run_notebook_async = awaitable(
+run_notebook_async = aside(
     run_notebook,
     """The same as `run_notebook`, to be awaited; the event loop goes on.
 
     Who is cancelled meanwhile goes on when the run was cancelled and no process of it is left; a
     second cancellation does not wait for the grace.
     """,
+    stopped_when_cancelled,
 )
 
 

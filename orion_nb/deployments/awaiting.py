@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import subprocess
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 #: How often is looked whether a process has ended, or whoever awaits it was cancelled (seconds).
@@ -41,7 +39,7 @@ def why_interrupted() -> str:
     return f"cancelled by {'Ctrl-C' if _cancelled.get() is None else 'whoever awaited it'}"
 
 
-async def on_a_thread(call: Callable[[], T]) -> T:
+async def stopped_when_cancelled(call: Callable[[], T]) -> T:
     """What `call` gives, which waits for a process; the event loop goes on meanwhile.
 
     Who is cancelled here goes on when `call` has stopped what it does: it is interrupted as by
@@ -72,19 +70,6 @@ async def on_a_thread(call: Callable[[], T]) -> T:
     if interrupt is not None:
         raise interrupt
     return came_to[0]()
-
-
-def awaitable(call: Callable[P, T], says: str) -> Callable[P, Coroutine[Any, Any, T]]:
-    """`call` with the same arguments, to be awaited; named as it is, with `_async`."""
-
-    @functools.wraps(call)
-    async def awaited(*args: P.args, **kwargs: P.kwargs) -> T:
-        return await on_a_thread(functools.partial(call, *args, **kwargs))
-
-    awaited.__name__ = f"{call.__name__}_async"
-    awaited.__qualname__ = f"{call.__qualname__}_async"
-    awaited.__doc__ = says
-    return awaited
 
 
 def _raising(error: BaseException) -> Callable[[], Any]:

@@ -13,7 +13,7 @@ from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.following import logged
 from orion_nb.api.orion import Orion
-from orion_nb.deployments.awaiting import awaitable
+from orion_nb.deployments.awaiting import stopped_when_cancelled
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.lookout import look_after
 from orion_nb.errors import Conflict, NotFound, OrionError, RunStopped, ServerUnreachable
@@ -267,7 +267,11 @@ class RunHandle:
 
     result_async = aside(result, "The same as `result`, to be awaited.")
     cancel_async = aside(cancel, "The same as `cancel`, to be awaited.")
-    rerun_async = awaitable(rerun, "The same as `rerun`, to be awaited; who is cancelled stops it.")
+    rerun_async = aside(
+        rerun,
+        "The same as `rerun`, to be awaited; who is cancelled stops it.",
+        stopped_when_cancelled,
+    )
 
 
 class _Looks(Iterator[float]):
