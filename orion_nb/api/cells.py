@@ -29,10 +29,10 @@ class CellRoutes(RunRoutes):
     def read_cells(self, run_id: str) -> dict[str, Any]:
         """How far a notebook's execution has come: each cell's state, times and size of outputs.
 
-        `done` of `total` cells of code have been executed, or skipped; `current` is the number of
-        the one at work. `left` are the seconds that the rest may take, by the median of earlier
-        runs that completed; null where there are none. `attempts` of a cell counts those of its
-        tasks. `environment` says what executed it, `peak_memory` is in bytes. `failure` is the cell
+        `done` of `total` cells of code have been executed; `current` is the number of the one at
+        work. `left` are the seconds that the rest may take, by the median of earlier runs that
+        completed; null where there are none. `attempts` of a cell counts those of its tasks.
+        `environment` says what executed it, `peak_memory` is in bytes. `failure` is the cell
         that it failed in: {"index", "source", "error"}.
         """
         run = self.find(run_id)
@@ -48,7 +48,7 @@ class CellRoutes(RunRoutes):
         return {
             "run": run.id,
             "attempt": told["attempt"],
-            "done": sum(cell["state"] not in ("Pending", "Running") for cell in cells),
+            "done": sum(bool(cell["start"] and cell["end"]) for cell in cells),
             "total": len(cells),
             "current": current[-1] if current else None,
             "left": None if run.state.is_terminal else self._left(run, cells),

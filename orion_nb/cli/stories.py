@@ -94,7 +94,8 @@ def cells_told(told: Mapping[str, Any]) -> Iterator[Any]:
     """How far a notebook has come, and each cell that was begun: its state, time and outputs."""
     from rich.text import Text
 
-    line = Text("Cells", style="bold").append(f"  {told['done']} of {told['total']}", style="dim")
+    done = f"  {told['done']} of {told['total']} executed"
+    line = Text("Cells", style="bold").append(done, style="dim")
     if told["left"] is not None:
         line.append(f", about {looks.rounded(round(told['left']))} left", style="dim")
     if told["peak_memory"]:
