@@ -34,8 +34,10 @@ _WORDS = {
 _RANGES = {"retry_backoff": (1.0, 100.0), "retry_jitter": (0.0, 1.0)}
 
 
-def read_policy(told: dict[str, Any] | None) -> RunPolicy:
+def read_policy(told: dict[str, Any] | None, at: str = "policy.") -> RunPolicy:
     """A policy from JSON values; durations are seconds or texts like `10s`.
+
+    `at` is what errors begin the name of a field with.
 
     Raises:
         InvalidInput: naming the field, the value and what it may be.
@@ -44,35 +46,35 @@ def read_policy(told: dict[str, Any] | None) -> RunPolicy:
     known = list(RunPolicy().as_json())  # in their order: the common ones come first
     if unknown := set(told) - set(known):
         word = sorted(unknown)[0]
-        says = f"policy.{word}: not known; there are {', '.join(known)}"
+        says = f"{at}{word}: not known; there are {', '.join(known)}"
         raise InvalidInput(says, field="policy")
     for name, allowed in _WORDS.items():
         if name in told and told[name] not in allowed:
-            says = f"policy.{name}: {told[name]!r} is none of {', '.join(allowed)}"
+            says = f"{at}{name}: {told[name]!r} is none of {', '.join(allowed)}"
             raise InvalidInput(says, field="policy")
     for name in ("retries", "retry_crashes"):
         if name in told:
-            _check_number(name, told[name], 0, 100, whole=True)
+            _check_number(at + name, told[name], 0, 100, whole=True)
     for name, (least, most) in _RANGES.items():
         if name in told:
-            _check_number(name, told[name], least, most)
+            _check_number(at + name, told[name], least, most)
     for name in ("timeout", "retry_delay_max", "cache_expires", "sla", "sla_start"):
         if told.get(name) is not None:
-            told[name] = _duration(name, told[name])
+            told[name] = _duration(at + name, told[name])
     if "retry_delay" in told:
         delay = told["retry_delay"]
         delays = delay if isinstance(delay, list | tuple) else [delay]
-        told["retry_delay"] = [_duration("retry_delay", each) for each in delays] or [0.0]
+        told["retry_delay"] = [_duration(f"{at}retry_delay", each) for each in delays] or [0.0]
     if "rerun_max" in told:
-        _check_number("rerun_max", told["rerun_max"], 1, 100, whole=True)
+        _check_number(f"{at}rerun_max", told["rerun_max"], 1, 100, whole=True)
     if told.get("rerun_from") is not None:
-        check_text("policy.rerun_from", str(told["rerun_from"]))
+        check_text(f"{at}rerun_from", str(told["rerun_from"]))
     if not isinstance(told.get("cache_refresh", False), bool):
-        raise InvalidInput("policy.cache_refresh: expected true or false", field="policy")
+        raise InvalidInput(f"{at}cache_refresh: expected true or false", field="policy")
     if "concurrency" in told:
         told["concurrency"] = read_concurrency(told["concurrency"])
     if told.get("kernel") is not None:
-        check_text("policy.kernel", str(told["kernel"]))
+        check_text(f"{at}kernel", str(told["kernel"]))
     if "env" in told:
         told["env"] = dict(variables.of_a_run(_object("policy.env", told["env"]), "policy.env"))
     made = RunPolicy.of(told)
@@ -121,18 +123,20 @@ def _duration(name: str, value: Any) -> float:
     try:
         return seconds(value)
     except InvalidInput as error:
-        raise InvalidInput(f"policy.{name}: {error}", field="policy") from None
+        raise InvalidInput(f"{name}: {error}", field=name.partition(".")[0]) from None
 
 
 def _check_number(name: str, value: Any, least: float, most: float, whole: bool = False) -> None:
     kinds = int if whole else (int, float)
     if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value <= most:
-        says = f"policy.{name}: expected {least:g}..{most:g}, got {value!r}"
-        raise InvalidInput(says, field="policy")
+        says = f"{name}: expected {least:g}..{most:g}, got {value!r}"
+        raise InvalidInput(says, field=name.partition(".")[0])
 
 
 def check_text(field: str, value: str) -> None:
     """A name or tag is 1 to 255 characters, none of them a control character."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{field}: expected a text, got {value!r}", field=field)
     if not 1 <= len(value) <= 255:
         raise InvalidInput(f"{field}: 1 to 255 characters, got {len(value)}", field=field)
     if value.isprintable():
@@ -141,6 +145,12 @@ def check_text(field: str, value: str) -> None:
 
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
         raise InvalidInput(f"{field}: {value!r} has a control character", field=field)
+
+
+def check_ref(what: str, ref: str) -> None:
+    """A run or a deployment is named by a text: its id, or its name."""
+    if not isinstance(ref, str):
+        raise InvalidInput(f"{what}: expected its name or its id, got {ref!r}", field=what)
 
 
 def check_tags(tags: Sequence[str]) -> None:

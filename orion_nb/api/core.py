@@ -9,6 +9,7 @@ import weakref
 from contextlib import suppress
 
 from orion_nb import clock
+from orion_nb.api.checks import check_ref
 from orion_nb.api.heartbeat import Heartbeat
 from orion_nb.errors import InvalidInput, OrionError, RunNotFound
 from orion_nb.rules import POLICIES, SAYS, Policy, Rule
@@ -120,6 +121,7 @@ class Core:
                 says how far it came.
             InvalidInput: the digits fit several runs; the message lists them.
         """
+        check_ref("run", ref)
         with self.database.read() as connection:
             run_id, rest = self._resolve(connection, ref)
             run = runs.read(connection, run_id) if run_id else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from orion_nb import clock
 from orion_nb.api import kernels, overriding, seen, specs
-from orion_nb.api.checks import end_of_pause
+from orion_nb.api.checks import check_ref, end_of_pause
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route, taking
 from orion_nb.api.sources import inspect, read_text
@@ -59,6 +59,7 @@ class DeploymentRoutes(Unreadables):
         `file.py:flow`. With `track` "pinned" its file is run as it is now, whatever becomes of it,
         until it is deployed again; with "latest", as it is on disk then.
         """
+        specs.check_new_name(name)
         now = clock.now()
         told = specs.said(path, paused, fields, now)
         exists = self._is_known(name)
@@ -89,6 +90,7 @@ class DeploymentRoutes(Unreadables):
         **fields: Unpack[DeploymentFields],
     ) -> dict[str, Any]:
         """What `POST /deployments` would make of the same: all is checked, nothing is written."""
+        specs.check_new_name(name)
         now = clock.now()
         told = specs.said(path, paused, fields, now)
         if not self._is_known(name):
@@ -245,6 +247,7 @@ class DeploymentRoutes(Unreadables):
         """
         import difflib
 
+        check_ref("deployment", ref)
         with self.database.read() as connection:
             known: Deployment | None = deployment_rows().read_named(connection, ref)
             if known is None and is_id(ref):
@@ -288,7 +291,6 @@ class DeploymentRoutes(Unreadables):
         self, name: str, told: dict[str, Any], now: int, instead: bool = False, dry: bool = False
     ) -> Deployment:
         """One that is deployed for the first time, or `instead` of what can't be read any more."""
-        specs.check_new_name(name)
         kept = self.what_stays(name) if instead else {"id": new_id(), "created": now}
         if told["flow"] is not None:  # what its decorator says holds where nothing else is said
             told = {**inspect(told["path"], told["flow"]).options, **told}

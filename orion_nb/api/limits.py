@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from orion_nb import clock
-from orion_nb.api.checks import check_text
+from orion_nb.api.checks import check_slots, check_text
 from orion_nb.api.core import Core
 from orion_nb.api.lists import LONGEST_PAGE, check_limit
 from orion_nb.api.routes import route
-from orion_nb.errors import InvalidInput, NotFound
+from orion_nb.errors import NotFound
 from orion_nb.schemas import cursors
 from orion_nb.store import limits
 
-MOST = 1_000_000
 #: What cursors of the list of limits are for.
 LIMITS = {"list": "limits"}
 
@@ -64,8 +63,7 @@ class LimitRoutes(Core):
         Runs that execute already go on, also when they are more.
         """
         check_text("name", name)
-        if not 0 <= slots <= MOST:
-            raise InvalidInput(f"slots: {slots} is not between 0 and {MOST}", field="slots")
+        check_slots(name, slots)
         now = clock.now()
         self.database.write(lambda tx: limits.put(tx, name, slots, now))
         return self.read_limit(name)

@@ -168,9 +168,10 @@ class ListRoutes(Proposals):
             chosen.get("parent"),
             chosen.get("root"),
         )
+        states = chosen.get("states") or ()
         return RunFilter(
             kind=chosen.get("kind"),
-            states=tuple(_state_word(word) for word in chosen.get("states") or ()),
+            states=tuple(map(_state_word, (states,) if isinstance(states, str) else states)),
             text=text,
             name=chosen.get("name"),
             deployment=None if deployment is None else self.deployment_id(deployment),
@@ -223,6 +224,7 @@ def check_limit(limit: int, most: int) -> None:
 
 def _state_word(word: str) -> str:
     # "Running" is both a name and, in capitals, the type: the name in capitals means the type.
+    check_text("states", word)
     if word in set(StateType):
         return word
     try:

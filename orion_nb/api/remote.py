@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import quote, urlencode
 
 from orion_nb import clock
 from orion_nb.api import codec, lists
+from orion_nb.api.checks import check_ref
 from orion_nb.api.from_afar import FromAfar
 from orion_nb.api.liveness import First
 from orion_nb.api.orion import ROUTES
@@ -48,6 +49,7 @@ class RemoteOrion(FromAfar):
 
     def find(self, ref: str) -> Run:
         """The run of an id, of at least four last digits of one, or the newest of a name."""
+        check_ref("run", ref)
         known = self.own.get(ref)
         if known is not None and (self.outbox.is_about(ref) or self.client.is_away()):
             return known
@@ -291,10 +293,13 @@ def _placed(route: Route, given: dict[str, Any]) -> tuple[str, str, dict[str, An
         elif place == "query" or body is None:
             query[name] = str(value).lower() if isinstance(value, bool) else str(value)
         else:
-            body[name] = value
+            alone = name in _SEVERAL and isinstance(value, str | Mapping)
+            body[name] = [value] if alone else value
     return path, f"?{urlencode(query)}" if query else "", body
 
 
+#: Fields of which one alone may be given, as it may in this process.
+_SEVERAL = frozenset({"schedules", "states", "tags"})
 _DECODE: dict[Any, Callable[[Any], Any]] = {Run: codec.read_run, Report: codec.read_report}
 
 #: Lists that a server may cut short, and what they are lists of.

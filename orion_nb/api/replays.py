@@ -66,15 +66,15 @@ class ReplayRoutes(DeploymentRoutes):
         of the schedules, or in `timezone`.
         """
         from orion_nb.schemas import instants
-        from orion_nb.schemas.schedules import dump_schedule, parse_schedule, within, zone_of
+        from orion_nb.schemas.schedules import dump_schedule, parse_schedules, within, zone_of
 
         if not 1 <= n <= 100:
             raise InvalidInput(f"n: {n} is not between 1 and 100", field="n")
-        read = [parse_schedule(each, timezone=timezone) for each in schedules]
-        read = [within(each, starts, ends, timezone) for each in read]
+        told = parse_schedules(schedules, timezone=timezone)
+        read = [within(each, starts, ends, timezone) for each in told]
         now = clock.utc(clock.now())
         times = sorted({clock.micros(at) for one in read for at in one.upcoming(now, n=n)})[:n]
-        zone = told if (told := zone_of(read)) != "UTC" else timezone or "UTC"
+        zone = named if (named := zone_of(read)) != "UTC" else timezone or "UTC"
         return {
             "schedules": [{**dump_schedule(one), "words": one.describe()} for one in read],
             "next_times": times,

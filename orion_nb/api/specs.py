@@ -53,7 +53,6 @@ def read(told: dict[str, Any]) -> Deployment:
 
     from orion_nb.schemas.deployments import Deployment
 
-    check_text("name", told["name"])
     _check_known(told, list(Deployment.model_fields))
     try:
         made = Deployment(**told)
@@ -97,11 +96,13 @@ def _check_room(made: Deployment) -> None:
 
 
 def check_new_name(name: str) -> None:
-    """It is not the word that stands in its place in an address of the API.
+    """It is a text, and not the word that stands in its place in an address of the API.
 
     Raises:
-        InvalidInput: it is.
+        InvalidInput: it is none, or that word.
     """
+    if not isinstance(name, str):
+        raise InvalidInput(f"name: expected a text, got {name!r}", field="name")
     if name in TAKEN:
         raise InvalidInput(f"name: {name!r} is a word of the API; choose another", field="name")
 

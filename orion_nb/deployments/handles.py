@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from orion_nb.deployments.awaiting import stopped_when_cancelled
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.lookout import look_after
 from orion_nb.errors import Conflict, NotFound, OrionError, RunStopped, ServerUnreachable
-from orion_nb.schemas.durations import show
+from orion_nb.schemas.durations import seconds, show
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
 from orion_nb.schemas.states import COMPLETED, SCHEDULED, State, look
@@ -26,6 +27,8 @@ from orion_nb.store.listing import RunFilter
 #: How often a run is looked at that is waited for, and whether processes live (seconds).
 LOOK, LOOKOUT = 0.1, 2.0
 MANY = 100_000
+
+Duration = float | str | timedelta
 #: Parameters are shown with so many characters each.
 LONGEST = 200
 
@@ -161,22 +164,23 @@ class RunHandle:
         found: dict[str, Any] | None = told.get("schema")
         return found
 
-    def wait(self, timeout: float | None = None) -> State:
+    def wait(self, timeout: Duration | None = None) -> State:
         """The run has ended when this returns: the state it ended in. Never raises for a failure.
 
         Ctrl-C ends the waiting; the run goes on.
 
         Args:
-            timeout: the longest to wait, in seconds; default: for ever.
+            timeout: the longest to wait, in seconds, or as text like `"10m"`; default: for ever.
 
         Raises:
+            InvalidInput: `timeout` is no duration.
             TimeoutError: it has not ended by then; it goes on.
         """
         for pause in (looks := _Looks(self, timeout)):
             time.sleep(pause)
         return looks.state
 
-    async def wait_async(self, timeout: float | None = None) -> State:  # noqa: ASYNC109
+    async def wait_async(self, timeout: Duration | None = None) -> State:  # noqa: ASYNC109
         """The same as `wait`, to be awaited; who is cancelled waits no longer, the run goes on."""
         import asyncio
 
@@ -279,9 +283,9 @@ class _Looks(Iterator[float]):
 
     state: State
 
-    def __init__(self, handle: RunHandle, timeout: float | None) -> None:
+    def __init__(self, handle: RunHandle, timeout: Duration | None) -> None:
         self._handle = handle
-        self._until = None if timeout is None else time.monotonic() + timeout
+        self._until = None if timeout is None else time.monotonic() + _number(timeout)
         self._looked = time.monotonic()
         self._seen: Any = None
 
@@ -305,6 +309,12 @@ class _Looks(Iterator[float]):
         except ServerUnreachable:
             if self._seen is None:  # nothing was ever heard of the run
                 raise
+
+
+def _number(timeout: Duration) -> float:
+    """In seconds; a number stays as it is: what is left of some time may be less than nothing."""
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    return float(timeout) if is_number else seconds(timeout, field="timeout")  # type: ignore[arg-type]
 
 
 def get_run(ref: str) -> RunHandle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,8 @@ def options_of(fn: Callable[..., Any], **told: Any) -> Options:
     plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
     name: str = told.get("name") or getattr(plain, "__name__", None) or type(fn).__name__
     tags = told.get("tags", ())
+    if not isinstance(tags, Iterable):
+        raise InvalidInput(f"tags: expected texts, got {tags!r}", field="tags")
     tags = (tags,) if isinstance(tags, str) else tuple(tags)
     check_text("name", name)
     check_tags(tags)
@@ -155,7 +157,7 @@ def _policy(told: dict[str, Any]) -> tuple[RunPolicy, TriggerFunction | None]:
         policy["concurrency"] = read_concurrency(policy["concurrency"])
     if told.get("cache") not in (None, True, False):
         policy["cache_expires"] = _expiry(told["cache"])
-    read = read_policy(policy)
+    read = read_policy(policy, at="")
     if read.timeout == 0:
         raise InvalidInput(f"timeout: {told['timeout']!r} leaves no time at all", field="timeout")
     return read, function

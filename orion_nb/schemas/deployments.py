@@ -19,7 +19,7 @@ from pydantic import (
 
 from orion_nb.schemas import durations, variables
 from orion_nb.schemas.policies import CatchUp, Overlap, RunPolicy, SlaAction
-from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedule
+from orion_nb.schemas.schedules import Schedule, dump_schedule, parse_schedules
 from orion_nb.schemas.timing import Timing
 
 NAME = re.compile(r"[\w][\w .\-]{0,99}", re.ASCII)
@@ -33,10 +33,12 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Limit = Annotated[Seconds, Field(gt=0)]
 
 
-def _schedules(value: Any) -> Any:
-    if not isinstance(value, list | tuple):
-        return value
-    return tuple(parse_schedule(each) for each in value)
+def _tags(value: Any) -> Any:
+    """`"db"` is understood as well as `["db", "api"]`."""
+    value = (value,) if isinstance(value, str) else value
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise ValueError("expected texts")  # noqa: TRY004 - what pydantic understands
+    return tuple(value)
 
 
 def _limits(value: Any) -> Any:
@@ -75,7 +77,7 @@ class DeploymentSpec(BaseModel):
     track: Literal["latest", "pinned"] = "latest"
     pinned: str | None = None
     env: Annotated[dict[str, str], AfterValidator(variables.checked)] = Field(default_factory=dict)
-    schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_schedules)] = ()
+    schedules: Annotated[tuple[Schedule, ...], BeforeValidator(parse_schedules)] = ()
     kernel: str | None = None
     allow_missing_kernel: bool = False
     cwd: str | None = None
@@ -91,7 +93,7 @@ class DeploymentSpec(BaseModel):
     retry_delay_max: Limit | None = None
     retry_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     retry_crashes: Annotated[int, Field(ge=0, le=100)] = 0
-    tags: tuple[str, ...] = ()
+    tags: Annotated[tuple[str, ...], BeforeValidator(_tags)] = ()
     overlap: Overlap = "allow"
     jitter: Annotated[Seconds, Field(le=86_400)] = 0.0
     catch_up: CatchUp = "latest"
@@ -191,7 +193,7 @@ class Deployment(DeploymentSpec):
     @classmethod
     def _plain_name(cls, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise ValueError("use up to 100 letters, digits, spaces, dots, dashes and underscores")
+            raise ValueError("use 1 to 100 letters, digits, spaces, dots, dashes and underscores")
         return name
 
     def paused_until(self, now: int) -> int | None:

@@ -167,7 +167,7 @@ class Notification(NotificationSpec):
     @classmethod
     def _plain_name(cls, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise ValueError("use up to 100 letters, digits, spaces, dots, dashes and underscores")
+            raise ValueError("use 1 to 100 letters, digits, spaces, dots, dashes and underscores")
         return name
 
     def spec(self) -> dict[str, Any]:

@@ -236,6 +236,19 @@ def parse_schedule(
         raise schedule_error(error) from None
 
 
+def parse_schedules(value: Any, *, timezone: str | None = None) -> tuple[Schedule, ...]:
+    """The schedules that a value stands for: one, or several of them.
+
+    `timezone` is as for `parse_schedule`.
+
+    Raises:
+        ScheduleError: as `parse_schedule`.
+    """
+    if isinstance(value, str | bytes | Mapping | ScheduleKind) or not isinstance(value, Iterable):
+        value = (value,)
+    return tuple(parse_schedule(each, timezone=timezone) for each in value)
+
+
 def dump_schedule(schedule: Schedule) -> dict[str, Any]:
     """The schedule as JSON values, which `parse_schedule` reads back as the same schedule."""
     told = schedule.model_dump(mode="json")

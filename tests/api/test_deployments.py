@@ -84,9 +84,9 @@ def test_deploying_again_keeps_what_is_not_given(orion, deploy, notebook):
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
-        ({"name": ""}, InvalidInput, "name: 1 to 255 characters"),
+        ({"name": ""}, InvalidInput, "name: use 1 to 100 letters"),
         ({"name": "a/b"}, InvalidInput, "name: "),
-        ({"name": "x" * 101}, InvalidInput, "use up to 100 letters"),
+        ({"name": "x" * 101}, InvalidInput, "use 1 to 100 letters"),
         ({"name": " x"}, InvalidInput, "name: "),
         ({"path": "nowhere.ipynb"}, NotebookNotFound, "nowhere.ipynb' is not there"),
         ({"path": "~nobody-here/x.ipynb"}, InvalidInput, "path: '~nobody-here/x.ipynb'"),

@@ -77,7 +77,7 @@ def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
         (["-p", "limit"], "'limit' is not NAME=VALUE"),
         (["--retries", "101"], "retries"),
         (["--cwd", "/nowhere/at/all"], "is no folder"),
-        (["--name", "a/b"], "error: name: use up to 100 letters"),
+        (["--name", "a/b"], "error: name: use 1 to 100 letters"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
