@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PAGE = 1000
 #: Whoever tells something has so much more time (seconds) than that may take, until others may.
 MARGIN = 10.0
+#: What may be told of; a task that is called alone is somebody's at work.
+OUTERMOST = EventFilter(top_level=True, kind="flow")
 #: `seen` is written when something is told, and else after so many events.
 SELDOM = 5000
 
@@ -54,7 +56,7 @@ class Telling(NotificationRoutes):
             first = min(places.values())
             if first >= newest:
                 return 0
-            read = events.after(connection, first, EventFilter(top_level=True), PAGE, newest)
+            read = events.after(connection, first, OUTERMOST, PAGE, newest)
             upto = read[-1].n if len(read) == PAGE else newest
             found = [due for each in active for due in _of(connection, each, read, places)]
         self._looked_at = {key: max(place, upto) for key, place in places.items()}

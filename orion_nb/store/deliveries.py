@@ -174,10 +174,10 @@ _NEWEST = " ORDER BY id DESC LIMIT 1"
 
 
 def overdue(connection: sqlite3.Connection, before: int) -> list[tuple[str, str | None, str]]:
-    """The outermost runs that should have begun before then: id, deployment and name of each."""
+    """The outermost flow runs that should have begun by then: id, deployment and name of each."""
     sql = (
         "SELECT id, deployment, name FROM runs WHERE state_type = 'SCHEDULED' "
-        "AND scheduled_time < ? AND end_time IS NULL AND parent IS NULL"
+        "AND scheduled_time < ? AND end_time IS NULL AND parent IS NULL AND kind = 'flow'"
     )
     rows = connection.execute(sql, (before,)).fetchall()
     return [(key.hex(), of.hex() if of else None, name) for key, of, name in rows]

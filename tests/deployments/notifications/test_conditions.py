@@ -60,6 +60,15 @@ def test_tasks_within_a_flow_are_part_of_it(orion):
     assert deliveries(orion) == []
 
 
+def test_a_task_that_is_called_alone_is_none_to_tell_of(orion):
+    orion.add_notification("one", on=["any"], call="json:dumps")
+    task = orion.create_run("task", "alone", state="RUNNING")
+    orion.judge(task.id, Failed())
+    orion.note_states()
+    orion.note_overdue()
+    assert deliveries(orion) == []
+
+
 def test_it_can_be_about_one_flow_or_one_deployment(orion, write_notebook):
     path = str(write_notebook("1"))
     made = [orion.create_deployment(name, path) for name in ("a", "b")]
