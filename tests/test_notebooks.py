@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from orion_nb import run_notebook
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: IPython shows a wrong magic as text on stderr, which nbval passes over: here it is an error.
@@ -44,6 +46,15 @@ def test_a_notebook_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> N
     """In a kernel without anything of ours prepared; assertions stand in the notebook itself."""
     done = executed(Path(shutil.copy(notebook, tmp_path)), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_what_replays_a_failure_runs_where_nobody_watches_too(tmp_path: Path) -> None:
+    """The run of the notebook goes on while a flow in it is resumed."""
+    source = ROOT / "notebooks/07_replay_a_failure.ipynb"
+    done = run_notebook(shutil.copy(source, tmp_path))
+    assert str(done.state) == "Completed"
+    assert next(each for each in done.tasks if each.name == "convert").state.name == "Completed"
 
 
 @pytest.mark.slow

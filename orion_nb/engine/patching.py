@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import os
 from typing import Any
 
 from orion_nb.api.orion import Orion
+from orion_nb.engine.context import RUN_ID_VARIABLE
 from orion_nb.engine.replaying import Replay, find_work
 from orion_nb.engine.work import Work
 from orion_nb.errors import Conflict, InvalidInput, OrionError
@@ -50,14 +52,14 @@ def complete(
 
 
 def way_on(orion: Orion, run: Run) -> tuple[Run, Work[..., Any] | None]:
-    """The flow run around this run, and its flow if it is at hand; a deployed one needs none.
+    """The outermost flow run around this run, and its flow if it is at hand; a deployed one needs none.
 
     Raises:
         InvalidInput: there is nothing to go on with here; it says what to do.
         Conflict: the flow run goes on already.
     """
-    flow = orion.find(run.root)
-    if flow.id == run.id:
+    flow = _outermost_flow(orion, run)
+    if flow is None:
         says = "resume: the run is in no flow that could go on: commit it without --resume"
         raise InvalidInput(says, field="resume")
     if not flow.state.is_terminal:
@@ -77,6 +79,19 @@ def way_on(orion: Orion, run: Run) -> tuple[Run, Work[..., Any] | None]:
         says = f"its flow is async: commit, then `await {work.name}.rerun({short(flow.id)!r})`"
         raise InvalidInput(f"resume: {says}", field="resume")
     return flow, work
+
+
+def _outermost_flow(orion: Orion, run: Run) -> Run | None:
+    """The outermost flow around the run; None if there is none.
+
+    Where this process is the kernel of a notebook that is executed, the run of that notebook goes
+    on, of course: the flow is what was called in it.
+    """
+    own, found = os.environ.get(RUN_ID_VARIABLE), None
+    while run.parent is not None and run.parent != own:
+        run = orion.find(run.parent)
+        found = run if run.kind == "flow" else found
+    return found
 
 
 def go_on(orion: Orion, flow: Run, work: Any, *, why: str) -> Run:
