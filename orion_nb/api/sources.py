@@ -259,6 +259,12 @@ def kernel_of(notebook: Mapping[str, Any]) -> str | None:
     return str(name) if name else None
 
 
+def task_body(source: str) -> str | None:
+    """What stands behind the line that makes a cell a task cell; None if it is none."""
+    found = _TASK.match(source)
+    return source[found.end() :].removeprefix("\n") if found is not None else None
+
+
 def tasks_of(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The cells that are tasks: the number of each, from 1, and its name if it says one."""
     found = []

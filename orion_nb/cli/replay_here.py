@@ -15,6 +15,7 @@ import typer
 from orion_nb.cli import output
 from orion_nb.cli.command import OK
 from orion_nb.errors import InvalidInput
+from orion_nb.schemas.states import COMPLETED
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -28,10 +29,17 @@ def show(orion: Orion, run_id: str, *, as_json: bool) -> int:
         output.print_json(_as_json(found))
         return OK
     typer.echo(output.plain(repr(found)))
+    if found.run.state.type is COMPLETED and not found.frames:
+        typer.echo("Nothing failed in it, so there is nothing to replay.")
+        return OK
     for frame in found.frames:
         typer.echo(output.plain(repr(frame)))
+    if found.cell is not None:
+        typer.echo(f"\ncell {found.cell.number}:")
     if found.source:
         typer.echo(f"\n{output.plain(found.source)}")
+    if found.cell is not None and not found.frames:
+        typer.echo(f"\n{output.plain(found.cell.error)}")
     return OK
 
 
@@ -72,6 +80,7 @@ def _failed(orion: Orion, run_id: str) -> Replay:
 def _as_json(found: Replay) -> dict[str, Any]:
     from orion_nb.store.previews import preview
 
+    cell = found.cell
     return {
         "run": found.run.as_json(),
         "error": found.error,
@@ -87,6 +96,7 @@ def _as_json(found: Replay) -> dict[str, Any]:
             }
             for each in found.frames
         ],
+        "cell": {"number": cell.number, "error": cell.error} if cell is not None else None,
         "source": found.source,
     }
 

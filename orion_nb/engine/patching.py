@@ -52,7 +52,9 @@ def complete(
 
 
 def way_on(orion: Orion, run: Run) -> tuple[Run, Work[..., Any] | None]:
-    """The outermost flow run around this run, and its flow if it is at hand; a deployed one needs none.
+    """The outermost flow run around this run, and its flow if it is at hand.
+
+    One that is deployed needs none.
 
     Raises:
         InvalidInput: there is nothing to go on with here; it says what to do.

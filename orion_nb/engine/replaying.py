@@ -14,6 +14,7 @@ from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.api.results import Inputs
+from orion_nb.engine.failed_cells import FailedCell, failure_of
 from orion_nb.engine.snapshots import CELL, MIME, as_text
 from orion_nb.engine.work import Work
 from orion_nb.errors import InvalidInput, OrionError, ResultUnavailable
@@ -113,8 +114,10 @@ class Replay:
 
     `run` is the run, `inputs` what it was given, by argument; `missing` says why an argument is not
     to be had, `problem` why none is. `fn` is its function as it is now, None where it can't be
-    found. `frames` are those of its last failure, outermost first; empty if none were kept. `tried`
-    is what its code came to when it was called here, or executed in a `%%replay` cell, last.
+    found. `cell` is the cell that the run of a notebook failed in: its inputs are then the
+    parameters, its source that of the cell. `frames` are those of its last failure, outermost
+    first; empty if none were kept. `tried` is what its code came to when it was called here, or
+    executed in a `%%replay` cell, last.
     """
 
     tried: Tried | None = None
@@ -131,6 +134,10 @@ class Replay:
             if run.parameters or orion.read_inputs(run.id)["reference"]:  # else it had none
                 self.problem = str(error)
         self.inputs, self.missing = _by_name(self.fn, self._given)
+        self.cell: FailedCell | None = None
+        if self.fn is None and (failure := failure_of(orion, run)) is not None:
+            self.cell, self.problem = failure.cell, None
+            self.inputs, self.missing = failure.parameters, failure.missing
         self._snapshot = _snapshot(orion, run)
         told = self._snapshot or {"frames": []}
         self.frames = [
@@ -149,6 +156,8 @@ class Replay:
     @property
     def source(self) -> str | None:
         """The source of its code: as it was when it failed, if frames were kept, else as it is."""
+        if self.cell is not None:
+            return self.cell.source
         mine = getattr(self.fn, "__name__", None)
         for frame in self.frames:
             if frame.source and (mine is None or frame.function.rpartition(".")[2] == mine):
@@ -168,6 +177,10 @@ class Replay:
             ResultUnavailable: its inputs were not kept.
             Exception: whatever the function raises.
         """
+        if self.cell is not None:
+            says = f"{self.run.name} is no function: run the code of its cell, .source, in a"
+            says += " notebook: `%replay` puts it there"
+            raise InvalidInput(says, field="fn")
         if self.fn is None:
             says = f"its function, {self.run.key or self.run.name}, is not imported here: import "
             says += "or define it, or give it with replay(run, fn=...)"

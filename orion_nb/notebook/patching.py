@@ -15,7 +15,7 @@ from orion_nb.errors import InvalidInput, OrionError
 from orion_nb.notebook.cells import assigned
 from orion_nb.notebook.deploying import Parser, Told
 from orion_nb.notebook.replayed import is_task_cell
-from orion_nb.notebook.replaying import ITSELF, at_hand, cell_of
+from orion_nb.notebook.replaying import ITSELF, Code, at_hand, cell_of, code_of
 from orion_nb.schemas.runs import short
 from orion_nb.schemas.states import COMPLETED
 from orion_nb.store.previews import said
@@ -76,10 +76,28 @@ def drop(shell: Any, words: Sequence[str]) -> Told:
 
 
 def source_diff(found: Replay, tried: Tried) -> list[str]:
-    """What was put into the cell and what was run, as a unified diff; no line if they are equal."""
-    was, now = (cell_of(found) or "").rstrip(), (tried.source or "").rstrip()
+    """The recorded source and what was run, as a unified diff; no line if they are equal.
+
+    The import and the call that `%replay` put around it were not recorded, and are no difference.
+    """
+    code = code_of(found) or Code("")
+    was, now = code.body.rstrip(), _without_ours(tried.source or "", code).rstrip()
     names = f"recorded {short(found.run.id)}", f"replay {short(tried.run_id or '')}"
     return list(difflib.unified_diff(was.splitlines(), now.splitlines(), *names, lineterm=""))
+
+
+def _without_ours(source: str, code: Code) -> str:
+    """The source of a cell without the import and the call that were put into it."""
+    try:
+        every = ast.parse(source).body
+    except SyntaxError:  # it has magics: then it is that of a cell, around which nothing was put
+        return source
+    lines = source.splitlines()
+    if every and code.call and ast.unparse(every[-1]) == ast.unparse(ast.parse(code.call)):
+        del lines[every[-1].lineno - 1 : every[-1].end_lineno]
+    if every and code.imports and ast.unparse(every[0]) == code.imports:
+        del lines[: every[0].end_lineno]
+    return "\n".join(lines).strip("\n")
 
 
 def _output_diff(found: Replay, tried: Tried) -> list[str]:

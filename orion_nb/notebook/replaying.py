@@ -8,9 +8,10 @@ import keyword
 import textwrap
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from orion_nb.api.connect import connect
+from orion_nb.api.sources import task_body
 from orion_nb.engine.replaying import Replay, replay
 from orion_nb.errors import InvalidInput, NotFound
 from orion_nb.notebook import render
@@ -35,29 +36,72 @@ def load(shell: Any, words: Sequence[str]) -> tuple[str, str, Any]:
     What is to be shown is answered as HTML and as text, with the run as data.
     """
     told = parser().parse_args(words)
-    found = replay(told.run or newest_failure())
+    found = _failed(told.run or newest_failure())
     names = names_of(found)
     rows = _bound(_space(shell.user_ns, told.into, told.overwrite), found, names, told.overwrite)
     rows += [(name, "", f"not kept: {why}") for name, why in found.missing.items()]
     shell.user_ns[ITSELF] = found
     notes = [f"at {each.function} ({each.file}:{each.line})" for each in found.frames]
     if not rows:
-        notes.append(found.problem or "it was given nothing")
+        given = "it was given nothing" if found.cell is None else "the notebook has no parameters"
+        notes.append(found.problem or given)
     if not found.frames:
-        notes.append("ORION_NB_FRAMES=1, or frames=True, keeps what the names of a failure hold")
+        notes.append(_how_to_keep_names(found))
     if code := cell_of(found):
         shell.set_next_input(f"%%replay {short(found.run.id)}\n{code}")
-        notes.append(f"Its code is in the next cell: change it and run it. {NEXT}")
-    key = found.run.key or found.run.name
-    if found.fn is None and not key.startswith(("notebook:", "replay:")):  # those are cells
-        says = f"Its function, {key.removeprefix('flow:')}, is not known here"
-        here = f"import or define the {found.run.kind}"
-        notes.append(f"{says}: {here}, then %replay {short(found.run.id)} again.")
+        says = "Its code" if found.cell is None else f"The code of cell {found.cell.number}"
+        notes.append(f"{says} is in the next cell: change it and run it. {_next(found)}")
+    if found.fn is None and not _is_code_of_cells(found):
+        notes.append(_unknown(found))
     more = [f"{ITSELF}.inputs"]
+    more += [f"{ITSELF}.cell.error, its traceback"] if found.cell is not None else []
     more += [f"{ITSELF}.frames[-1].locals"] if found.frames else []
     more += [f"{ITSELF}.call(...)"] if found.fn is not None else []
     notes.append(f"More: {', '.join(more)}")
     return *render.names(found.title, rows, notes), found.run.as_json()
+
+
+def _failed(ref: str) -> Replay:
+    """The run; where a notebook failed in a task cell, the run of that task."""
+    found = replay(ref)
+    if found.cell is not None and task_body(found.cell.source) is not None:
+        return replay(connect().replay_notebook(found.run.id)["replays"])
+    return found
+
+
+def _is_code_of_cells(found: Replay) -> bool:
+    return (found.run.key or "").startswith(("notebook:", "replay:"))
+
+
+def _next(found: Replay) -> str:
+    """What may be done when the code was tried; a cell of a notebook is nothing to be committed."""
+    if found.cell is None or found.run.kind == "task":
+        return NEXT
+    again = f"`orion-nb runs rerun {short(found.run.id)} --from-failed`"
+    return f"Then: %replay debug | diff | drop; with the notebook mended, {again}."
+
+
+def _how_to_keep_names(found: Replay) -> str:
+    """How the next failure has what its names held; of a notebook, what is not here now."""
+    if found.cell is None:
+        return "ORION_NB_FRAMES=1, or frames=True, keeps what the names of a failure hold"
+    says = "What earlier cells made was not kept: make it here"
+    if connect().find(found.run.root).deployment is not None:
+        how = "`orion-nb deploy … --env ORION_NB_FRAMES=1` has the next failure keep"
+    else:
+        again = f"`orion-nb runs rerun {short(found.run.root)}`"
+        how = f"{again} with ORION_NB_FRAMES=1 set executes the notebook again, to keep"
+    return f"{says}. Or {how} what the names of the failing cell hold."
+
+
+def _unknown(found: Replay) -> str:
+    """What to do where the function of a run is not known here, and where its code was."""
+    key = found.run.key or found.run.name
+    name = key.rpartition(".")[2]
+    files = [each.file for each in found.frames if each.function.rpartition(".")[2] == name]
+    says = f"Its function, {key.removeprefix('flow:')}, is not known here"
+    here = f"import or define the {found.run.kind}" + (f" (of {files[0]})" if files else "")
+    return f"{says}: {here}, then %replay {short(found.run.id)} again."
 
 
 def parser() -> Parser:
@@ -124,25 +168,45 @@ def newest_failure() -> str:
 
 def names_of(found: Replay) -> dict[str, Any]:
     """What is to be set: the inputs; of a cell the names it speaks of, as they were at its end."""
-    if found.inputs:
+    if found.inputs and found.cell is None:
         return found.inputs
     cell = next((each for each in found.frames if each.is_cell), None)
-    return cell.locals.kept() if cell is not None else {}
+    return {**found.inputs, **(cell.locals.kept() if cell is not None else {})}
+
+
+class Code(NamedTuple):
+    """The recorded `body`, and what is put around it: an import of its names, and its call."""
+
+    body: str
+    imports: str = ""
+    call: str = ""
 
 
 def cell_of(found: Replay) -> str | None:
     """The code for the next cell: the function without its decorators and a call, or the cell."""
+    if (code := code_of(found)) is None:
+        return None
+    above = f"{code.imports}\n\n\n" if code.imports else ""
+    return f"{above}{code.body}" + (f"\n\n{code.call}" if code.call else "")
+
+
+def code_of(found: Replay) -> Code | None:
+    """The same in its parts; None if the source is not known, or is of another language."""
     source = found.source
-    if source is None:
+    if source is None or (found.cell is not None and found.cell.language != "python"):
         return None
     source = textwrap.dedent(source).rstrip()
     try:
         node = ast.parse(source).body[0]
     except (SyntaxError, IndexError):
-        return source
+        return Code(source)
     is_cell = any(each.is_cell and each.source == found.source for each in found.frames)
-    if is_cell or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return source
+    if (
+        is_cell
+        or found.cell is not None
+        or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ):
+        return Code(source)
     lines = source.splitlines()
     first = min((each.lineno for each in node.decorator_list), default=node.lineno)
     kept = [
@@ -152,12 +216,12 @@ def cell_of(found: Replay) -> str | None:
         for line in lines[each.lineno - 1 : each.end_lineno]
     ]
     body = "\n".join([*lines[: first - 1], *kept, *lines[node.lineno - 1 :]])
+    imports = ""
     if names := _of_module(found, node):
         module = getattr(found.fn, "__globals__", {})["__name__"]
-        body = f"from {module} import {', '.join(names)}\n\n\n{body}"
-    call = f"{node.name}({_arguments(found, node)})"
+        imports = f"from {module} import {', '.join(names)}"
     awaited = "await " if isinstance(node, ast.AsyncFunctionDef) else ""
-    return f"{body}\n\n{awaited}{call}"
+    return Code(body, imports, f"{awaited}{node.name}({_arguments(found, node)})")
 
 
 def _of_module(found: Replay, node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:

@@ -82,7 +82,9 @@ def test_a_notebook_is_made_that_takes_the_failed_task_up(orion, deployed, tmp_p
     made = nbformat.from_dict(told["notebook"])
     nbformat.validate(made)
     assert "Failed: `KeyError: 'price'`" in made.cells[0].source
-    assert made.cells[1].source == "%load_ext orion_nb"
+    load = made.cells[1].source.splitlines()
+    assert load[0] == "%load_ext orion_nb"
+    assert load[1].startswith("import etl  #")  # a module that the notebook imports
     assert made.cells[2].source == f"%replay {task.id[-8:]}"
 
 
@@ -104,6 +106,27 @@ def test_of_a_file_that_can_not_be_imported_nothing_is(orion, tmp_path):
     orion.create_deployment("nightly", f"{tmp_path / 'my-etl.py'}:nightly")
     told = orion.replay_notebook(orion.run_deployment("nightly").id)
     assert told["notebook"]["cells"][1]["source"] == "%load_ext orion_nb"
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("etl.load", "import etl  #"),
+        ("shop.stock.load", "import shop.stock  #"),
+        ("etl.Loader.load", "import etl  #"),
+        ("__main__.load", None),
+        ("etl.<lambda>", None),
+        ("notebook:etl:load", None),
+    ],
+)
+def test_the_module_of_a_task_is_imported_without_a_deployment_too(orion, key, line):
+    flow = orion.create_run("flow", "etl", key="etl.etl")
+    run = orion.create_run("task", "load", parent=flow.id, key=key, state="RUNNING")
+    orion.propose(run.id, "FAILED")
+    told = orion.replay_notebook(flow.id)["notebook"]["cells"]
+    load = told[1]["source"].splitlines()[1:]
+    assert [each.startswith(line or "?") for each in load] == ([True] if line else [])
+    assert "commit --resume" in told[3]["source"]
 
 
 def test_where_its_code_is_may_not_be_known(orion):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orion_nb import flow, task
+from orion_nb import flow, run_notebook, task
 from orion_nb.api.orion import Orion
 from orion_nb.schemas.runs import Run
 from tests.terminals import at_terminal
@@ -47,6 +47,27 @@ def test_its_inputs_frames_and_code_are_printed(call, failed, here):
     assert told["error"] == "KeyError: 'price'"
     assert told["frames"][-1]["names"]["total"] == "1"
     assert here.find("load").id == failed.id
+
+
+def test_the_cell_that_a_notebook_failed_in_is_printed(call, tmp_path):
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    every = [{**cell, "id": "a", "source": "rows = 3"}, {**cell, "id": "b", "source": "rows / 0"}]
+    every[0]["metadata"] = {"tags": ["parameters"]}
+    path = tmp_path / "broken.ipynb"
+    told = {"cells": every, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(told), encoding="utf-8")
+    run_notebook(path)
+    out = call("replay", "broken", "--print").out
+    assert "Failed, attempt 1: cell 2: ZeroDivisionError: division by zero" in out
+    assert "  rows = 3\n\ncell 2:\n\nrows / 0\n" in out
+    assert out.rstrip().endswith("ZeroDivisionError: division by zero")
+    told = call("replay", "broken", "--print", "--json").json
+    assert (told["cell"]["number"], told["source"]) == (2, "rows / 0")
+
+
+def test_of_what_did_not_fail_it_is_said(call, here):
+    task(lambda: 1, name="sound").run()
+    assert "Nothing failed in it" in call("replay", "sound", "--print").out
 
 
 def test_a_notebook_is_written_once(call, failed, tmp_path, monkeypatch):

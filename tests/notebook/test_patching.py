@@ -55,6 +55,7 @@ def test_a_repair_is_committed_and_the_flow_goes_on_with_it(failed: Any) -> None
 
     told = failed.do("%replay diff").result
     assert "-    return sum(prices)\n+    return sum(each for each" in told
+    assert "_replay.inputs" not in told  # the call was put into the cell, not recorded
     assert "the run made nothing: it is Failed\nthe replay made int 5" in told
 
     failed.do("calls.clear()")
