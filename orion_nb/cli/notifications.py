@@ -180,7 +180,8 @@ def try_out(name: Name, as_json: Json = False) -> int:
     elif told["status"] == "delivered":
         output.say(f"{name}: delivered.")
     elif told["error"]:
-        output.error(f"{name}: {told['error']}", "Its deliveries are tried again later.")
+        again = "It is tried again later." if told["status"] == "waiting" else "It is given up."
+        output.error(f"{name}: {told['error']}", again)
     else:
         output.error(f"{name}: nobody made the delivery", "Start `orion-nb server` or `worker`.")
     return OK if told["status"] == "delivered" else RUN_FAILED

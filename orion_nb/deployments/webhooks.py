@@ -70,8 +70,9 @@ def reachable(host: str, port: int, allowed: Sequence[str], resolve: Resolve = l
     for each in found:
         address = _plain(ipaddress.ip_address(each.partition("%")[0]))
         if _is_closed(address) and not any(address in network for network in networks):
+            what = f"{host}: {address}" if host != str(address) else host
             says = (
-                f"{host}: {address} is an address of this machine or its link; a server whose "
+                f"{what} is an address of this machine or its link; a server whose "
                 f"ORION_NB_WEBHOOK_ALLOW has it would tell it"
             )
             raise Undelivered(says, final=True)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from orion_nb.cli.app import app
+from orion_nb.deployments.duties import Duties
 from orion_nb.schemas.states import Failed, Running
 
 
@@ -59,3 +62,22 @@ def test_deliveries_are_listed_and_retried(orion):
     assert "no luck" in run("deliveries", "--dead")
     assert run("retry", "--all", "--json") == {"retried": [delivery["id"]]}
     assert "waiting" in run("deliveries", "--waiting")
+
+
+@pytest.mark.parametrize(
+    ("way", "then"),
+    [
+        ({"webhook": "http://127.0.0.1:9/"}, "given up"),
+        ({"command": [sys.executable, "-c", "1 / 0"]}, "tried again later"),
+    ],
+)
+def test_a_try_says_what_becomes_of_what_could_not_be_delivered(orion, way, then):
+    orion.add_notification("team", **way)
+    duties = Duties(orion, logging.getLogger())
+    duties.start()
+    try:
+        told = run("test", "team", code=1)
+    finally:
+        duties.stop()
+    assert then in told
+    assert "127.0.0.1: 127" not in told
