@@ -125,7 +125,7 @@ class ResultUnavailable(NotFound):
 
 
 class Conflict(OrionError):
-    """Somebody else was faster: read the current state and decide again."""
+    """It does not fit how things stand now; the message says how they do."""
 
     status = 409
 

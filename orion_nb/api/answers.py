@@ -50,3 +50,9 @@ def handed_out(report: Report, before: Run, after: Run) -> Report:
         complete(report, "attempt", after.attempt)
         complete(report, "token", after.token)
     return report
+
+
+def is_of_others(report: Report) -> bool:
+    """What was proposed was refused since another process executes the run."""
+    name = "leave_live_runs_to_their_owner"
+    return any(line.rule == name and line.verdict == "abort" for line in report.rules)

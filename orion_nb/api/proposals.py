@@ -8,7 +8,7 @@ from typing import Any
 
 from orion_nb import clock
 from orion_nb.api.alike import Alike, Beginning, Ending, is_plain_start, is_silent_end
-from orion_nb.api.answers import Answer, Proposal, handed_out, unfenced
+from orion_nb.api.answers import Answer, Proposal, handed_out, is_of_others, unfenced
 from orion_nb.api.by_hand import check_at, set_by_hand
 from orion_nb.api.core import Core
 from orion_nb.errors import Fenced, RunNotFound, StoreUnavailable
@@ -335,8 +335,11 @@ class Proposals(Core):
         return digest
 
     def _refuse(self, tx: Connection, run: Run, report: Report) -> Run:
-        """The last refusal is kept; the same one again is not worth a commit."""
-        if report.fenced or run.state.is_terminal:
+        """The last refusal is kept; the same one again is not worth a commit.
+
+        One of what others want of a run that is executed is none: the run itself goes on.
+        """
+        if report.fenced or run.state.is_terminal or is_of_others(report):
             return run
         last = run.blocked
         if last is None or (last.reason, last.proposed) != (report.reason, report.proposed):

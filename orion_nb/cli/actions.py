@@ -24,7 +24,7 @@ from orion_nb.cli.options import (
 from orion_nb.errors import InvalidInput
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import NAMES, RUNNING, StateType
+from orion_nb.schemas.states import NAMES, RUNNING, SCHEDULED, StateType
 
 if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
@@ -227,8 +227,11 @@ def _rerun_deployed(
 
     before = orion.last_event()
     report = orion.rerun(run.id, by="cli", **said)
-    if report.state.is_terminal:
-        tell(run, report, as_json)
+    if report.state.type is not SCHEDULED:
+        if as_json:
+            tell(run, report, as_json)
+        else:
+            output.error(f"run {short(run.id)} can't be rerun: {report.reason or report.state}")
         return RUN_FAILED
     if not wait:
         tell(run, report, as_json)

@@ -64,7 +64,8 @@ def cancel(
         output.print_json(answer)
     else:
         _tell_cancelled(now, report, inside)
-    return OK if now.state.type in (CANCELLING, CANCELLED) else RUN_FAILED
+    stops = now.state.type in (CANCELLING, CANCELLED)
+    return OK if stops and not found.state.is_terminal else RUN_FAILED
 
 
 def _inside(orion: Orion, run: Run) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import typer
 
 from orion_nb.cli import output
 from orion_nb.errors import (
+    Conflict,
     DeploymentExists,
     InvalidInput,
     InvalidNotebook,
@@ -64,7 +65,7 @@ def fail(error: OrionError, *, as_json: bool = False) -> int:
         output.print_json(error.as_json())
     if error.status == 503:
         return UNREACHABLE
-    return USAGE if error.status in (404, 409, 422) else RUN_FAILED
+    return USAGE if error.status in (404, 422) else RUN_FAILED
 
 
 def remedy(error: OrionError) -> str | None:
@@ -75,6 +76,8 @@ def remedy(error: OrionError) -> str | None:
     if any(sign in told for sign in ("`", "did you mean", "(try ")):
         return None
     if isinstance(error, InvalidInput) and not isinstance(error, InvalidNotebook):
+        return None
+    if type(error) is Conflict:  # there are many reasons, and no remedy is that of all
         return None
     return inspect.cleandoc(type(error).__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 

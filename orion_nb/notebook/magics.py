@@ -189,10 +189,11 @@ class OrionMagics(Magics):
     def _cancel(self, words: Sequence[str]) -> Shown:
         if len(words) != 1:
             raise UsageError("%orion cancel: give one run: an id, the end of one, or a name")
-        report = connect().cancel(words[0], by="notebook")
-        said = f"{report.status.value}: {report.state.name}" + (
-            f", {report.reason}" if report.reason else ""
-        )
+        orion = connect()
+        run = orion.find(words[0])
+        report = orion.cancel(run.id, by="notebook")
+        said = f"{run.name} {short(run.id)}: {report.state.name}"
+        said += f", {report.reason}" if report.reason else ""
         return Shown(*render.lines([said]), report.as_json())
 
 

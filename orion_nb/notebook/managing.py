@@ -12,9 +12,10 @@ from IPython.core.error import UsageError
 
 from orion_nb.api import plainly
 from orion_nb.api.connect import connect
-from orion_nb.errors import InvalidInput
+from orion_nb.errors import Conflict, InvalidInput
 from orion_nb.notebook.deploying import Parser, Told, add_own, own_of, times_of
 from orion_nb.schemas.runs import short
+from orion_nb.schemas.states import SCHEDULED
 
 Call = Callable[[Sequence[str]], Told]
 #: The folder of the data folder with secrets that sign webhooks, each until its receiver has it.
@@ -62,6 +63,8 @@ def rerun(words: Sequence[str]) -> Told:
     run = orion.find(told.run)
     said = {"why": told.why, "from_failed": told.from_failed, **own_of(told)}
     report = orion.rerun(run.id, by="notebook", **said)
+    if report.state.type is not SCHEDULED:
+        raise Conflict(f"run {short(run.id)} can't be rerun: {report.reason or report.state}")
     reason = f", {report.reason}" if report.reason else ""
     return [f"{run.name} {short(run.id)}: {report.state.name}{reason}"], "", report.as_json()
 

@@ -64,7 +64,8 @@ def leave_live_runs_to_their_owner(t: Transition) -> Verdict | None:
     """
     if t.held:
         return Abort(
-            f"attempt {t.run.attempt} is executing in a live session; cancel the run, or use force",
+            f"attempt {t.run.attempt} is executing in a live session; "
+            "wait for its end, or cancel the run",
             facts={"session": t.run.session},
         )
     return None

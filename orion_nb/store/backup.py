@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from orion_nb.errors import Conflict, InvalidInput, StoreUnavailable
+from orion_nb.errors import Conflict, InvalidInput
 from orion_nb.schemas.values import frozen
 from orion_nb.store import sessions
 from orion_nb.store.connections import connect, is_locked, trouble
@@ -49,7 +49,7 @@ def back_up(source: Path, target: Path) -> Copy:
             reader.execute("BEGIN")
             reader.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
             reader.backup(writer, pages=STEP)
-        found = check(draft)
+        found = _examined(draft)
         _sync(draft)
         os.replace(draft, target)
         _sync(target.parent)
@@ -64,19 +64,27 @@ def check(path: Path) -> Copy:
     """The file is a whole database of ours; every page of it was read.
 
     Raises:
-        StoreUnavailable: it is not there, damaged, or something else.
+        InvalidInput: it is not there, damaged, or something else.
     """
     if not path.is_file():
-        raise StoreUnavailable(f"database {path} is not there")
+        raise InvalidInput(f"file: there is no file {str(path)!r}", field="file")
     try:
-        with closing(_reader(path)) as reader:
-            told = reader.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            schema = int(reader.execute("PRAGMA user_version").fetchone()[0])
-            runs = int(reader.execute("SELECT count(*) FROM runs").fetchone()[0])
-    except sqlite3.Error as error:
-        raise trouble(path, error) from error
+        return _examined(path)
+    except (OSError, sqlite3.Error) as error:
+        says = f"file: {str(path)!r} is no backup, or a damaged one: {error}; name another one"
+        raise InvalidInput(says, field="file") from error
+
+
+def _examined(path: Path) -> Copy:
+    """Raises OSError, sqlite3.Error: it is no whole database of ours, or can't be read."""
+    with closing(_reader(path)) as reader:
+        told = reader.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        schema = int(reader.execute("PRAGMA user_version").fetchone()[0])
+        runs = int(reader.execute("SELECT count(*) FROM runs").fetchone()[0])
     if told != "ok":
-        raise StoreUnavailable(f"database {path} is damaged: {told}; use another copy")
+        damaged = sqlite3.DatabaseError(told)
+        damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damaged
     return Copy(path, schema, path.stat().st_size, runs)
 
 
@@ -85,8 +93,8 @@ def restore(copy: Path, target: Path) -> Path | None:
 
     Raises:
         Conflict: a process is using the database.
-        InvalidInput: the copy is the database, or has a newer schema than this orion_nb.
-        StoreUnavailable: the copy is damaged, or a file can't be read or written.
+        InvalidInput: the copy is the database, damaged, or of a newer schema than this orion_nb.
+        StoreUnavailable: a file can't be read or written.
     """
     if copy.absolute() == target.absolute():
         raise InvalidInput(f"file: {str(copy)!r} is the database itself", field="file")

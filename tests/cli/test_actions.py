@@ -195,7 +195,7 @@ def test_what_does_not_run_is_not_paused(call, here):
 def test_what_is_not_paused_is_not_resumed(call, here, state):
     run = here.create_run("flow", "f", state=None if state == "Pending" else RUNNING)
     done = call("runs", "resume", "f")
-    assert done.code == 2
+    assert done.code == 1
     assert f"run {run.id[-8:]} is not paused: it is {state}" in done.err
     assert here.find(run.id).state.name == state
 

@@ -85,14 +85,18 @@ def test_a_database_in_use_is_not_replaced(call, here, tmp_path, start):
     assert any("Ctrl-C" in line for line in iter(worker.stderr.readline, ""))
     here.close()
     done = call("db", "restore", copy)
-    assert done.code == 2
+    assert done.code == 1
     assert f"in use by worker (pid {worker.pid} on" in done.err
 
 
 def test_restore_says_what_is_wrong_with_a_copy(call, tmp_path):
-    assert call("db", "restore", tmp_path / "none").code == 6
+    missing = call("db", "restore", tmp_path / "none")
+    assert (missing.code, "there is no file" in missing.err) == (2, True)
     (tmp_path / "x").write_text("x" * 1000)
-    assert call("db", "restore", tmp_path / "x", "--verify").code == 6
+    other = call("db", "restore", tmp_path / "x", "--verify")
+    assert other.code == 2
+    assert "x' is no backup, or a damaged one: file is not a database" in other.err
+    assert "doctor" not in other.err
 
 
 def test_an_older_database_is_upgraded(call, home, here):

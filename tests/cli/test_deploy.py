@@ -154,7 +154,7 @@ def test_a_dry_run_checks_and_shows_and_writes_nothing(call, here, daily):
 def test_a_name_that_is_taken_needs_update(call, daily):
     call("deploy", daily, "--name", "daily")
     again = call("deploy", daily, "--name", "daily", "--every", "1h")
-    assert again.code == 2
+    assert again.code == 1
     assert "--update" in again.err
     done = call("deploy", daily, "--name", "daily", "--every", "1h", "--update", "--json")
     assert (done.code, done.json["words"]) == (0, ["every hour"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from orion_nb import get_run
 from orion_nb.api.orion import Orion
 from orion_nb.deployments.files import Spec, run_folder
 from orion_nb.errors import Conflict
 from orion_nb.schemas.policies import RunPolicy
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import Completed, Failed, Running
+from orion_nb.schemas.states import Cancelled, Completed, Failed, Running
 
 SAYS = "what these tasks made was not kept: load (it has no result)"
 
@@ -33,7 +36,7 @@ def test_a_run_of_a_deployment_is_not_rerun_then(call, here, deployed):
     with pytest.raises(Conflict, match=r"not kept: load \(it has no result\)"):
         here.rerun(deployed.id, from_failed=True)
     done = call("runs", "rerun", deployed.id, "--from-failed")
-    assert (done.code, here.find(deployed.id).state.name) == (2, "Failed")
+    assert (done.code, here.find(deployed.id).state.name) == (1, "Failed")
     assert SAYS in done.err
     assert call("runs", "rerun", deployed.id).code == 0
     assert here.find(deployed.id).state.name == "Scheduled"
@@ -45,7 +48,7 @@ def test_nor_is_one_of_a_notebook(call, here, notebook):
     Spec(str(path)).write(run_folder(here.settings, run.id))
     failed(here, run)
     done = call("runs", "rerun", run.id, "--from-failed")
-    assert (done.code, here.find(run.id).state.name) == (2, "Failed")
+    assert (done.code, here.find(run.id).state.name) == (1, "Failed")
     assert SAYS in done.err
 
 
@@ -67,3 +70,43 @@ def test_a_finished_run_is_deleted(call, here):
     done = call("runs", "rm", short(gone.id), "--yes")
     assert (done.code, done.err) == (0, f"gone {short(gone.id)} is deleted.\n")
     assert call("runs", "show", gone.id).code == 2
+
+
+def test_a_run_that_somebody_executes_is_not_rerun(call, here, notebook):
+    here.create_deployment("daily", str(notebook("1")))
+    run = here.run_deployment("daily")
+    with closing(Orion(here.settings)) as other:
+        other.claim(1)
+        other.judge(run.id, Running(), session=other.session)
+        done = call("runs", "rerun", run.id)
+        assert (done.code, done.out) == (1, "")
+        assert f"run {short(run.id)} can't be rerun" in done.err
+        assert "wait for its end, or cancel the run" in done.err
+        assert call("runs", "rerun", run.id, "--json").json["status"] == "ABORT"
+        with pytest.raises(Conflict, match="can't be rerun: attempt 1 is executing"):
+            get_run(run.id).rerun()
+        now = here.find(run.id)
+        assert (now.state.name, now.blocked) == ("Running", None)
+        for command in ("ls", "why", "show"):
+            assert "live session" not in call("runs", command, *[run.id][: command != "ls"]).out
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("runs", "cancel"), "the run has finished: "),
+        (("runs", "resume"), "is not paused: it is "),
+        (("runs", "retry"), "it awaits no retry"),
+        (("runs", "rm", "--yes"), "it has the newest event"),
+    ],
+)
+@pytest.mark.parametrize("end", [Completed, Cancelled])
+def test_what_a_finished_run_refuses_says_why_and_advises_nothing_else(
+    call, here, asked, says, end
+):
+    run, _ = here.begin(here.new_run("flow", "over"), Running())
+    here.advance(run, end())
+    done = call(*asked, run.id)
+    assert done.code == 1
+    assert says in done.out + done.err
+    assert len((done.out + done.err).splitlines()) == 1

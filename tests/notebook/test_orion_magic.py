@@ -72,7 +72,8 @@ def test_it_says_what_happened_and_why(kernel: Any) -> None:
 
 def test_it_cancels(kernel: Any) -> None:
     run = kernel.orion.create_run("flow", "to_cancel")
-    assert (kernel.do(f"%orion cancel {run.id[-8:]}").result or "").startswith("REJECT: Cancelled")
+    said = kernel.do(f"%orion cancel {run.id[-8:]}").result or ""
+    assert said.startswith(f"to_cancel {run.id[-8:]}: Cancelled, nothing to stop")
     assert kernel.orion.find(run.id).state.name == "Cancelled"
     assert kernel.orion.find(run.id).state.by == "notebook"
 

@@ -69,7 +69,9 @@ def test_a_copy_that_is_made_while_others_write_is_whole(orion, other, tmp_path)
 def test_a_copy_that_fails_leaves_nothing_and_an_older_one_as_it_was(path, tmp_path, monkeypatch):
     target = tmp_path / "b.db"
     target.write_text("an older copy")
-    monkeypatch.setattr(backup, "check", lambda draft: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(
+        backup, "_examined", lambda draft: (_ for _ in ()).throw(OSError(28, "full"))
+    )
     with pytest.raises(StoreUnavailable, match="full"):
         back_up(path, target)
     assert target.read_text() == "an older copy"
@@ -119,18 +121,18 @@ def test_a_damaged_database_can_be_replaced_and_a_damaged_copy_can_not(orion, pa
     data = bytearray(copy.path.read_bytes())
     data[4096:8192] = b"\xff" * 4096
     copy.path.write_bytes(data)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(InvalidInput, match="is no backup, or a damaged one"):
         restore(copy.path, path)
     assert names(orion.settings) == ["first"]
 
 
 def test_what_is_no_backup_is_refused(path, tmp_path):
-    with pytest.raises(StoreUnavailable, match="not there"):
+    with pytest.raises(InvalidInput, match="there is no file"):
         restore(tmp_path / "none.db", path)
     with pytest.raises(InvalidInput, match="is the database itself"):
         restore(path, path)
     (tmp_path / "text").write_text("hello " * 1000)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(InvalidInput, match="file is not a database"):
         restore(tmp_path / "text", path)
     copy = back_up(path, tmp_path / "b.db").path
     with closing(sqlite3.connect(copy)) as newer:
