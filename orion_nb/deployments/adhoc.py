@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from orion_nb import clock
+from orion_nb.api import kernels
 from orion_nb.api.aside import aside
+from orion_nb.api.checks import check_text
 from orion_nb.api.connect import connect
 from orion_nb.api.orion import Orion
 from orion_nb.api.sources import absolute, inspect
@@ -122,20 +124,20 @@ def run_notebook(
         allow_untagged: a notebook without parameters cell takes any, in a new first cell.
 
     Raises:
-        NotebookNotFound, InvalidNotebook, ParameterError, InvalidInput: nothing was run.
+        NotebookNotFound, InvalidNotebook, KernelNotFound, InvalidInput: nothing was run.
         Interrupted: a KeyboardInterrupt; the run was cancelled first.
     """
-    file = Path(absolute(str(path)))
+    file, folder = _checked(path, kernel, cwd)
     orion, variables = orion or connect(), of_a_run(env or {})
     with ahead(orion.settings, str(file), kernel) as runner:
         inspect(str(file), allow_untagged=allow_untagged).taken(parameters or {})
         spec = Spec(
             str(file),
             kernel,
-            absolute(str(cwd)) if cwd else None,
-            None if cell_timeout is None else seconds(cell_timeout, field="cell_timeout"),
+            folder,
+            _limit("cell_timeout", cell_timeout),
             seconds(grace, field="grace"),
-            seconds(start_timeout, field="start_timeout"),
+            _limit("start_timeout", start_timeout) or 60.0,
             allow_untagged,
             env=dict(variables),
             output_limit=output_limit,
@@ -145,7 +147,7 @@ def run_notebook(
         policy = RunPolicy(
             retries,
             (seconds(retry_delay, field="retry_delay"),),
-            None if timeout is None else seconds(timeout, field="timeout"),
+            _limit("timeout", timeout),
             kernel=kernel,
             env=variables,
         )
@@ -172,12 +174,37 @@ run_notebook_async = aside(
 )
 
 
+def _checked(
+    path: str | Path, kernel: str | None, cwd: str | Path | None
+) -> tuple[Path, str | None]:
+    """The file, and the folder in which it is to work if that is told."""
+    if kernel is not None:
+        check_text("kernel", kernel)
+        kernels.check(kernel)
+    if not isinstance(path, str | Path):
+        raise InvalidInput(f"path: expected that of a notebook, got {path!r}", field="path")
+    folder = absolute(str(cwd)) if cwd else None
+    if folder is not None and not Path(folder).is_dir():
+        raise InvalidInput(f"cwd: {folder!r} is no folder", field="cwd")
+    return Path(absolute(str(path))), folder
+
+
+def _limit(name: str, value: Duration | None) -> float | None:
+    found = None if value is None else seconds(value, field=name)
+    if found == 0:
+        raise InvalidInput(f"{name}: {value!r} leaves no time at all", field=name)
+    return found
+
+
 def _check_numbers(output_limit: int | None, retries: int) -> None:
-    if output_limit is not None and not 1000 <= output_limit <= 100_000_000:
-        says = f"output_limit: expected 1000..100000000, got {output_limit!r}"
-        raise InvalidInput(says, field="output_limit")
-    if not 0 <= retries <= 100:
-        raise InvalidInput(f"retries: expected 0..100, got {retries!r}", field="retries")
+    if output_limit is not None:
+        _check_number("output_limit", output_limit, 1000, 100_000_000)
+    _check_number("retries", retries, 0, 100)
+
+
+def _check_number(name: str, value: int, least: int, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InvalidInput(f"{name}: expected {least}..{most}, got {value!r}", field=name)
 
 
 def _around(orion: Orion) -> str | None:

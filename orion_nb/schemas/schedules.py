@@ -219,7 +219,7 @@ def parse_schedule(
         value: a schedule; a mapping with its `kind`; or a text: a cron expression, a duration
             (`15m`: an interval), recurrence rules of RFC 5545 (`FREQ=WEEKLY;BYDAY=MO`) or an
             ISO 8601 instant (once).
-        timezone: the zone in which to read a text; without it UTC, and an instant needs an offset.
+        timezone: the zone in which to read a text; without it UTC.
 
     Raises:
         ScheduleError: the text names the field and what is wrong with it.
@@ -294,7 +294,7 @@ def _from_text(text: str, timezone: str | None) -> Cron | Interval | RRule | Cal
     if text.startswith("@") or "*" in text or len(text.split()) >= 5:
         return Cron(text, timezone=zone)
     if _INSTANT.match(text):
-        return Once(instants.read(text, "at", timezone))
+        return Once(instants.read(text, "at", zone))
     try:
         durations.micros(text)
     except InvalidInput:

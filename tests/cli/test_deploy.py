@@ -298,6 +298,19 @@ def test_previews_schedules(call):
     assert call("schedule", "preview", "soon").code == 2
 
 
+def test_a_date_without_an_offset_is_in_utc_wherever_it_is_said(call, daily):
+    date = "2040-01-31"
+    at = ["2040-01-31T00:00:00+00:00"]
+    assert call("schedule", "preview", date, "--json").json["local_times"] == at
+    for option in ("--at", "--schedule"):
+        assert call("deploy", daily, option, date, "--dry-run", "--json").json["local_times"] == at
+
+
+def test_an_empty_name_is_refused(call, daily):
+    done = call("deploy", daily, "--name", "")
+    assert (done.code, "name: use 1 to 100 letters" in done.err) == (2, True)
+
+
 def test_shows_the_parameters_of_a_notebook(call, daily, notebook):
     shown = call("params", daily).out
     assert all(word in shown for word in ("day", "limit", "int", "'today'"))

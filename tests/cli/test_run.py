@@ -131,6 +131,8 @@ def test_ctrl_c_cancels_a_notebook_with_exit_code_3(start, orion_nb, notebook, t
         (["nowhere.ipynb"], "is not there"),
         (["work.ipynb", "-p", "x=1"], "no parameters cell"),
         (["work.ipynb", "--timeout", "soon"], "'soon' is not a duration"),
+        (["work.ipynb", "--timeout", "0"], "timeout: '0' leaves no time at all"),
+        (["work.ipynb", "--cwd", "nowhere"], "nowhere' is no folder"),
         (["work.ipynb", "--kernel", "klingon"], "kernel 'klingon' not found"),
         (["work.ipynb", "--out", "no/such/folder.ipynb"], "out: "),
         (["flows.py:etl", "--kernel", "python3"], "--kernel: flows.py:etl is a flow"),

@@ -281,6 +281,7 @@ def test_a_text_is_read_in_the_zone_that_is_given():
     assert parse_schedule("0 9 * * *", timezone=zone) == Cron("0 9 * * *", zone)
     assert parse_schedule("1d", timezone=zone) == Interval("1d", timezone=zone)
     assert parse_schedule("2026-11-22 09:30", timezone=zone) == Once(NOW)
+    assert parse_schedule("2026-11-22 08:30") == Once(NOW)  # as all texts are: in UTC
 
 
 ERRORS = [
