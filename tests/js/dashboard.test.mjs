@@ -5,7 +5,7 @@ import { load } from "./load.mjs";
 const { ASPECTS, KEYS, completions, stateless, statesCalled, statesIn, toggleState } = await load("dashboard/filter.ts");
 const { parsePlace, hrefs } = await load("dashboard/router.ts");
 const { tree } = await load("dashboard/tasks.tsx");
-const { ApiError } = await load("dashboard/api.ts");
+const { ApiError, resolved } = await load("dashboard/api.ts");
 const { xsrf } = await load("dashboard/connection.ts");
 const { kindOf, plain, problem, valueOf } = await load("dashboard/form.tsx");
 const { bytes } = await load("dashboard/cells.tsx");
@@ -80,6 +80,21 @@ test("a form knows what a parameter may be, and says what is wrong with it", () 
   assert.equal(valueOf({ type: "boolean" }, "true"), true);
   assert.equal(valueOf({ enum: [1, 2] }, "2"), 2);
   assert.equal(valueOf({ type: "string" }, "5"), "5");
+});
+
+test("the members of an enum are choices, and a Decimal is a number that is kept to the digit", () => {
+  const schema = resolved({
+    $defs: { Region: { enum: ["north", "south"], type: "string" } },
+    properties: {
+      region: { $ref: "#/$defs/Region", default: "north" },
+      maybe: { anyOf: [{ $ref: "#/$defs/Region" }, { type: "null" }] },
+      price: { anyOf: [{ type: "number" }, { type: "string" }], default: "1.50" },
+    },
+  });
+  const { region, maybe, price } = schema.properties;
+  assert.deepEqual([region, maybe, price].map(kindOf), ["choice", "choice", "number"]);
+  assert.deepEqual([region.default, valueOf(maybe, "south"), valueOf(price, "2.10")], ["north", "south", "2.10"]);
+  assert.equal(problem(price, "cheap", false), "A number, please.");
 });
 
 test("sizes are read at a glance", () => {

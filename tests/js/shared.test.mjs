@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./load.mjs";
 
-const { absolute, duration, relative } = await load("shared/times.ts");
+const { absolute, duration, relative, withZone } = await load("shared/times.ts");
 const { cellAt, layout, step } = await load("shared/grid.ts");
 const { isTerminal, lookOf, words } = await load("shared/looks.ts");
 const { luminance } = await load("shared/theme.ts");
@@ -54,4 +54,10 @@ test("luminance tells light from dark, and what lets the ground through from bot
   assert.ok(luminance("rgb(17, 17, 17)") < 0.01);
   assert.equal(luminance("rgba(0, 0, 0, 0)"), null);
   assert.equal(luminance("transparent"), null);
+});
+
+test("a moment is told on the clock of a zone, and here if the zone is not known", () => {
+  const skipped = Date.UTC(2027, 2, 28, 1); // 2:30 is left out in Berlin: clocks go on to 3:00
+  assert.match(withZone(skipped, "Europe/Berlin"), /\b3:00:00\s?AM (GMT\+2|CEST)|03:00:00/);
+  assert.equal(withZone(skipped, "Mars/Olympus"), withZone(skipped));
 });

@@ -2,7 +2,7 @@
 import { connection, xsrf } from "./connection";
 import type {
   ArtifactPage, Cells, Delivery, Deployment, DeploymentWithSource, DeployOptions, Diff, Entry, FullArtifact, Inspected,
-  Limit, LogPage, LogQuery, Notification, OwnOfRun, Page, Preview, ReplayNotebook, Report, Run, RunQuery, SecretName, Why,
+  Limit, LogPage, LogQuery, Notification, OwnOfRun, Page, Preview, ReplayNotebook, Report, Run, RunQuery, Schema, SecretName, Why,
 } from "./types";
 
 /** An answer that is an error; `status` 0 means that there was none. */
@@ -67,6 +67,17 @@ async function pages<T>(path: string, name: string): Promise<T[]> {
   return found;
 }
 
+/** The schema with what its properties refer to, such as the members of an enum, in its place. */
+export function resolved(schema: Schema): Schema {
+  const whole = ({ $ref, ...own }: Schema): Schema => ({
+    ...(($ref && schema.$defs?.[$ref.replace("#/$defs/", "")]) || {}),
+    ...own,
+    ...(own.anyOf && { anyOf: own.anyOf.map(whole) }),
+  });
+  const told = Object.entries(schema.properties ?? {}).map(([name, each]) => [name, whole(each)] as const);
+  return { ...schema, properties: Object.fromEntries(told) };
+}
+
 export const api = {
   /** A full page, as long as there are runs: a server that looks for long answers what it has by then. */
   runs: async (query: RunQuery, signal?: AbortSignal) => {
@@ -100,7 +111,7 @@ export const api = {
   preview: (schedules: (string | object)[], zone: string, bounds: Record<string, string> = {}) =>
     call<Preview>("POST", "/schedules/preview", { schedules, timezone: zone || null, ...bounds }),
   inspect: (path: string, anything: boolean) =>
-    call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }),
+    call<Inspected>("POST", "/notebooks/inspect", { path, allow_untagged: anything }).then((told) => ({ ...told, schema: resolved(told.schema) })),
   rerun: (run: string, own: OwnOfRun = {}) =>
     call<Report>("POST", `/runs/${id(run)}/rerun`, { by: connection.by, ...own }),
   pin: (run: string) => call<unknown>("POST", `/runs/${id(run)}/pin`, {}),

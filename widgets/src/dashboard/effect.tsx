@@ -19,13 +19,15 @@ export function shown(name: string, value: unknown): ComponentChildren {
   return entries.map(([key, each]) => (each === null ? key : `${key} = ${textOf(each)}`)).join(", ");
 }
 
-/** On the clock of whoever looks; pointed at, on that of the schedules and in UTC. */
+/** On the clock of the schedules; pointed at, on that of whoever looks and in UTC. */
 export function NextTimes({ of }: { of: Pick<Deployment, "next_times" | "local_times" | "timezone"> }) {
   return (
     <ol class="times" aria-label="Next times">
       {of.next_times.map((at, place) => (
         <li key={at}>
-          <span title={`${of.local_times[place]} ${of.timezone}, ${new Date(at / 1000).toISOString()}`}>{withZone(at / 1000)}</span>
+          <span title={`${of.local_times[place]} ${of.timezone}; here ${withZone(at / 1000)}; ${new Date(at / 1000).toISOString()}`}>
+            {withZone(at / 1000, of.timezone)}
+          </span>
           <Ago at={at} />
         </li>
       ))}

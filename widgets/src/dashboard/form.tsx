@@ -14,8 +14,9 @@ export function plain(schema: Schema): Schema {
 }
 
 export function kindOf(schema: Schema): Kind {
-  const { type, format, enum: words } = plain(schema);
+  const { type, format, enum: words, anyOf } = plain(schema);
   if (words?.length) return "choice";
+  if (anyOf?.some((each) => each.type === "number") && anyOf.some((each) => each.type === "string")) return "number"; // a Decimal
   if (type === "boolean") return "flag";
   if (type === "integer") return "whole";
   if (type === "number") return "number";

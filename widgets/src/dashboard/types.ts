@@ -173,6 +173,8 @@ export interface Schema {
   format?: string;
   enum?: unknown[];
   anyOf?: Schema[];
+  $ref?: string;
+  $defs?: Record<string, Schema>;
   default?: unknown;
   description?: string;
   properties?: Record<string, Schema>;

@@ -43,9 +43,12 @@ export function absolute(at: number): string {
   });
 }
 
-/** The same with the zone, which tells the two hours apart when clocks go back: "2:30:00 CEST". */
-export function withZone(at: number): string {
-  return new Date(at).toLocaleString(undefined, {
+/**
+ * The same with the zone, which tells the two hours apart when clocks go back: "2:30:00 CEST".
+ * In the local zone if none is named, or if the browser does not know it.
+ */
+export function withZone(at: number, timeZone?: string): string {
+  const how: Intl.DateTimeFormatOptions = {
     year: "numeric",
     month: "short",
     day: "numeric",
@@ -53,7 +56,12 @@ export function withZone(at: number): string {
     minute: "2-digit",
     second: "2-digit",
     timeZoneName: "short",
-  });
+  };
+  try {
+    return new Date(at).toLocaleString(undefined, { ...how, timeZone });
+  } catch {
+    return new Date(at).toLocaleString(undefined, how);
+  }
 }
 
 /** The local time of day to the millisecond, as in a log. */
