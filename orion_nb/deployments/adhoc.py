@@ -23,6 +23,7 @@ from orion_nb.deployments.aftermath import settle_exit
 from orion_nb.deployments.awaiting import stopped_when_cancelled, wait_for_exit, why_interrupted
 from orion_nb.deployments.files import Spec, notebook_of, run_folder
 from orion_nb.deployments.launch import ahead, launch
+from orion_nb.deployments.summaries import as_html, as_text
 from orion_nb.engine.context import RUN_ID_VARIABLE, current
 from orion_nb.errors import Conflict, InvalidInput, RunStopped
 from orion_nb.schemas.durations import seconds
@@ -37,7 +38,7 @@ MANY = 100_000
 Duration = float | str | timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """What came of a notebook that was run.
 
@@ -72,6 +73,12 @@ class Outcome:
                 for task in self.tasks
             ],
         }
+
+    def __repr__(self) -> str:
+        return as_text(self.run, self.notebook, self.tasks)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.run, self.notebook, self.tasks)
 
 
 class Interrupted(KeyboardInterrupt):

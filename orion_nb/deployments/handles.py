@@ -9,7 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from orion_nb import clock
 from orion_nb.api.aside import aside
 from orion_nb.api.connect import connect
 from orion_nb.api.following import logged
@@ -17,11 +16,12 @@ from orion_nb.api.orion import Orion
 from orion_nb.deployments.awaiting import stopped_when_cancelled
 from orion_nb.deployments.files import notebook_of
 from orion_nb.deployments.lookout import look_after
+from orion_nb.deployments.summaries import as_html, as_text
 from orion_nb.errors import Conflict, NotFound, OrionError, RunStopped, ServerUnreachable
-from orion_nb.schemas.durations import seconds, show
+from orion_nb.schemas.durations import seconds
 from orion_nb.schemas.reports import Report
 from orion_nb.schemas.runs import Run, short
-from orion_nb.schemas.states import COMPLETED, SCHEDULED, State, look
+from orion_nb.schemas.states import COMPLETED, SCHEDULED, State
 from orion_nb.store.listing import RunFilter
 
 #: How often a run is looked at that is waited for, and whether processes live (seconds).
@@ -29,8 +29,6 @@ LOOK, LOOKOUT = 0.1, 2.0
 MANY = 100_000
 
 Duration = float | str | timedelta
-#: Parameters are shown with so many characters each.
-LONGEST = 200
 
 
 class RunHandle:
@@ -230,44 +228,14 @@ class RunHandle:
             run = self.run
         except OrionError as error:
             return f"<RunHandle {short(self.id)}: {error}>"
-        head = f"{look(run.state.type, run.state.name).glyph} {run.state.name}  {run.kind} "
-        lines = [f"{head}{run.name} ({short(run.id)})"]
-        lines += [f"  {name}: {text}" for name, text in self._facts(run)]
-        return "\n".join(lines)
+        return as_text(run, self.notebook)
 
     def _repr_html_(self) -> str:
         try:
             run = self.run
         except OrionError as error:
             return f"<div>run <code>{short(self.id)}</code>: {escape(str(error))}</div>"
-        glyph = look(run.state.type, run.state.name).glyph
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left;padding-right:12px">{escape(name)}</th>'
-            f'<td style="text-align:left"><code>{escape(text)}</code></td></tr>'
-            for name, text in self._facts(run)
-        )
-        return (
-            f"<div><b>{escape(f'{glyph} {run.state.name}')}</b> {run.kind} "
-            f"<code>{escape(run.name)}</code> run {short(run.id)}"
-            f"<table><tbody>{rows}</tbody></table></div>"
-        )
-
-    def _facts(self, run: Run) -> Iterator[tuple[str, str]]:
-        if run.state.message:
-            yield "message", run.state.message.strip()[: 5 * LONGEST]
-        for name, value in (run.parameters or {}).items():
-            yield name, f"{value!r:.{LONGEST}}"
-        if run.start_time is not None and (run.end_time is not None or run.run_count):
-            yield "started", clock.iso(run.start_time)[:19] + "Z"
-            ended = run.end_time if run.end_time is not None else clock.now()
-            yield (
-                "took" if run.end_time is not None else "for",
-                show(max(0, ended - run.start_time) / clock.SECOND),
-            )
-        if run.attempt > 1:
-            yield "attempts", str(run.attempt)
-        if (notebook := self.notebook) is not None:
-            yield "notebook", str(notebook)
+        return as_html(run, self.notebook)
 
     result_async = aside(result, "The same as `result`, to be awaited.")
     cancel_async = aside(cancel, "The same as `cancel`, to be awaited.")

@@ -110,6 +110,10 @@ class Report:
     attempt: int | None = None
     token: str | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"<{self.state} · {self.status.value}{reason}>"
+
     def as_json(self) -> dict[str, Any]:
         return {
             "status": self.status.value,

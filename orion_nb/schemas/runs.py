@@ -60,6 +60,9 @@ class Run:
         # A retry has a scheduled time of its own.
         return self.scheduled_time if self.attempt <= 1 else self.start_time
 
+    def __repr__(self) -> str:
+        return f"<{self.state} · {self.kind} {self.name} · run {short(self.id)}>"
+
     def as_json(self) -> dict[str, Any]:
         shown = {
             "id": self.id,

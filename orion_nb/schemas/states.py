@@ -101,6 +101,9 @@ class State:
     def __str__(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
 
 def state(kind: StateType | str, name: str | None = None, **fields: Any) -> State:
     """A state of the given type, under its default name unless another is given."""

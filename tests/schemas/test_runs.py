@@ -14,7 +14,7 @@ from orion_nb import clock as orion_clock
 from orion_nb.schemas.policies import DEFAULT_POLICY, RunPolicy
 from orion_nb.schemas.reports import Report, Status
 from orion_nb.schemas.runs import Run, new_id, short
-from orion_nb.schemas.states import Pending, Running
+from orion_nb.schemas.states import Failed, Pending, Running
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,16 @@ def test_a_run_never_shows_its_token():
     assert "token" not in shown
     # Whoever has just started it is told: that report is in the answer to that request alone.
     assert shown["report"]["token"] == "secret"
+
+
+def test_what_a_cell_ends_in_is_one_short_line():
+    failed = Failed("KeyError: 'price'")
+    assert repr(failed) == "<Failed: KeyError: 'price'>"
+    run = Run("0123456789abcdef0123456789abcdef", "task", "load", failed, "1" * 32)
+    assert repr(run) == "<Failed: KeyError: 'price' · task load · run 89abcdef>"
+    assert repr([Pending()]) == "[<Pending>]"
+    assert repr(Report(Status.ACCEPT, Pending())) == "<Pending · ACCEPT>"
+    assert repr(Report(Status.WAIT, Pending(), "full")) == "<Pending · WAIT: full>"
 
 
 def test_a_run_as_json_is_json():
