@@ -114,12 +114,15 @@ def name_text(run: RunJson) -> Text:
 
 
 def attempts(run: RunJson) -> str:
-    """`2 of 3`: which attempt it is and how many there may be; nothing for `1 of 1`, or before."""
+    """`2 of 3`: which attempt it is and how many there may be; nothing for `1 of 1`, or before.
+
+    Of what was rerun, which attempt of all it is.
+    """
     allowed = run["policy"]["retries"] + 1
-    count = run["run_count"]
-    if count == 0 or (allowed == 1 and count == 1):
+    count, attempt = run["run_count"], run["attempt"]
+    if count == 0 or (allowed == 1 and attempt == 1):
         return ""
-    return f"{count} of {allowed}" if count <= allowed else str(count)
+    return f"{count} of {allowed}" if attempt == count <= allowed else str(attempt)
 
 
 def took(run: RunJson, now: int) -> str:

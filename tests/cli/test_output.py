@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orion_nb.cli.looks import relative, rounded
+from orion_nb.cli.looks import attempts, relative, rounded
 from orion_nb.cli.output import first_line, plain
 from orion_nb.clock import SECOND
 
@@ -45,3 +45,21 @@ def test_durations_are_told_in_their_largest_unit():
     assert [rounded(n) for n in (1, 59, 60, 3599, 3600, 86_400)] == [
         "1 s", "59 s", "1 min", "59 min", "1 h", "1 d",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("retries", "count", "attempt", "told"),
+    [
+        (0, 0, 0, ""),
+        (0, 1, 1, ""),
+        (2, 1, 1, "1 of 3"),
+        (2, 3, 3, "3 of 3"),
+        (2, 4, 4, "4"),
+        (0, 1, 4, "4"),
+        (1, 2, 4, "4"),
+        (1, 0, 2, ""),
+    ],
+)
+def test_a_rerun_is_an_attempt_of_all(retries, count, attempt, told):
+    run = {"policy": {"retries": retries}, "run_count": count, "attempt": attempt}
+    assert attempts(run) == told

@@ -235,7 +235,7 @@ function RunFacts({ run }: { run: Run }) {
       <Fact name="Took">
         <Took run={run} />
       </Fact>
-      {run.run_count > 1 && <Fact name="Attempts">{run.run_count}</Fact>}
+      {run.attempt > 1 && <Fact name="Attempts">{run.attempt}</Fact>}
       {run.deployment && <Fact name="Deployment">
           <a href={hrefs.deployment(deploymentName(run.deployment, true))}>{deploymentName(run.deployment)}</a>
         </Fact>}

@@ -115,7 +115,7 @@ function TaskRow({ run, depth, top, from, until, chosen }: RowProps) {
       </th>
       <td role="cell" class="c-state">
         <RunState run={run} size={15} />
-        {run.run_count > 1 && <span class="under">{run.run_count} attempts</span>}
+        {run.attempt > 1 && <span class="under">{run.attempt} attempts</span>}
       </td>
       <td role="cell" class="c-when">
         <Span run={run} from={from} until={until} />
