@@ -31,6 +31,10 @@ The docstring of an error says what to do about it. `status` is its HTTP status.
 
 from __future__ import annotations
 
+import re
+
+_IS_UNKNOWN = re.compile(r" is unknown(?:; (did you mean [^?]*\?))?(?= \()")
+
 
 class OrionError(Exception):
     """Something went wrong in orion_nb."""
@@ -62,6 +66,17 @@ class ParameterError(InvalidInput):
 
 class UnknownParameter(ParameterError):
     """Use one of the names that the notebook takes: the message lists them."""
+
+    @property
+    def named(self) -> str:
+        """`UnknownParameter: 'dya' (notebook takes: …)`: as states and the command line tell it."""
+        return f"UnknownParameter: {_IS_UNKNOWN.sub('', str(self), count=1)}"
+
+    @property
+    def hint(self) -> str | None:
+        """`did you mean 'day'?`, if one of the names is close."""
+        found = _IS_UNKNOWN.search(str(self))
+        return found[1] if found else None
 
 
 class InvalidNotebook(InvalidInput):

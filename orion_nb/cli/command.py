@@ -59,8 +59,8 @@ def group(app: typer.Typer, name: str, help: str, *, panel: str | None = None) -
 
 def fail(error: OrionError, *, as_json: bool = False) -> int:
     """The error is told on stderr, and the exit code for it is given."""
-    name = "UnknownParameter: " if isinstance(error, UnknownParameter) else ""
-    output.error(f"{name}{error}", remedy(error))
+    told = error.named if isinstance(error, UnknownParameter) else str(error)
+    output.error(told, remedy(error))
     if as_json:
         output.print_json(error.as_json())
     if error.status == 503:
@@ -73,6 +73,8 @@ def remedy(error: OrionError) -> str | None:
     told = str(error)
     if isinstance(error, DeploymentExists):
         return "Add --update to change it."
+    if isinstance(error, UnknownParameter) and error.hint:
+        return f"D{error.hint[1:]}"
     if any(sign in told for sign in ("`", "did you mean", "(try ")):
         return None
     if isinstance(error, InvalidInput) and not isinstance(error, InvalidNotebook):

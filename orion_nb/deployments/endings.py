@@ -31,8 +31,7 @@ class Ending:
 
 def refusal(error: OrionError) -> str:
     """Why a run was not begun, as its state tells it: with what is said elsewhere by the class."""
-    name = "UnknownParameter: " if isinstance(error, UnknownParameter) else ""
-    return f"{name}{error}"
+    return error.named if isinstance(error, UnknownParameter) else str(error)
 
 
 def fate(code: int | None) -> str:

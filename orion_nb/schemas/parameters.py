@@ -6,6 +6,7 @@ The cell is tagged `parameters`, or begins with `%%parameters` or `#| parameters
 from __future__ import annotations
 
 import copy
+import difflib
 import json
 import keyword
 import re
@@ -134,7 +135,10 @@ class Parameters:
             message = f"{name!r} can't be set: the notebook has no parameters cell; {_HOW}"
             raise ParameterError(message, field=str(name))
         else:
-            raise UnknownParameter(f"{name!r} ({self.taker} takes: {self})", field=str(name))
+            close = difflib.get_close_matches(str(name), [field.name for field in self.fields], 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            says = f"{name!r} is unknown{hint} ({self.taker} takes: {self})"
+            raise UnknownParameter(says, field=str(name))
 
 
 def read_parameters(nb: Mapping[str, Any], *, allow_untagged: bool = False) -> Parameters:

@@ -86,6 +86,7 @@ def test_what_can_not_be_deployed_is_one_line(call, here, daily, words, says):
     assert done.code == 2
     assert done.err.startswith("error: ")
     assert says in done.err
+    assert ("Did you mean 'limit'?" in done.err) == ("limti=3" in words)
     assert here.list_deployments()["deployments"] == []
 
 

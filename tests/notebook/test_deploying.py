@@ -33,7 +33,8 @@ def test_a_notebook_shows_what_it_takes_and_is_deployed_and_run(kernel: Any, sav
     kernel.do("run = %orion run nightly -p limit=6")
     assert kernel.value("run.data['parameters']['limit'] + 1") == "7"
     wrong = kernel.run("%orion run nightly -p limti=6")
-    assert "UsageError: %orion run: 'limti' (notebook takes: limit: int = 10)" in wrong.stderr
+    says = "'limti' is unknown; did you mean 'limit'? (notebook takes: limit: int = 10)"
+    assert f"UsageError: %orion run: {says}" in wrong.stderr
     kernel.do("del os.environ['JPY_SESSION_NAME']")
     assert "can't be known here" in kernel.run("%orion deploy").stderr
     wrong = kernel.run("%orion deploy --corn x").stderr

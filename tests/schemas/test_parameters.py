@@ -192,8 +192,14 @@ def test_a_value_that_does_not_fit_is_named(kind, given, message):
 def test_an_unknown_name_is_told_what_the_notebook_takes():
     with pytest.raises(UnknownParameter) as caught:
         read_parameters(notebook()).validate({"dya": "2024-02-01"})
-    assert str(caught.value) == ("'dya' (notebook takes: day: date = today, limit: int = 100)")
-    assert caught.value.field == "dya"
+    takes = "(notebook takes: day: date = today, limit: int = 100)"
+    assert str(caught.value) == f"'dya' is unknown; did you mean 'day'? {takes}"
+    assert caught.value.named == f"UnknownParameter: 'dya' {takes}"
+    with pytest.raises(UnknownParameter) as caught:
+        read_parameters(notebook()).validate({"other": 1})
+    assert str(caught.value) == f"'other' is unknown {takes}"
+    assert caught.value.named == f"UnknownParameter: 'other' {takes}"
+    assert caught.value.field == "other"
 
 
 def test_every_wrong_value_is_told_at_once_and_missing_ones_too():

@@ -56,7 +56,8 @@ export function Parameters(props: Props) {
       <p class="taken quiet">It takes no parameters: a flow has those of its function, a notebook those in its cell with the tag parameters.</p>
     );
   }
-  const says = wrong && (wrong.name ? `${wrong.name}: ${wrong.says}` : wrong.says);
+  const isNamed = !wrong?.name || wrong.says.startsWith(`'${wrong.name}'`);
+  const says = wrong && (isNamed ? wrong.says : `${wrong.name}: ${wrong.says}`);
   return (
     <TextField
       id="deploy-parameters"
