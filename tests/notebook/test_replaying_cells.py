@@ -25,7 +25,7 @@ def written(name, *cells):
 """
 MISSING = """
 failed = run_notebook(written(
-    "missing.ipynb",
+    "unkept.ipynb",
     ("from datetime import date\\nday: date = '2026-01-01'\\nrows = 2\\nlast = rows * 2",
      ["parameters"]),
     ("prices = [1, 2]", []),
@@ -35,25 +35,33 @@ assert failed.state.message.startswith("cell 4: IndexError")
 """
 TASKS = """
 failed = run_notebook(written(
-    "tasks.ipynb",
-    ("%%task early\\n1 / 0", ["raises-exception"]),
+    "unkept_tasks.ipynb",
+    ("%%task unkept_early\\n1 / 0", ["raises-exception"]),
     ("a = 1", []),
-    ("%%task late\\nb = a / 0", []),
+    ("%%task unkept_late\\nb = a / 0", []),
 ))
 """
 
 
-@pytest.fixture(scope="module")
-def prepared(shared_kernel: Any) -> Any:
-    shared_kernel.do(PRELUDE)
-    return shared_kernel
+GONE = """
+for name in ("day", "rows", "last", "prices", "of", "a", "b", "failed", "_replay"):
+    globals().pop(name, None)
+"""
+
+
+@pytest.fixture
+def prepared(kernel: Any) -> Any:
+    kernel.do(GONE)  # other tests have such names, too
+    kernel.do(PRELUDE)
+    yield kernel
+    kernel.do(GONE)
 
 
 def test_the_cell_and_the_parameters_are_here_and_what_is_not_is_said(prepared: Any) -> None:
     prepared.do(MISSING)
-    ran = prepared.do("%replay missing")
+    ran = prepared.do("%replay unkept")
     run = prepared.value("failed.run.id")[-8:]
-    assert f"flow missing ({run}), Failed, attempt 1: cell 4: IndexError" in ran.result
+    assert f"flow unkept ({run}), Failed, attempt 1: cell 4: IndexError" in ran.result
     assert next_cell(ran) == f"%%replay {run}\ndef of(at):\n    return prices[at]\nof(rows + 5)"
     assert prepared.value("(str(day), rows)") == "('2026-02-01', 2)"
     assert "not kept: the parameters cell computes it: rows * 2" in ran.result
@@ -63,7 +71,7 @@ def test_the_cell_and_the_parameters_are_here_and_what_is_not_is_said(prepared: 
     assert "call(" not in ran.result
     assert "IndexError: list index" in prepared.value("_replay.cell.error")
     assert (
-        "missing is no function: run the code of its cell"
+        "unkept is no function: run the code of its cell"
         in prepared.run("_replay.call()").traceback
     )
     prepared.do("prices = [1, 2]")
@@ -71,30 +79,29 @@ def test_the_cell_and_the_parameters_are_here_and_what_is_not_is_said(prepared: 
     assert prepared.do(next_cell(ran).replace("rows + 5", "1")).result == "2"
     diff = prepared.do("%replay diff").result
     assert "-of(rows + 5)\n+of(1)" in diff
-    prepared.do("%replay drop\ndel day, rows, prices, of")
 
 
 def test_the_code_of_a_task_cell_is_here_too(prepared: Any) -> None:
     """Of the notebook it is that of the cell that it failed in; what may fail is no failure."""
     prepared.do(TASKS)
-    ran = prepared.do("%replay tasks")
-    assert "task late (" in ran.result
+    ran = prepared.do("%replay unkept_tasks")
+    assert "task unkept_late (" in ran.result
     assert "commit [--resume]" in ran.result
     assert next_cell(ran).partition("\n")[2] == "b = a / 0"
     prepared.do("a = 1")
     prepared.do(next_cell(ran).replace("/ 0", "/ 2"))
     assert "Completed" in prepared.do("%replay commit").result
-    assert next_cell(prepared.do("%replay early")).partition("\n")[2] == "1 / 0"
-    prepared.do("%replay drop\ndel a, b")
+    assert next_cell(prepared.do("%replay unkept_early")).partition("\n")[2] == "1 / 0"
 
 
 def test_a_tolerated_task_is_not_what_a_notebook_failed_in(prepared: Any) -> None:
-    prepared.do(TASKS.replace("%%task late\\n", "").replace("tasks.", "plain."))
-    run = prepared.orion.find("plain")
+    prepared.do(
+        TASKS.replace("%%task unkept_late\\n", "").replace("unkept_tasks.", "unkept_plain.")
+    )
+    run = prepared.orion.find("unkept_plain")
     told = prepared.orion.replay_notebook(run.id)
     assert told["replays"] == run.id
     behind = told["notebook"]["cells"][-1]["source"]
     assert f"`orion-nb runs rerun {run.id[-8:]} --from-failed` goes on" in behind
     assert "commit" not in behind
-    assert next_cell(prepared.do("%replay plain")).partition("\n")[2] == "b = a / 0"
-    prepared.do("%replay drop")
+    assert next_cell(prepared.do("%replay unkept_plain")).partition("\n")[2] == "b = a / 0"
