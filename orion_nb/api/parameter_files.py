@@ -26,12 +26,12 @@ def read_parameters(pairs: Iterable[str] | None, file: Path | None) -> dict[str,
 
 
 def _file(file: Path) -> dict[str, Any]:
-    """What the file says: YAML (of which JSON is a part), or TOML by its name."""
+    """What the file says: YAML (of which JSON is a part), or JSON or TOML by its name."""
     import yaml
 
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        told = tomllib.loads(text) if file.suffix == ".toml" else _yaml(text)
+        told = tomllib.loads(text) if file.suffix == ".toml" else _read(file, text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         says = " ".join(str(error).split())
         raise InvalidInput(f"--params-file: {str(file)!r} can't be read: {says}") from error
@@ -40,12 +40,14 @@ def _file(file: Path) -> dict[str, Any]:
     return {name: _plain(value) for name, value in told.items()}
 
 
-def _yaml(text: str) -> Any:
+def _read(file: Path, text: str) -> Any:
     import yaml
 
     try:
         return json.loads(text)
     except ValueError:
+        if file.suffix.lower() == ".json":
+            raise  # in the words of JSON, which it is
         return yaml.safe_load(text)
 
 

@@ -41,7 +41,7 @@ def pause_of(told: Told) -> str:
     pause = told["pause"] or {}
     text = f"{told['name']} is paused"
     if pause.get("until") is not None:
-        text += f" until {clock.iso(pause['until'])}"
+        text += f" until {clock.iso(pause['until'])[:19]}Z"
     if pause.get("by"):
         text += f" by {pause['by']}"
     return f"{text}: {pause['why']}" if pause.get("why") else f"{text}."
@@ -112,11 +112,17 @@ def _rest(told: Told) -> dict[str, str]:
     said: dict[str, str] = {}
     for field, value in DeploymentSpec(path="").spec().items():
         if field not in shown and told.get(field, value) != value:
-            said[field.replace("_", " ")] = _words_of(told[field])
+            said[field.replace("_", " ")] = _words_of(field, told[field])
     return said
 
 
-def _words_of(value: Any) -> str:
+def _words_of(field: str, value: Any) -> str:
+    """The value as it is written on a line: durations with their units."""
+    from orion_nb.schemas import durations
+    from orion_nb.schemas.deploy_options import DURATIONS
+
+    if field in DURATIONS and value is not None:
+        return durations.text(durations.micros(value))
     if isinstance(value, Mapping):
         return ", ".join(name if of is None else f"{name}={of}" for name, of in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,11 @@ class Stop:
     """The notebook has done enough."""
 
     reason: str = ""
+
+
+SYNTAX = ("SyntaxError", "IndentationError", "TabError")
+#: What a kernel calls the file of a cell, which nobody has ever seen.
+_CELL_FILE = re.compile(r"\((?:\d+\.py|<ipython-input-[^>]*>), line (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,8 @@ def _shown(cell: Json) -> Failure | None:
 def _told(ename: str, evalue: str) -> str:
     if ename == "StdinNotImplementedError":
         return " asks for input; make it a parameter"
+    if ename in SYNTAX:
+        evalue = _CELL_FILE.sub(r"(line \1)", evalue)
     # An assert often says no more than its name.
     told = f": {ename}" + (f": {evalue}" if evalue else "")
     return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"

@@ -120,7 +120,7 @@ def pause(words: Sequence[str]) -> Told:
     told = parser.parse_args(words)
     made = connect().pause_deployment(told.name, told.until, told.why, by="notebook")
     until = made["pause"]["until"]
-    ends = "until it is resumed" if until is None else f"until {clock.iso(until)}"
+    ends = "until it is resumed" if until is None else f"until {clock.iso(until)[:19]}Z"
     return [f"{made['name']} is paused {ends}"], "", made
 
 

@@ -288,6 +288,8 @@ def _takes(option: Option) -> str:
     return _WRITTEN.get(option.metavar) or _KINDS.get(option.kind, "text")
 
 
+#: The fields of a deployment that are durations.
+DURATIONS = frozenset(each.name for each in OPTIONS if each.metavar == "DURATION") - {"every"}
 #: Options that are a field of a deployment under their own names.
 PLAIN = (
     "allow_untagged kernel allow_missing_kernel isolated track timeout cell_timeout start_timeout "

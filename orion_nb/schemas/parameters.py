@@ -176,7 +176,8 @@ def parse_pairs(pairs: Iterable[str], option: str = "-p") -> dict[str, str]:
         name, equals, value = pair.partition("=")
         name = name.strip()
         if not equals or not _is_name(name):
-            raise ParameterError(f"{pair!r} is not NAME=VALUE (try {option} limit=100)")
+            example = "STAGE=test" if option == "--env" else "limit=100"
+            raise ParameterError(f"{pair!r} is not NAME=VALUE (try {option} {example})")
         if name in found:
             raise ParameterError(f"{name!r} is given twice", field=name)
         found[name] = value

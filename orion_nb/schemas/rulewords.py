@@ -20,12 +20,14 @@ WORKDAYS = tuple((0, day) for day in range(5))
 
 def words(told: Recurrence, zone: str) -> str:
     """The set in words; a rule that is not simple is given as it is written."""
-    rules = [_rule(each, told) for each in told.rules]
-    if not rules:
+    if not told.rules:
         count = len(told.added) + told.with_start
         what = f"on {count} dates" if count > 1 else f"once at {_first(told):%Y-%m-%d %H:%M:%S}"
+        what = f"{what} {zone}"
     else:
-        what = "; ".join(rules)
+        *most, last = told.rules
+        what = "".join(f"{_rule(each, told)}{_end(each)}; " for each in most)
+        what += f"{_rule(last, told)} {zone}{_end(last)}"
         if told.added:
             what += f", and on {_counted(len(told.added), 'more date')}"
     left_out = len(told.dropped) + len(told.dropped_days)
@@ -33,7 +35,7 @@ def words(told: Recurrence, zone: str) -> str:
         what += f", but not when {_counted(len(told.without), 'other rule')} say{_s(told.without)}"
     if left_out:
         what += f", but not on {_counted(left_out, 'date')}"
-    return f"{what} {zone}"
+    return what
 
 
 def _first(told: Recurrence) -> datetime:
@@ -51,7 +53,7 @@ def _rule(rule: Rule, told: Recurrence) -> str:
         text = " ".join(filter(None, (text, _days(rule, told.start))))
     if rule.freq < HOURLY and not told.whole_day:
         text += f" at {_times(rule, told.start)}"
-    return text + _end(rule)
+    return text
 
 
 def _is_odd(rule: Rule) -> bool:
@@ -105,6 +107,8 @@ def _times(rule: Rule, start: datetime) -> str:
 
 
 def _end(rule: Rule) -> str:
+    if _is_odd(rule):  # as it is written it says so itself
+        return ""
     if rule.count is not None:
         return f", {_counted(rule.count, 'time')}"
     if rule.until is None:

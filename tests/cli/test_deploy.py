@@ -74,7 +74,8 @@ def test_what_is_given_is_what_is_kept(call, here, daily, tmp_path):
             "error: UnknownParameter: 'limti' (notebook takes: day: str = 'today', ",
         ),
         (["-p", "limit=many"], "limit: Input should be a valid integer"),
-        (["-p", "limit"], "'limit' is not NAME=VALUE"),
+        (["-p", "limit"], "'limit' is not NAME=VALUE (try -p limit=100)"),
+        (["--env", "FOO"], "'FOO' is not NAME=VALUE (try --env STAGE=test)"),
         (["--retries", "101"], "retries"),
         (["--cwd", "/nowhere/at/all"], "is no folder"),
         (["--name", "a/b"], "error: name: use 1 to 100 letters"),
@@ -177,6 +178,8 @@ def test_parameters_come_from_files_and_stdin_too(call, daily, tmp_path):
     assert "can't be read" in call(*words, yaml).err
     told = call(*words, "-", stdin=json.dumps({"limit": 6})).json
     assert told["parameters"] == {"limit": 6}
+    (tmp_path / "given.json").write_text('{"limit": 3,}', encoding="utf-8")
+    assert "Expecting property name" in call(*words, tmp_path / "given.json").err
     done = call(*words, tmp_path / "nowhere.json")
     assert (done.code, done.json["error"]) == (2, "InvalidInput")
 

@@ -18,8 +18,29 @@ SHOWN = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceba
         ("", "", [], " failed; what it printed may say why"),
         ("", "no such thing", [], ": Error: no such thing"),
         ("KeyError", "'a'", [SHOWN], ": KeyError: 'a'"),
+        (
+            "SyntaxError",
+            "'(' was never closed (1063758517.py, line 3)",
+            [],
+            ": SyntaxError: '(' was never closed (line 3)",
+        ),
+        (
+            "SyntaxError",
+            "invalid syntax (etl.py, line 3)",
+            [],
+            ": SyntaxError: invalid syntax (etl.py, line 3)",
+        ),
     ],
-    ids=["formatter", "formatter, silent", "shell", "nameless", "words only", "python"],
+    ids=[
+        "formatter",
+        "formatter, silent",
+        "shell",
+        "nameless",
+        "words only",
+        "python",
+        "syntax",
+        "file",
+    ],
 )
 def test_an_error_is_told_by_the_best_words_for_it(code, ename, evalue, outputs, told):
     reply = {"status": "error", "ename": ename, "evalue": evalue}

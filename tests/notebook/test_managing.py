@@ -26,7 +26,7 @@ def test_a_deployment_is_shown_compared_rerun_and_removed(kernel: Any, saved: Pa
     kernel.do(f"%orion deploy managed --path {saved} --cron '0 7 * * *' --pin --timeout 5m")
     shown = kernel.do("%orion show managed").result
     assert "schedule: every day at 07:00 UTC" in shown
-    assert "timeout: 300" in shown
+    assert "timeout: 5m" in shown
     assert "the file is what is pinned" in kernel.do("%orion diff managed").result
     saved.write_text(saved.read_text("utf-8").replace('"1"', '"2"'), "utf-8")
     changed = kernel.do("%orion diff managed").result.splitlines()

@@ -50,7 +50,7 @@ def test_an_event_keeps_its_time_when_clocks_change():
         "03-02 08:00", "03-09 08:00", "03-16 08:00", "03-23 08:00", "03-30 07:00", "04-06 07:00"
     ]  # fmt: skip
     assert schedule.describe() == (
-        "Team, weekly: every week on Monday at 09:00, 6 times Europe/Berlin"
+        "Team, weekly: every week on Monday at 09:00 Europe/Berlin, 6 times"
     )
 
 
@@ -83,7 +83,7 @@ def test_moved_and_deleted_occurrences():
         )
     )
     assert found(schedule) == ["03-02 08:00", "03-17 13:00", "03-30 07:00", "04-06 07:00"]
-    assert schedule.describe().endswith("Europe/Berlin, 1 moved, 2 deleted")
+    assert schedule.describe().endswith("Europe/Berlin, 6 times, 1 moved, 2 deleted")
 
 
 def test_of_changes_of_one_occurrence_the_latest_holds():

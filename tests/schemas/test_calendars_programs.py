@@ -98,7 +98,7 @@ def test_all_later_occurrences_may_come_alone():
     schedule = from_ics(calendar(event))
     assert found(schedule) == ["03-02 08:00", "03-09 08:00"]
     assert (
-        schedule.describe() == "Part: every week on Monday at 09:00, 2 times Europe/Berlin, 1 moved"
+        schedule.describe() == "Part: every week on Monday at 09:00 Europe/Berlin, 2 times, 1 moved"
     )
     assert schedule.zone == "Europe/Berlin"
 

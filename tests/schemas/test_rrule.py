@@ -162,7 +162,7 @@ def test_a_rule_that_breaks_the_standard_is_refused(rule, message):
         ("FREQ=YEARLY;BYWEEKNO=20", "FREQ=YEARLY;BYWEEKNO=20 from 2001-01-01 00:00 UTC"),
         (
             "DTSTART:20260131T090000 RRULE:FREQ=MONTHLY;COUNT=3 RDATE:20260101T000000",
-            "every month on day 31 at 09:00, 3 times, and on 1 more date UTC",
+            "every month on day 31 at 09:00 UTC, 3 times, and on 1 more date",
         ),
     ],
 )
