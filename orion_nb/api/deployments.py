@@ -22,6 +22,7 @@ from orion_nb.errors import (
 )
 from orion_nb.schemas import cursors
 from orion_nb.schemas.fields import DeploymentFields
+from orion_nb.schemas.likeness import did_you_mean
 from orion_nb.schemas.runs import Run, is_id, new_id
 from orion_nb.schemas.values import evolve
 from orion_nb.store import listing
@@ -245,8 +246,6 @@ class DeploymentRoutes(Unreadables):
             DeploymentNotFound: with the closest name, if one is close.
             DeploymentUnreadable: what was kept of it is not understood any more.
         """
-        import difflib
-
         check_ref("deployment", ref)
         with self.database.read() as connection:
             known: Deployment | None = deployment_rows().read_named(connection, ref)
@@ -254,9 +253,7 @@ class DeploymentRoutes(Unreadables):
                 known = deployment_rows().read(connection, ref)
             names = [] if known else listing.deployment_names(connection)
         if known is None:
-            close = difflib.get_close_matches(ref, names, 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise DeploymentNotFound(f"no deployment {ref!r}{hint}")
+            raise DeploymentNotFound(f"no deployment {ref!r}{did_you_mean(ref, names)}")
         return known
 
     def deployed_run(self, known: Deployment, at: int, parameters: dict[str, Any]) -> Run:

@@ -13,6 +13,7 @@ from orion_nb.errors import DeploymentNotFound, InvalidInput
 from orion_nb.schemas import cursors, durations
 from orion_nb.schemas.filter_values import STATES, Value
 from orion_nb.schemas.filters import Term, parse_filter
+from orion_nb.schemas.likeness import closest
 from orion_nb.schemas.runs import Kind, Run, is_id
 from orion_nb.schemas.states import StateType
 from orion_nb.store import listing
@@ -195,16 +196,12 @@ class ListRoutes(Proposals):
         return term
 
     def _check_deployment(self, name: str, term: Term) -> None:
-        import difflib
-
         with self.database.read() as connection:
             known = listing.deployment_names(connection)
         if is_id(name) or name.lower() in (each.lower() for each in known):
             return
-        close = difflib.get_close_matches(name, known, 1)
-        hint = (
-            f"; did you mean {close[0]!r}?" if close else "; `orion-nb deployments ls` lists them"
-        )
+        close = closest(name, known)
+        hint = f"; did you mean {close!r}?" if close else "; `orion-nb deployments ls` lists them"
         says = f"q: '{term}' (character {term.at + 1}): no deployment {name!r}{hint}"
         raise InvalidInput(says, field="q")
 

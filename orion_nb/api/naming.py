@@ -1,4 +1,4 @@
-"""The names there are, for completion: kernels, time zones, limits, deployments, secrets."""
+"""The names there are, for completion: kernels, zones, limits, deployments, runs, secrets."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def _deployments() -> list[str]:
     return [each["name"] for each in connect().all_deployments()["deployments"]]
 
 
+def _runs() -> list[str]:
+    """The names of the newest flow runs; each stands for the newest run of that name."""
+    found = connect().filter_runs(kind="flow")["runs"]
+    return list({run["run_name"] or run["name"] for run in found})
+
+
 def _secrets() -> list[str]:
     return [each["name"] for each in connect().list_secrets()["secrets"]]
 
@@ -44,6 +50,7 @@ _KNOWN: dict[str, Callable[[], list[str]]] = {
     "zones": _zones,
     "limits": _limits,
     "deployments": _deployments,
+    "runs": _runs,
     "secrets": _secrets,
     "notifications": _notifications,
 }

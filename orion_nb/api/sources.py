@@ -23,6 +23,7 @@ from orion_nb.errors import (
     ParameterError,
 )
 from orion_nb.schemas import cells, targets
+from orion_nb.schemas.likeness import did_you_mean
 from orion_nb.schemas.nesting import depth
 from orion_nb.schemas.upgrading import is_old, upgraded
 from orion_nb.schemas.values import frozen
@@ -149,14 +150,11 @@ def read_text(path: str) -> bytes:
 
 
 def _read(path: str) -> bytes:
-    import difflib
-
     file = Path(path)
     if os.path.isdir(path):
         raise InvalidNotebook(f"path: {path!r} is a folder", field="path")
     if not os.path.isfile(path):
-        close = difflib.get_close_matches(file.name, _beside(file), 1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        hint = did_you_mean(file.name, _beside(file))
         raise NotebookNotFound(f"path: {path!r} is not there{hint}")
     try:
         if file.stat().st_size > SOURCE_LIMIT:

@@ -12,7 +12,6 @@ from orion_nb.cli.command import OK, RUN_FAILED, command
 from orion_nb.cli.options import (
     Json,
     Kernel,
-    Parameters,
     ParametersFile,
     RunRef,
     Variables,
@@ -30,6 +29,15 @@ if TYPE_CHECKING:
     from orion_nb.api.orion import Orion
 
 Why = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the run.")]
+CodeParameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--param",
+        metavar="NAME=VALUE",
+        help="With --code: a parameter, a JSON value or else text; others with `replay -p`.",
+    ),
+]
 StateWord = Annotated[
     str, typer.Argument(metavar="STATE", help="A type or a name: completed, failed, Skipped ...")
 ]
@@ -56,7 +64,7 @@ def rerun(
         str | None,
         typer.Option(metavar="FILE.py:FLOW", help="Where the code of the run is: it runs here."),
     ] = None,
-    param: Parameters = None,
+    param: CodeParameters = None,
     params_file: ParametersFile = None,
     kernel: Kernel = None,
     env: Variables = None,
@@ -98,7 +106,8 @@ def rerun(
         return _rerun_notebook(orion, found, from_failed, as_json=as_json)
     if found.deployment is None:
         raise InvalidInput(_where_is_its_code(found), field="code")
-    _takes_none_of({"param": param, "params-file": params_file}, "a rerun has those it had")
+    says = f"a rerun has those it had; `orion-nb replay {short(found.id)} -p NAME=VALUE` has others"
+    _takes_none_of({"param": param, "params-file": params_file}, says)
     own |= {"why": why, "from_failed": from_failed}
     return _rerun_deployed(orion, found, own, wait=wait, as_json=as_json)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from orion_nb.cli import output
 from orion_nb.errors import (
@@ -22,11 +24,19 @@ from orion_nb.schemas.states import CANCELLED, CANCELLING, COMPLETED, CRASHED, T
 
 OK, RUN_FAILED, USAGE, WAS_CANCELLED, TIMED_OUT, HAS_CRASHED, UNREACHABLE = range(7)
 
+#: What begins like a negative number.
+NEGATIVE = re.compile(r"-[0-9.]")
+
 F = TypeVar("F", bound=Callable[..., int | None])
 
 
 def command(
-    app: typer.Typer, name: str, *, panel: str | None = None, examples: Sequence[str]
+    app: typer.Typer,
+    name: str,
+    *,
+    panel: str | None = None,
+    examples: Sequence[str],
+    cls: type[TyperCommand] | None = None,
 ) -> Callable[[F], F]:
     """The decorated function is a command of `app`; it returns its exit code, None for 0.
 
@@ -44,10 +54,24 @@ def command(
 
         guarded.__orion_examples__ = tuple(examples)  # type: ignore[attr-defined]
         told = paragraphs(function.__doc__ or "")
-        app.command(name, help=told, epilog=_epilog(examples), rich_help_panel=panel)(guarded)
+        more: Any = {"epilog": _epilog(examples), "rich_help_panel": panel}
+        app.command(name, cls=cls, help=told, **more)(guarded)
         return function
 
     return register
+
+
+class TakesNumbers(TyperCommand):
+    """A command whose last argument may be a number below zero: `-1` is no option of it.
+
+    None of its options takes a value.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        numbers = [each for each in args if NEGATIVE.match(each)]
+        if numbers and "--" not in args:
+            args = [*(each for each in args if each not in numbers), "--", *numbers]
+        return super().parse_args(ctx, args)
 
 
 def group(app: typer.Typer, name: str, help: str, *, panel: str | None = None) -> typer.Typer:

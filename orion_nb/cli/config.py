@@ -9,7 +9,7 @@ import typer
 
 from orion_nb import config
 from orion_nb.cli import output
-from orion_nb.cli.command import command, group
+from orion_nb.cli.command import TakesNumbers, command, group
 from orion_nb.cli.options import Json
 from orion_nb.errors import InvalidInput
 from orion_nb.settings import Settings, shown_url
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     command(noun, "ls", examples=("orion-nb config ls", "orion-nb config ls --json"))(ls)
     command(noun, "get", examples=("orion-nb config get database_url",))(get)
     examples = ("orion-nb config set keep 90d", "orion-nb config set warm_runners 2")
-    command(noun, "set", examples=examples)(put)
+    command(noun, "set", examples=examples, cls=TakesNumbers)(put)
     command(noun, "unset", examples=("orion-nb config unset keep",))(unset)
 
 

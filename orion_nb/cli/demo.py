@@ -47,7 +47,8 @@ def demo(
         bool, flag("--once", help="End after two runs, as it does where there is no terminal.")
     ] = False,
     port: Annotated[
-        int | None, typer.Option(help="The server's port, instead of any that is free.")
+        int | None,
+        typer.Option(min=1, max=65535, help="The server's port, instead of any that is free."),
     ] = None,
     as_json: Json = False,
 ) -> int:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from urllib.parse import quote
 
 from orion_nb.deployments.guard import PARENT_VARIABLE
 from orion_nb.deployments.standby import guarded
-from orion_nb.errors import OrionError
+from orion_nb.errors import InvalidInput, OrionError
 
 #: How long a server may take to come up, and to go after it is asked to (seconds).
 PATIENCE = 60.0
@@ -154,6 +155,25 @@ class Server:
 def has_lab() -> bool:
     """JupyterLab is installed."""
     return importlib.util.find_spec("jupyterlab") is not None
+
+
+def check_host(host: str) -> None:
+    """A server can listen there; `*` and an empty text are all addresses of this machine.
+
+    Raises:
+        InvalidInput: it can't, as the system says.
+    """
+    if host in ("", "*"):
+        return
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, number) as listening:
+            listening.bind(address)
+    except (OSError, UnicodeError) as error:
+        says = f"--host: {host!r} is no address of this machine: {error}"
+        raise InvalidInput(says, field="host") from None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from orion_nb.api.plainly import limit_of
 from orion_nb.cli import output
-from orion_nb.cli.command import command, group
+from orion_nb.cli.command import TakesNumbers, command, group
 from orion_nb.cli.options import Json, Watch
 from orion_nb.cli.watching import watch as watched
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     limits = group(app, "limits", "Limit how many runs execute at once.", panel="Runs")
     command(limits, "ls", examples=("orion-nb limits ls", "orion-nb limits ls --json"))(ls)
     given = ("orion-nb limits set database 10", "orion-nb limits set tag:gpu 1")
-    command(limits, "set", examples=given)(set_)
+    command(limits, "set", examples=given, cls=TakesNumbers)(set_)
     command(limits, "rm", examples=("orion-nb limits rm database",))(rm)
 
 

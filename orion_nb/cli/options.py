@@ -10,27 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from orion_nb.api.parameter_files import read_parameters
-from orion_nb.errors import OrionError
-
-
-def _deployment_names(incomplete: str) -> list[str]:
-    """The deployments there are, for the shell's completion."""
-    from orion_nb.api.naming import names
-
-    return [each for each in names("deployments") if each.startswith(incomplete)]
-
-
-def _run_ids(incomplete: str) -> list[tuple[str, str]]:
-    """The newest flow runs, for the shell's completion."""
-    from orion_nb.api.connect import connect
-    from orion_nb.schemas.runs import short
-
-    try:
-        found = connect().filter_runs(kind="flow")["runs"]
-    except OrionError:
-        return []
-    told = ((short(run["id"]), f"{run['name']}, {run['state']['name']}") for run in found)
-    return [each for each in told if each[0].startswith(incomplete)]
+from orion_nb.cli import completing
 
 
 def flag(*names: str, help: str, panel: str | None = None) -> Any:
@@ -45,13 +25,15 @@ RunRef = Annotated[
     typer.Argument(
         metavar="RUN",
         help="A run: its id, the last digits of it, or the name of the newest.",
-        autocompletion=_run_ids,
+        autocompletion=completing.runs,
     ),
 ]
 DeploymentRef = Annotated[
     str,
     typer.Argument(
-        metavar="DEPLOYMENT", help="The name of a deployment.", autocompletion=_deployment_names
+        metavar="DEPLOYMENT",
+        help="The name of a deployment.",
+        autocompletion=completing.deployments,
     ),
 ]
 Watch = Annotated[
@@ -65,6 +47,7 @@ Parameters = Annotated[
         "--param",
         metavar="NAME=VALUE",
         help="A parameter: a JSON value, or else text. Can be given many times.",
+        autocompletion=completing.parameters,
     ),
 ]
 ParametersFile = Annotated[

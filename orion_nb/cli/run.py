@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orion_nb.cli import output
+from orion_nb.cli import completing, output
 from orion_nb.cli.command import command, exit_code
 from orion_nb.cli.options import (
     AllowUntagged,
@@ -43,7 +43,9 @@ def run(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", help="notebook.ipynb, file.py:flow, or the name of a deployment."
+            metavar="TARGET",
+            help="notebook.ipynb, file.py:flow, or the name of a deployment.",
+            autocompletion=completing.targets,
         ),
     ],
     param: Parameters = None,
@@ -106,6 +108,7 @@ def run(
     from orion_nb.api.parameter_files import read_parameters
     from orion_nb.cli.waiting import run_deployed
 
+    _is_no_other_file(target)
     told = f"{target} is a deployment: change it with `orion-nb deploy --update`"
     _takes_none_of({**given, "out": out if not wait else None}, told)
     values = read_parameters(param, params_file)  # what runs knows best of what types they are
@@ -114,6 +117,15 @@ def run(
 
 def _is_notebook(target: str) -> bool:
     return target.endswith(".ipynb")
+
+
+def _is_no_other_file(target: str) -> None:
+    """A file that is neither of those that are run, unless a deployment is called like it."""
+    from orion_nb.api.naming import names
+
+    if Path(target).is_file() and target not in names("deployments"):
+        says = f"path: {target!r} is no notebook (.ipynb) and no Python file with a flow (.py)"
+        raise InvalidInput(says, field="path")
 
 
 def _takes_none_of(given: dict[str, Any], why: str) -> None:

@@ -32,7 +32,8 @@ def server(
         typer.Argument(metavar="[-- JUPYTER OPTIONS]", help="Passed on to Jupyter as they are."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="The port; the next free one if it is taken.")
+        int | None,
+        typer.Option(min=1, max=65535, help="The port; the next free one if it is taken."),
     ] = None,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="The address to listen on.")
@@ -53,6 +54,7 @@ def server(
     if lab and not jupyter.has_lab():
         output.error("JupyterLab is not installed", "pip install 'orion-nb[lab]'")
         return UNREACHABLE
+    jupyter.check_host(host)
     told = [f"--ServerApp.ip={host}", *([f"--ServerApp.port={port}"] if port else [])]
     told += [f"--ServerApp.root_dir={root.expanduser().absolute()}"] if root else []
     child = jupyter.Server.start([*told, *(options or ())], lab=lab, environ=os.environ)

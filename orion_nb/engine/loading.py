@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import linecache
@@ -14,6 +13,7 @@ from typing import Any
 
 from orion_nb.engine.flows import Flow
 from orion_nb.errors import FlowNotFound, InvalidInput
+from orion_nb.schemas.likeness import did_you_mean
 
 
 def load_flow(path: str | Path, name: str, *, text: bytes | None = None) -> Flow[..., Any]:
@@ -35,7 +35,7 @@ def load_flow(path: str | Path, name: str, *, text: bytes | None = None) -> Flow
         return flows[name]
     have = f"there are: {', '.join(flows)}" if flows else "it has none; is @flow missing?"
     if name:
-        hint = _suggestion(name, list(flows)) or f"; {have}"
+        hint = did_you_mean(name, flows) or f"; {have}"
         raise FlowNotFound(f"no flow {name!r} in {file.name}{hint}")
     raise FlowNotFound(f"{file.name}: name the flow, as in `{file.name}:NAME`; {have}")
 
@@ -57,7 +57,7 @@ class _Loader(SourceFileLoader):
 def _import(file: Path, text: bytes | None) -> ModuleType:
     if not file.is_file() and text is None:
         near = [each.name for each in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        raise FlowNotFound(f"{file} is not there{_suggestion(file.name, near)}")
+        raise FlowNotFound(f"{file} is not there{did_you_mean(file.name, near)}")
     root, name = _dotted(file)
     # As `python file.py` does: its neighbours can be imported, and it can be pickled by name.
     sys.path.insert(0, str(root))
@@ -95,8 +95,3 @@ def _dotted(file: Path) -> tuple[Path, str]:
         parts.insert(0, root.name)
         root = root.parent
     return root, ".".join(parts)
-
-
-def _suggestion(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

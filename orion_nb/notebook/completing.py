@@ -30,6 +30,7 @@ _REPLAYED = {"commit": ("--resume", "--why")}
 #: What the name behind these words is one of.
 _NAMED = {
     **dict.fromkeys(("run", "pause", "resume", "show", "diff", "rm"), "deployments"),
+    **dict.fromkeys(("why", "cancel", "logs", "rerun", "retry"), "runs"),
     **dict.fromkeys(("limits set", "limits rm"), "limits"),
     **dict.fromkeys(("secrets set", "secrets rm"), "secrets"),
     **dict.fromkeys(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from orion_nb.errors import FlowNotFound
 from orion_nb.schemas import declarations, enums, hints, literals
+from orion_nb.schemas.likeness import did_you_mean
 from orion_nb.schemas.parameters import Parameter, Parameters
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -56,11 +56,7 @@ def _not_found(name: str, have: list[str], where: str) -> FlowNotFound:
     told = f"there are: {', '.join(have)}" if have else "it has none; is @flow missing?"
     if not name:
         return FlowNotFound(f"{where}: name the flow, as in `{where}:NAME`; {told}")
-    close = difflib.get_close_matches(name, have, 1)
-    return FlowNotFound(
-        f"no flow {name!r} in {where}"
-        + (f" (did you mean {close[0]!r}?)" if close else f"; {told}")
-    )
+    return FlowNotFound(f"no flow {name!r} in {where}{did_you_mean(name, have) or f'; {told}'}")
 
 
 def _statements(node: ast.Module | ast.If | ast.Try | ast.With) -> Iterator[ast.stmt]:

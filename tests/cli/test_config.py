@@ -82,3 +82,11 @@ def _json_from(process):
         if line.startswith("}") or line.rstrip().endswith("}"):
             break
     return "".join(lines)
+
+
+def test_a_value_that_begins_with_a_minus_is_a_value(call, home):
+    refused = call("config", "set", "keep", "-5d")
+    assert (refused.code, "'-5d' is not a duration" in refused.err) == (2, True)
+    slots = call("limits", "set", "db", "-1", "--json")
+    assert (slots.code, slots.json["field"]) == (2, "slots")
+    assert "No such option" in call("limits", "set", "db", "1", "--jsno").err

@@ -110,3 +110,9 @@ def test_what_a_finished_run_refuses_says_why_and_advises_nothing_else(
     assert done.code == 1
     assert says in done.out + done.err
     assert len((done.out + done.err).splitlines()) == 1
+
+
+def test_who_wants_other_parameters_is_told_how(call, here, deployed):
+    done = call("runs", "rerun", deployed.id, "-p", "day=x")
+    assert done.code == 2
+    assert f"`orion-nb replay {short(deployed.id)} -p NAME=VALUE`" in done.err

@@ -143,11 +143,12 @@ def test_ctrl_c_cancels_a_notebook_with_exit_code_3(start, orion_nb, notebook, t
         (["flows.py:etl", "-p", "limti=1"], "unexpected keyword argument 'limti'"),
         (["flwos.py:etl"], "did you mean 'flows.py'?"),
         (["nothing"], "no deployment 'nothing'"),
+        (["data.csv"], "'data.csv' is no notebook (.ipynb) and no Python file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_can_not_be_run_is_exit_code_2(orion_nb, notebook, flows, words, says):
-    notebook("1")
+    notebook("1").with_name("data.csv").touch()
     done = orion_nb("run", *words)
     assert done.code == 2, done.err
     assert says in done.err

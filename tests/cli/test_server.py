@@ -47,3 +47,14 @@ def test_a_server_that_can_not_start_is_exit_code_6(orion_nb, places, tmp_path):
     assert done.code == 6
     assert "error: the Jupyter server ended with code" in done.err
     assert "orion-nb doctor" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--port", 99999), ("--port", -1), ("--host", "192.0.2.1"), ("--host", "no such host")],
+)
+def test_where_no_server_can_listen_is_said_at_once(call, option, value):
+    done = call("server", option, value, "--no-browser")
+    assert done.code == 2
+    assert option in done.err
+    assert "Traceback" not in done.err

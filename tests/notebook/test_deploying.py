@@ -74,12 +74,14 @@ def test_a_line_of_the_command_line_is_taken_as_it_is(kernel: Any, saved: Path) 
 
 def test_tab_completes_a_line(kernel: Any, saved: Path) -> None:
     kernel.do(f"%orion deploy tabbed --path {saved}")
+    kernel.orion.create_run("flow", "noted-run")
     for line, expected in (
         ("%orion de", "deploy"),
         ("%orion deploy --cat", "--catch-up"),
         ("%orion deploy --overlap ", "cancel_running"),
         ("%orion deploy --tz Europe/Pra", "Europe/Prague"),
         ("%orion run tab", "tabbed"),
+        ("%orion why noted", "noted-run"),
         ("%%task --ret", "--retry-delay"),
     ):
         assert expected in kernel.complete(line), line
