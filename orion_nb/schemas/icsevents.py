@@ -78,8 +78,8 @@ class Event:
             zone = str(series.zone)
             plain = replace(series, dropped=frozenset(), dropped_days=frozenset())
             what = rulewords.words(plain, zone)
-            counts = ((self.changed, "moved"), (self.deleted, "deleted"))
-            what += "".join(f", {count} {done}" for count, done in counts if count)
+            counts = ((self.changed, "moved"), (self.deleted, "left out"))
+            what += "".join(f", {_times(count)} {done}" for count, done in counts if count)
         return f"{self.summary}: {what}" if self.summary else what
 
     def _series(self, after: datetime) -> Iterator[datetime]:
@@ -346,3 +346,7 @@ def _bare(part: Component) -> Component:
     inner = part.parts if part.name == "VTIMEZONE" else []
     known = [told for told in part.properties if told.name != UNREADABLE]
     return Component(part.name, known, inner)
+
+
+def _times(count: int) -> str:
+    return f"{count} occurrence{'s' * (count != 1)}"

@@ -83,7 +83,9 @@ def test_moved_and_deleted_occurrences():
         )
     )
     assert found(schedule) == ["03-02 08:00", "03-17 13:00", "03-30 07:00", "04-06 07:00"]
-    assert schedule.describe().endswith("Europe/Berlin, 6 times, 1 moved, 2 deleted")
+    assert schedule.describe().endswith(
+        "Europe/Berlin, 6 times, 1 occurrence moved, 2 occurrences left out"
+    )
 
 
 def test_of_changes_of_one_occurrence_the_latest_holds():
@@ -130,7 +132,7 @@ def test_this_and_all_later_ones_are_deleted():
     )
     schedule = from_ics(calendar(WEEKLY, gone, moved))
     assert found(schedule) == ["03-02 08:00", "04-01 07:00"]
-    assert schedule.describe().endswith("1 moved, 1 deleted")
+    assert schedule.describe().endswith("1 occurrence moved, 1 occurrence left out")
 
 
 def test_from_one_on_there_is_another_rule():

@@ -98,7 +98,8 @@ def test_all_later_occurrences_may_come_alone():
     schedule = from_ics(calendar(event))
     assert found(schedule) == ["03-02 08:00", "03-09 08:00"]
     assert (
-        schedule.describe() == "Part: every week on Monday at 09:00 Europe/Berlin, 2 times, 1 moved"
+        schedule.describe()
+        == "Part: every week on Monday at 09:00 Europe/Berlin, 2 times, 1 occurrence moved"
     )
     assert schedule.zone == "Europe/Berlin"
 
@@ -123,7 +124,7 @@ def test_a_day_that_names_a_zone_begins_there():
 
 def test_days_that_are_left_out_are_counted():
     event = "DTSTART;VALUE=DATE:20260302\nRRULE:FREQ=DAILY\nEXDATE;VALUE=DATE:20260303,20260304"
-    assert from_ics(calendar(event)).describe() == "every day UTC, 2 deleted"
+    assert from_ics(calendar(event)).describe() == "every day UTC, 2 occurrences left out"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
