@@ -308,7 +308,7 @@ def test_a_notebook_is_deployed_changed_and_removed_on_the_page(
     dashboard.keyboard.press("Enter")
     expect(main.get_by_role("button", name="Remove it")).to_be_focused()
     dashboard.keyboard.press("Enter")
-    expect(main.get_by_role("heading", name="Deployments")).to_be_focused()
+    expect(main.get_by_role("heading", name="Deployments", exact=True)).to_be_focused()
     expect(main.get_by_role("link", name="mine", exact=True)).to_have_count(0)
 
 

@@ -104,7 +104,7 @@ def test_a_start_and_an_end_are_chosen_and_the_preview_keeps_to_them(
     )
     expect(times.first).to_contain_text(re.compile(r"Mar 2, 2040, 9:00:00\sAM GMT\+1"))
     form.get_by_role("button", name="Deploy", exact=True).click()
-    expect(main.get_by_role("heading", name="bounded")).to_be_visible()
+    expect(main.get_by_role("heading", name="bounded", exact=True)).to_be_visible()
     schedule = server.call("GET", "/deployments/bounded").json["schedules"][0]
     assert schedule["starts"] == "2040-03-01T09:00:00Z"
     assert schedule["ends"] == "2040-03-03T11:00:00Z"

@@ -154,7 +154,7 @@ def test_a_run_opens_in_a_tab_that_is_there_after_a_reload(
 ) -> None:
     run, _ = orion.begin(orion.new_run("flow", "hourly"), Running())
     panel(lab).get_by_role("link", name="hourly").click()
-    heading = frame(lab).get_by_role("heading", name="hourly")
+    heading = frame(lab).get_by_role("heading", name="hourly", exact=True)
     expect(heading).to_be_visible()
     expect(lab.get_by_role("tab", name="hourly")).to_be_visible()
     expect(frame(lab).get_by_text("Live", exact=True)).to_be_visible()
