@@ -98,3 +98,15 @@ def test_limits_notifications_and_secrets_are_changed_in_a_line(kernel: Any) -> 
     assert "removed" in kernel.do("%orion limits rm managed-db").result
     assert "did you mean 'set'" in kernel.run("%orion limits sett x").stderr
     assert "nobody can be asked here" in kernel.run("%orion secrets set NEW").stderr
+
+
+def test_a_run_that_another_process_executes_is_not_rerun(kernel: Any, saved: Path) -> None:
+    kernel.do(f"%orion deploy executed --path {saved}")
+    orion = kernel.orion
+    run = orion.run_deployment("executed")
+    orion.judge(run.id, Pending())
+    orion.judge(run.id, Running(), session=orion.session)
+    told = kernel.run(f"%orion rerun {run.id}").stderr
+    assert "can't be rerun: attempt 1 is executing in a live session" in told
+    now = orion.find(run.id)
+    assert (now.state.name, now.blocked) == ("Running", None)
