@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orion_nb import clock
@@ -151,6 +151,21 @@ def check_ref(what: str, ref: str) -> None:
     """A run or a deployment is named by a text: its id, or its name."""
     if not isinstance(ref, str):
         raise InvalidInput(f"{what}: expected its name or its id, got {ref!r}", field=what)
+
+
+def read_tags(told: Any) -> tuple[str, ...]:
+    """Tags, of which one alone may be given as a text.
+
+    Raises:
+        InvalidInput: they are no texts, or too many.
+    """
+    if told is None or isinstance(told, str):
+        told = () if told is None else (told,)
+    if not isinstance(told, Iterable):
+        raise InvalidInput(f"tags: expected texts, got {told!r}", field="tags")
+    tags = tuple(told)
+    check_tags(tags)
+    return tags
 
 
 def check_tags(tags: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from orion_nb.api.checks import (
     check_tags,
     check_text,
     read_policy,
+    read_tags,
 )
 from orion_nb.api.lists import ListRoutes, Moment
 from orion_nb.api.routes import route
@@ -74,7 +75,7 @@ class RunRoutes(ListRoutes):
             raise InvalidInput(says, field=field)
         made = self.new_run(
             kind, name, parent=parent, policy=granted, parameters=parameters,
-            tags=tuple(tags or ()), key=key, run_name=run_name, scheduled_time=scheduled_time,
+            tags=read_tags(tags), key=key, run_name=run_name, scheduled_time=scheduled_time,
         )  # fmt: skip
         waits_for = [(self.find(ref).id, "") for ref in upstream or ()]
         if state is None:

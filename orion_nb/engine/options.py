@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orion_nb.api.checks import check_tags, check_text, read_concurrency, read_policy
+from orion_nb.api.checks import check_text, read_concurrency, read_policy, read_tags
 from orion_nb.engine.context import here
 from orion_nb.engine.lead import describe
 from orion_nb.engine.recall import was_called
@@ -94,12 +94,8 @@ def options_of(fn: Callable[..., Any], **told: Any) -> Options:
     told = {name: value for name, value in told.items() if value is not None}
     plain = inspect.unwrap(fn.func if isinstance(fn, functools.partial) else fn)
     name: str = told.get("name") or getattr(plain, "__name__", None) or type(fn).__name__
-    tags = told.get("tags", ())
-    if not isinstance(tags, Iterable):
-        raise InvalidInput(f"tags: expected texts, got {tags!r}", field="tags")
-    tags = (tags,) if isinstance(tags, str) else tuple(tags)
     check_text("name", name)
-    check_tags(tags)
+    tags = read_tags(told.get("tags"))
     if (run_name := told.get("run_name")) is not None:
         check_text("run_name", run_name)
     for option in ("retry_on", "rerun_on"):

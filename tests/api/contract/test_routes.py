@@ -151,3 +151,18 @@ def test_whoever_is_to_stop_is_told(api, name):
     stopping, last = api.stopping(n)
     assert run.id in stopping
     assert last > n
+
+
+def test_one_of_what_may_be_several_is_a_list_of_one(api, name):
+    run = api.create_run("task", name, tags="db")
+    assert run.tags == ("db",)
+    begun_run = begun(api, name)
+    for states in ("RUNNING", ["running"]):
+        found = api.filter_runs(name=name, states=states)["runs"]
+        assert [each["id"] for each in found] == [begun_run.id]
+    told = api.preview_schedules("0 7 * * *", n=1)
+    assert told["schedules"][0]["words"] == "every day at 07:00 UTC"
+    one = {"kind": "interval", "every": "15m"}
+    assert api.preview_schedules(one)["schedules"][0]["words"] == "every 15 minutes"
+    with pytest.raises(InvalidInput, match="run: expected its name or its id, got 5"):
+        api.find(5)
