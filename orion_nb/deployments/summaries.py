@@ -44,7 +44,7 @@ def _facts(run: Run, notebook: Path | None, tasks: Sequence[Run]) -> Iterator[tu
         yield "message", run.state.message.strip()[: 5 * LONGEST]
     for name, value in (run.parameters or {}).items():
         yield name, f"{value!r:.{LONGEST}}"
-    if run.start_time is not None:
+    if run.start_time is not None and (run.end_time is not None or run.run_count):
         yield "started", clock.iso(run.start_time)[:19] + "Z"
         ended = run.end_time if run.end_time is not None else clock.now()
         yield (
