@@ -141,7 +141,8 @@ def _trouble(t: Transition, verdict: object) -> str | None:
         return _trouble_of_wait(t, verdict)
     given: Any = getattr(verdict, "state", None)
     if given is not None and not _is_state(given):
-        return f"a Reject whose state is {_brief(given)}"
+        kind = f" of the type {_brief(given.type)}" if isinstance(given, State) else ""
+        return f"a Reject whose state is {_brief(given)}{kind}"
     mark: Any = getattr(verdict, "mark", None)
     if mark is not None and not isinstance(mark, str):
         return f"a Note whose mark is {_brief(mark)}"
