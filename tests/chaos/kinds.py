@@ -198,7 +198,10 @@ def _due(orion: Orion) -> Run:
     path = orion.settings.home / "empty.ipynb"
     path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     name = f"due {new_id()}"
-    orion.create_deployment(name, str(path), schedules=["15m"])
+    # One time comes while the clock is moved, whatever time it is.
+    first = clock.iso(clock.now() + 15 * 60 * clock.SECOND)
+    hourly = {"kind": "interval", "every": "1h", "anchor": first}
+    orion.create_deployment(name, str(path), schedules=[hourly])
     frozen.append(clock.frozen(clock.now()))  # to the end of the process
     frozen[0].__enter__().advance(16 * 60)
     return replace(_new(orion), id=name)
