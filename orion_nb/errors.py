@@ -31,10 +31,6 @@ The docstring of an error says what to do about it. `status` is its HTTP status.
 
 from __future__ import annotations
 
-import re
-
-_IS_UNKNOWN = re.compile(r" is unknown(?:; (did you mean [^?]*\?))?(?= \()")
-
 
 class OrionError(Exception):
     """Something went wrong in orion_nb."""
@@ -70,13 +66,18 @@ class UnknownParameter(ParameterError):
     @property
     def named(self) -> str:
         """`UnknownParameter: 'dya' (notebook takes: …)`: as states and the command line tell it."""
-        return f"UnknownParameter: {_IS_UNKNOWN.sub('', str(self), count=1)}"
+        return f"UnknownParameter: {self.field!r} ({self._parts[1]}"
 
     @property
     def hint(self) -> str | None:
         """`did you mean 'day'?`, if one of the names is close."""
-        found = _IS_UNKNOWN.search(str(self))
-        return found[1] if found else None
+        return self._parts[0].removeprefix("; ") or None
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """The guess, and what is taken; read off the text: of a far server's error that is all."""
+        guess, _, takes = str(self).removeprefix(f"{self.field!r} is unknown").partition(" (")
+        return guess, takes
 
 
 class InvalidNotebook(InvalidInput):

@@ -185,12 +185,12 @@ def _once(moment: str | date, zone: str) -> Any:
 
 def _read(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields, of which each is known; durations as JSON has them."""
-    import difflib
+    from orion_nb.schemas.likeness import closest
 
     for name in fields.keys() - DeploymentFields.__annotations__.keys():
         known = [*DeploymentFields.__annotations__, *inspect.signature(deploy).parameters]
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        close = closest(name, known)
+        hint = f"; did you mean {close!r}?" if close else ""
         raise InvalidInput(f"{name}: no field of a deployment{hint}", field=name)
     return {
         name: value.total_seconds() if isinstance(value, timedelta) else value

@@ -6,7 +6,6 @@ The cell is tagged `parameters`, or begins with `%%parameters` or `#| parameters
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import keyword
 import re
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from orion_nb.errors import ParameterError, UnknownParameter
 from orion_nb.schemas import cells, declarations, hints, literals
 from orion_nb.schemas.declarations import Parameter
+from orion_nb.schemas.likeness import closest
 
 TAG = "parameters"
 INJECTED = "injected-parameters"
@@ -135,8 +135,8 @@ class Parameters:
             message = f"{name!r} can't be set: the notebook has no parameters cell; {_HOW}"
             raise ParameterError(message, field=str(name))
         else:
-            close = difflib.get_close_matches(str(name), [field.name for field in self.fields], 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            close = closest(str(name), [field.name for field in self.fields])
+            hint = f"; did you mean {close!r}?" if close else ""
             says = f"{name!r} is unknown{hint} ({self.taker} takes: {self})"
             raise UnknownParameter(says, field=str(name))
 
